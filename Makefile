@@ -1,0 +1,76 @@
+# The two commands: `make app` starts the explorer, `make test` checks everything.
+PYTHON ?= python3
+VENV   ?= .venv
+PORT   ?= 8501
+ADDRESS ?= localhost
+DEVICE ?= auto
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help setup app test lint format types contracts bench voices recordings assets layouts report clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; name one with: make app PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.app-ready: requirements.txt pyproject.toml | $(BIN)/python
+	$(PIP) install -r requirements.txt
+	$(PIP) install --no-deps -e .
+	@touch $@
+
+$(VENV)/.dev-ready: requirements-dev.txt $(VENV)/.app-ready
+	$(PIP) install -r requirements-dev.txt
+	@touch $@
+
+setup: $(VENV)/.app-ready ## install what the app needs into .venv
+
+app: $(VENV)/.app-ready ## start the explorer on http://localhost:8501
+	GRAM_DEVICE=$(DEVICE) $(BIN)/python -m streamlit run app/main.py --server.port $(PORT) --server.address $(ADDRESS)
+
+test: $(VENV)/.dev-ready lint types contracts ## lint, types, import contracts and every test
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev-ready ## check style and docstrings
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(VENV)/.dev-ready ## bring the code to the project's style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(VENV)/.dev-ready ## check types
+	$(BIN)/mypy
+
+contracts: $(VENV)/.dev-ready ## check that imports run one way
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.dev-ready ## print the benchmarks' tables
+	$(BIN)/python benchmarks/pairwise_volume.py
+
+voices: $(VENV)/.app-ready ## build the packed voices (needs espeak-ng)
+	$(BIN)/python -m gram.numbers.build_voices
+
+recordings: $(VENV)/.app-ready ## download and check the real recordings for training (CC BY-SA 4.0)
+	$(BIN)/python -m gram.numbers.fsdd data/fsdd
+
+assets: $(VENV)/.app-ready ## train both twins, embed, lay out and measure: all that assets/numbers holds
+	for loss in gram cosine; do \
+	  $(BIN)/python -m gram train --loss $$loss --out assets/numbers/$$loss --device $(DEVICE) || exit 1; \
+	done
+	$(MAKE) layouts report
+
+layouts: $(VENV)/.app-ready ## compute the projections that ship with the twins
+	for loss in gram cosine; do \
+	  $(BIN)/python -m gram.projection assets/numbers/$$loss/test assets/numbers/$$loss/layouts || exit 1; \
+	done
+
+report: $(VENV)/.app-ready ## measure the shipped twins; write the model card and the README's tables
+	$(BIN)/python -m gram.training.report
+
+clean: ## remove what was made here, .venv included
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

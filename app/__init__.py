@@ -1,0 +1,1 @@
+"""The Gram explorer: a Streamlit front end over the gram library."""

@@ -1,0 +1,1 @@
+"""Custom components: a thin Python wrapper beside its HTML, CSS and JavaScript."""

@@ -1,0 +1,105 @@
+"""A plotly figure in two dimensions that keeps its view while its data change, and says what was selected.
+
+`st.plotly_chart` draws a new element whenever the figure differs, so a zoom or a lasso would be lost with every
+click. This one hands every new figure to `Plotly.react`. Below the picture: save as PNG, SVG, HTML.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from app.components.scene3d import serve_plotly
+
+_HERE = Path(__file__).parent
+
+
+class Action(NamedTuple):
+    """What a person just did in a chart.
+
+    Attributes:
+        kind: "click" on a point, "select" with box or lasso, or "clear" by a double click.
+        meta: the `meta` of the trace that was clicked.
+        points: what the points' `customdata` hold, each once; the first number where they hold several.
+        span: the two ends of a selected box on the horizontal axis, in order.
+    """
+
+    kind: str
+    meta: str | None = None
+    points: tuple[int, ...] = ()
+    span: tuple[float, float] | None = None
+
+
+def show(
+    figure: go.Figure,
+    *,
+    key: str,
+    on_action: Callable[[Action], None],
+    height: int = 560,
+    filename: str = "figure",
+    description: str = "",
+    hint: str = "",
+    keep_selection: bool = True,
+    tools: tuple[str, ...] = ("select2d", "zoom2d", "resetScale2d"),
+    wheel_zooms: bool = False,
+) -> None:
+    """Draw a figure.
+
+    Args:
+        figure: its `uirevision` says for how long a zoom is kept.
+        key: the chart's name in the session.
+        on_action: called before the page reruns, as widget callbacks are.
+        height: pixels on a wide screen; a narrow one takes less.
+        filename: of the saved files, without an ending.
+        description: what the picture shows, in words, for those who cannot see it.
+        hint: what can be done in the picture, in a few words below it.
+        keep_selection: whether the outline of a box or lasso stays.
+        tools: plotly's names of the buttons above the picture.
+        wheel_zooms: whether the wheel zooms, once someone has pressed into the picture.
+    """
+
+    def acted() -> None:
+        said = st.session_state[key].get("action")
+        if said:
+            on_action(_action(said))
+
+    _component()(
+        data={
+            "figure": figure.to_json(),
+            "plotly": f"app/static/{serve_plotly()}",
+            "height": height,
+            "filename": filename,
+            "description": description,
+            "hint": hint,
+            "keep": keep_selection,
+            "tools": tools,
+            "zoom": wheel_zooms,
+        },
+        key=key,
+        on_action_change=acted,
+    )
+
+
+def _action(said: dict[str, Any]) -> Action:
+    span = said.get("span")
+    return Action(
+        kind=str(said["kind"]),
+        meta=said.get("meta"),
+        points=tuple(int(point) for point in said.get("points", ())),
+        span=(float(min(span)), float(max(span))) if span else None,
+    )
+
+
+def _component() -> Any:
+    """Register the component; an equal definition under an equal name costs nothing."""
+    html, css, js = _sources()
+    return st.components.v2.component("gram_chart", html=html, css=css, js=js, isolate_styles=False)
+
+
+@cache
+def _sources() -> tuple[str, str, str]:
+    html, css, js = (_HERE / f"chart.{kind}" for kind in ("html", "css", "js"))
+    return html.read_text(), css.read_text(), js.read_text()

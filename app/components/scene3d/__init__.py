@@ -1,0 +1,94 @@
+"""A plotly figure in 3D whose camera stays where a person put it, whatever changes in the figure.
+
+Streamlit's own chart element remounts, and forgets the camera, when a value changes; this one hands every new
+figure to `Plotly.react` under a constant `uirevision`. Below the picture: reset the view, save as PNG, SVG, HTML.
+"""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import plotly
+import plotly.graph_objects as go
+import streamlit as st
+
+_HERE = Path(__file__).parent
+_STATIC = Path(__file__).parents[2] / "static"  # what the server serves under app/static
+
+
+def show(
+    figure: go.Figure,
+    *,
+    key: str,
+    height: int = 560,
+    filename: str = "figure",
+    description: str = "",
+    on_click: Callable[[Any], None] | None = None,
+) -> None:
+    """Draw a figure with 3D traces.
+
+    Args:
+        figure: what to draw; its `scene.camera` is where the camera starts, and returns to on reset.
+        key: names the scene: figures shown under the same key share one camera, also across pages.
+        height: pixels on a wide screen; a narrow one takes less.
+        filename: of the saved files, without an ending.
+        description: what the picture shows, in words, for those who cannot see it.
+        on_click: called before the page reruns with the `customdata` of the point that was clicked.
+    """
+
+    def clicked() -> None:
+        value = st.session_state[key].get("click")
+        if value is not None and on_click is not None:
+            on_click(value["customdata"])
+
+    _component()(
+        data={
+            "figure": figure.to_json(),
+            "plotly": f"app/static/{serve_plotly()}",
+            "scene": key,
+            "height": height,
+            "filename": filename,
+            "description": description,
+        },
+        key=key,
+        on_click_change=clicked,
+    )
+
+
+@cache
+def serve_plotly() -> str:
+    """Put the plotly.js of the installed plotly package where the server serves it; return the file's name.
+
+    The name carries the version, so an update is served anew and browsers may keep what they have.
+    """
+    source = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+    target = _STATIC / f"plotly-{plotly.__version__}.min.js"
+    if not target.is_file() or target.stat().st_size != source.stat().st_size:
+        _STATIC.mkdir(exist_ok=True)
+        handle, staged = tempfile.mkstemp(dir=_STATIC, suffix=".js")
+        os.close(handle)
+        try:
+            shutil.copyfile(source, staged)
+            Path(staged).chmod(0o644)
+            Path(staged).replace(target)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                Path(staged).unlink()
+    return target.name
+
+
+def _component() -> Any:
+    """Register the component; an equal definition under an equal name costs nothing."""
+    html, css, js = _sources()
+    return st.components.v2.component("gram_scene3d", html=html, css=css, js=js, isolate_styles=False)
+
+
+@cache
+def _sources() -> tuple[str, str, str]:
+    html, css, js = (_HERE / f"scene3d.{kind}" for kind in ("html", "css", "js"))
+    return html.read_text(), css.read_text(), js.read_text()

@@ -1,0 +1,34 @@
+"""The explorer's entry script: `streamlit run app/main.py`."""
+
+import sys
+from pathlib import Path
+
+import streamlit as st
+
+ROOT = str(Path(__file__).parents[1])
+if ROOT not in sys.path:
+    sys.path.insert(0, ROOT)  # Streamlit puts this file's folder on the path, not the project's
+
+from app import session, theme  # noqa: E402  (the path comes first)
+from app.views import geometry, projection, retrieval, volumes  # noqa: E402
+
+st.set_page_config(page_title="GRAM", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
+
+pages = {
+    "geometry": st.Page(geometry.render, title="Geometry", url_path="geometry"),
+    "volumes": st.Page(volumes.render, title="Volumes", url_path="volumes"),
+    "projection": st.Page(projection.render, title="Projection", url_path="projection"),
+    "retrieval": st.Page(retrieval.render, title="Retrieval", url_path="retrieval"),
+}
+
+
+def _home() -> None:
+    st.switch_page(pages["geometry"], query_params=dict(st.query_params))
+
+
+home = st.Page(_home, title="GRAM", default=True, visibility="hidden")
+chosen = st.navigation([home, *pages.values()], position="top")
+if chosen is not home:
+    theme.apply()
+    session.start(pages)
+chosen.run()

@@ -1,0 +1,227 @@
+"""What is loaded and selected: one current item and one current partner, the same on all pages and in the URL.
+
+The selection lives in the session; the URL (keys `model`, `candidates`, `item`, `partner`) follows it. A value in
+the URL that this module did not write there came from a person (a link, the back button) and is taken over; one
+that makes no sense is answered with one line, and the selection stays as it was.
+"""
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any, NamedTuple
+
+import streamlit as st
+from streamlit.navigation.page import StreamlitPage
+
+from app import data
+from gram.embedding_set import EmbeddingSet
+from gram.errors import GramError
+
+FIRST_ITEM = (
+    "6749"  # where a first visit begins, if the set has it: easy to read and hear, one tone lost, training recorded
+)
+_SELECTION, _WRITTEN, _PAGES = "selection", "selection_in_url", "pages"
+_MODEL, _CANDIDATES = "sidebar_model", "sidebar_candidates"
+_URL_KEYS = ("model", "candidates", "item", "partner")
+
+
+class Selection(NamedTuple):
+    """The current twin, the modalities that make up a candidate, the current item and its partner (ids)."""
+
+    model: str
+    candidates: tuple[str, ...]
+    item: str
+    partner: str
+
+    def as_query(self) -> dict[str, str]:
+        """Return the URL's query of this selection."""
+        return {**self._asdict(), "candidates": ",".join(self.candidates)}
+
+
+def start(pages: Mapping[str, StreamlitPage]) -> None:
+    """Settle the selection from session and URL, and draw the sidebar; the entry script calls this on every run.
+
+    Stops the run with one clear line when what ships with the project cannot be loaded.
+    """
+    st.session_state[_PAGES] = dict(pages)
+    try:
+        selection, notes = _settle(st.session_state.get(_SELECTION), _news())
+        _hold(selection)
+        _sidebar(selection)
+    except GramError as error:
+        st.error(str(error))
+        st.stop()
+    for note in notes:
+        st.warning(note)
+
+
+def current() -> Selection:
+    """Return what is selected."""
+    return st.session_state[_SELECTION]
+
+
+def select_item(item: str, partner: str | None = None) -> None:
+    """Make an item current, beside a partner; without one, beside its hardest mismatch.
+
+    For callbacks, or before `st.rerun()`. An unknown id leaves the selection as it is.
+    """
+    was = current()
+    known = _ids(data.load_set(was.model))
+    if item not in known:
+        return
+    if partner not in known or partner == item:
+        partner = data.hardest_mismatch(was.model, was.candidates, item)
+    _hold(was._replace(item=item, partner=partner))
+
+
+def select_partner(partner: str) -> None:
+    """Make an item the current partner; an unknown id, or the current item itself, changes nothing."""
+    was = current()
+    if partner in _ids(data.load_set(was.model)) and partner != was.item:
+        _hold(was._replace(partner=partner))
+
+
+def page(name: str) -> StreamlitPage:
+    """Return a page by the name in its URL ("geometry"), for `st.switch_page`."""
+    return st.session_state[_PAGES][name]
+
+
+def has_page(name: str) -> bool:
+    """Return whether there is a page of this name."""
+    return name in st.session_state[_PAGES]
+
+
+def link(name: str, label: str, **state: str) -> None:
+    """Draw a link to a page with the current selection; `state` overrides it and adds the page's own keys.
+
+    Example: `link("geometry", "Open in Geometry", item="4721")`.
+    """
+    query: dict[str, str] = {**current().as_query(), **state}
+    if "item" in state and "partner" not in state:
+        del query["partner"]
+    st.page_link(page(name), label=label, query_params=query)
+
+
+# the URL
+
+
+def _news() -> dict[str, str]:
+    """Return what the URL says that we did not write there ourselves."""
+    written: Mapping[str, str] = st.session_state.get(_WRITTEN, {})
+    found = {key: st.query_params[key] for key in _URL_KEYS if key in st.query_params}
+    return {key: value for key, value in found.items() if value != written.get(key)}
+
+
+def _hold(selection: Selection) -> None:
+    """Keep a selection, and say it in the URL."""
+    query = selection.as_query()
+    for key, value in query.items():
+        if st.query_params.get(key) != value:
+            st.query_params[key] = value
+    st.session_state[_SELECTION], st.session_state[_WRITTEN] = selection, query
+
+
+def _settle(held: Selection | None, news: Mapping[str, str]) -> tuple[Selection, list[str]]:
+    """Return the selection that follows from the one held and the URL's news, and a line on each bad value."""
+    notes: list[str] = []
+    model = held.model if held else data.TWINS[0]
+    if (asked := news.get("model", model)) in data.TWINS:
+        model = asked
+    else:
+        notes.append(f"There is no model “{asked}”; this shows {model}. Choose {' or '.join(data.TWINS)}.")
+    embedding_set = data.load_set(model)
+    candidates = _candidates(held, news.get("candidates"), embedding_set, notes)
+    item, partner = _pair(held, news, embedding_set, notes)
+    return Selection(model, candidates, item, partner or data.hardest_mismatch(model, candidates, item)), notes
+
+
+def _candidates(
+    held: Selection | None, asked: str | None, embedding_set: EmbeddingSet, notes: list[str]
+) -> tuple[str, ...]:
+    possible = _possible(embedding_set)
+    default = tuple(name for name in held.candidates if name in possible) if held else possible
+    if asked is None:
+        return default or possible
+    names = [name.strip() for name in asked.split(",") if name.strip()]
+    chosen = tuple(name for name in possible if name in names)
+    if unknown := [name for name in names if name not in possible]:
+        notes.append(f"“{', '.join(unknown)}” cannot be a candidate here; choose from {', '.join(possible)}.")
+    return chosen or default or possible
+
+
+def _pair(
+    held: Selection | None, news: Mapping[str, str], embedding_set: EmbeddingSet, notes: list[str]
+) -> tuple[str, str | None]:
+    """Return the item and its partner, or None for the partner that is still to be found."""
+    known = _ids(embedding_set)
+    fallback = FIRST_ITEM if FIRST_ITEM in known else str(embedding_set.items["id"].iloc[0])
+    before = held.item if held and held.item in known else fallback
+    item = news.get("item", before)
+    if item not in known:
+        notes.append(f"No item “{item}” in this set; this shows {before}.")
+        item = before
+    kept = held.partner if held and held.item == item and held.partner in known else None
+    partner = news.get("partner", kept)
+    if partner is not None and partner not in known:
+        notes.append(f"No item “{partner}” in this set to compare with; this shows a mismatch that it has.")
+        partner = kept
+    return item, partner if partner != item else None
+
+
+def _ids(embedding_set: EmbeddingSet) -> set[str]:
+    return set(embedding_set.items["id"].astype(str))
+
+
+def _possible(embedding_set: EmbeddingSet) -> tuple[str, ...]:
+    """Return the modalities that can be candidates: all but the anchor."""
+    return tuple(name for name in embedding_set.names if name != embedding_set.anchor)
+
+
+# the sidebar
+
+
+def _sidebar(selection: Selection) -> None:
+    embedding_set = data.load_set(selection.model)
+    st.session_state[_MODEL] = selection.model
+    st.session_state[_CANDIDATES] = list(selection.candidates)
+    with st.sidebar:
+        st.segmented_control(
+            "Model",
+            data.TWINS,
+            required=True,
+            key=_MODEL,
+            on_change=_take_from_sidebar,
+            help="Two models with the same encoders, data and seed; only the loss differs: "
+            "the GRAM volume, or pairwise cosine.",
+        )
+        st.pills(
+            "Candidate modalities",
+            _possible(embedding_set),
+            selection_mode="multi",
+            key=_CANDIDATES,
+            on_change=_take_from_sidebar,
+            help=f"What a candidate is made of. The anchor, {embedding_set.anchor}, is compared with these.",
+        )
+        st.html(_facts(embedding_set, selection))
+
+
+def _take_from_sidebar() -> None:
+    chosen = set(st.session_state[_CANDIDATES])
+    was = current()
+    candidates = tuple(name for name in _possible(data.load_set(was.model)) if name in chosen)
+    _hold(was._replace(model=st.session_state[_MODEL], candidates=candidates or was.candidates))
+
+
+def _facts(embedding_set: EmbeddingSet, selection: Selection) -> str:
+    """Return what is loaded as a small table in HTML; all values are of this project or are escaped."""
+    facts: dict[str, Any] = {
+        "Set": embedding_set.info.get("name", "unnamed"),
+        "Device": data.device(),
+        "Items": f"{len(embedding_set):,}",
+        "k": f"{1 + len(selection.candidates)} of {len(embedding_set.names)} modalities",
+        "d": f"{embedding_set.d:,} dimensions",
+    }
+    lacking = {name: count for name, count in embedding_set.missing().items() if count}
+    if lacking:
+        facts["Lacking"] = ", ".join(f"{name}: {count:,}" for name, count in lacking.items())
+    rows = "".join(f"<div><dt>{name}</dt><dd>{escape(str(value))}</dd></div>" for name, value in facts.items())
+    return f'<dl class="facts">{rows}</dl>'

@@ -1,0 +1,268 @@
+"""Geometry: one item's vectors as an exact picture, beside those of a mismatch."""
+
+import random
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from jaxtyping import Float
+
+import gram
+from app import data, panels, session, theme
+from app.components import scene3d
+from gram.embedding_set import EmbeddingSet
+from gram.figures import Body, number, parallelotopes
+
+_COLUMNS = [2, 1]
+_ANOTHER = ("Hardest", "Random")
+
+
+class Pair(NamedTuple):
+    """An anchor with a candidate: the vectors in the order of the names, the anchor first."""
+
+    title: str
+    names: tuple[str, ...]
+    vectors: Float[np.ndarray, "k d"]
+    matched: bool
+
+    def only(self, names: tuple[str, ...]) -> "Pair":
+        """Return the pair with these of its modalities."""
+        rows = [self.names.index(name) for name in names]
+        return self._replace(names=names, vectors=self.vectors[rows])
+
+    @property
+    def present(self) -> tuple[str, ...]:
+        """Names of the modalities that both items have."""
+        return tuple(name for name, row in zip(self.names, self.vectors) if not np.isnan(row).any())
+
+    @property
+    def factor(self) -> panels.Factor:
+        """Its base and height."""
+        base, height = gram.base_and_height(self.vectors[:1], *self.vectors[1:, None])
+        return panels.Factor(self.title, self.names, float(base[0]), float(height[0, 0]), self.matched)
+
+
+def render() -> None:
+    """Show the page."""
+    st.title("Geometry")
+    st.markdown(
+        "The vectors of one item, drawn exactly: the flatter the body, the smaller its **volume = base × height**, "
+        "the better its modalities agree. Turn the picture, then choose **Another mismatch**, or replay the training."
+    )
+    _page()
+
+
+@st.fragment
+def _page() -> None:
+    selection = session.current()
+    drawn = _choose(selection)
+    picture, numbers = st.columns(_COLUMNS, gap="large")
+    with picture:
+        scene = st.container()
+        current = _replay(selection)
+    pairs = [_pair(current, selection, mine) for mine in (True, False)]
+    with scene:
+        _draw(pairs, drawn, selection)
+    with numbers:
+        st.html(_numbers(pairs, current.d))
+    _formula(pairs, drawn)
+
+
+# choosing
+
+
+def _choose(selection: session.Selection) -> tuple[str, ...]:
+    """Show the controls above the picture; return the names of the modalities to draw."""
+    embedding_set = data.load_set(selection.model)
+    ids = embedding_set.items["id"].astype(str).tolist()
+    st.session_state["geometry_item"] = selection.item
+    st.session_state["geometry_partner"] = selection.partner
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.selectbox("Item", ids, key="geometry_item", on_change=_take_item, width=165)
+        st.selectbox(
+            "Mismatched with",
+            [known for known in ids if known != selection.item],
+            key="geometry_partner",
+            on_change=_take_partner,
+            help="Whose other modalities stand in for the item's own in the second body",
+            width=165,
+        )
+        st.menu_button(
+            "Another mismatch",
+            _ANOTHER,
+            key="geometry_another",
+            on_click=_take_another,
+            help="Hardest: the candidate with the lowest volume of all that do not belong to the item",
+        )
+        return _choose_drawn(embedding_set.anchor, selection.candidates)
+
+
+def _choose_drawn(anchor: str, candidates: tuple[str, ...]) -> tuple[str, ...]:
+    """Let choose two candidate modalities where there are more: space holds the anchor and two, exactly."""
+    if len(candidates) < 3:
+        return (anchor, *candidates)
+    chosen = st.segmented_control(
+        f"Draw {anchor} with",
+        [" ".join(pair) for pair in combinations(candidates, 2)],
+        format_func=lambda option: option.replace(" ", " + "),
+        required=True,
+        key="draw",
+        bind="query-params",
+        default=" ".join(candidates[:2]),
+        help="Space has three dimensions, so three vectors can be drawn exactly; the numbers tell of all.",
+    )
+    return (anchor, *str(chosen).split(" "))
+
+
+def _take_item() -> None:
+    session.select_item(st.session_state["geometry_item"])
+
+
+def _take_partner() -> None:
+    session.select_partner(st.session_state["geometry_partner"])
+
+
+def _take_another() -> None:
+    selection = session.current()
+    if st.session_state["geometry_another"] == "Hardest":
+        session.select_partner(data.hardest_mismatch(selection.model, selection.candidates, selection.item))
+        return
+    ids = data.load_set(selection.model).items["id"].astype(str)
+    session.select_partner(random.choice([known for known in ids if known not in selection]))
+
+
+def _replay(selection: session.Selection) -> EmbeddingSet:
+    """Show the training slider where both items were recorded; return the set at the chosen step."""
+    trained = data.load_set(selection.model)
+    stops = data.load_trajectory(selection.model)
+    if not stops:
+        return trained
+    recorded = stops[0].set.items["id"].astype(str)
+    missing = [each for each in (selection.item, selection.partner) if each not in set(recorded)]
+    if missing:
+        _offer_recorded(selection, missing, recorded.tolist(), len(trained))
+        return trained
+    sets = {stop.step: stop.set for stop in stops}
+    last = stops[-1].step
+    step = st.select_slider(
+        "Training step",
+        list(sets),
+        value=last,
+        key="step",
+        bind="query-params",
+        format_func=lambda value: {0: "untrained", last: f"{last:,} (trained)"}.get(value, f"{value:,}"),
+        help="The same two items as the model saw them when it had been trained for so many steps",
+    )
+    return sets[step]
+
+
+def _offer_recorded(selection: session.Selection, missing: list[str], recorded: list[str], size: int) -> None:
+    """Say why training cannot be replayed for this pair, and offer one for which it can."""
+    item = selection.item if selection.item not in missing else recorded[0]
+    partner = data.hardest_mismatch(selection.model, selection.candidates, item, among=recorded)
+    said, offer = st.columns([2, 1.2], vertical_alignment="center")
+    said.caption(
+        f"Training was recorded for {len(recorded):,} of the {size:,} items; "
+        f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not among them."
+    )
+    offer.button(f"Replay {item} with {partner}", on_click=session.select_item, args=(item, partner), width="stretch")
+
+
+def _pair(embedding_set: EmbeddingSet, selection: session.Selection, matched: bool) -> Pair:
+    anchor, own = embedding_set.anchor, embedding_set.row(selection.item)
+    other = own if matched else embedding_set.row(selection.partner)
+    rows = [(anchor, own), *((name, other) for name in selection.candidates)]
+    vectors = np.stack([embedding_set.modalities[name][row].double().numpy() for name, row in rows])
+    title = selection.item if matched else f"{selection.item} with {selection.partner}"
+    return Pair(title, tuple(name for name, _ in rows), vectors, matched)
+
+
+# showing
+
+
+def _draw(pairs: list[Pair], drawn: tuple[str, ...], selection: session.Selection) -> None:
+    shown = [pair.only(tuple(name for name in drawn if name in pair.present)) for pair in pairs]
+    bodies = [
+        Body(
+            pair.vectors,
+            pair.names,
+            f"{selection.item} · matched" if pair.matched else f"{selection.partner} · mismatched",
+            matched=pair.matched,
+        )
+        for pair in shown
+        if len(pair.names) > 1
+    ]
+    if not bodies:
+        st.info("Neither item has the modalities to draw: choose other candidates in the sidebar, or other items.")
+        return
+    told = "; ".join(f"{pair.title}: volume {number(float(gram.volume(pair.vectors)))}" for pair in shown)
+    scene3d.show(
+        parallelotopes(bodies, dark=theme.is_dark()),
+        key="geometry_scene",
+        height=440,
+        filename=f"geometry-{pairs[0].title}",
+        description=f"Bodies spanned by {', '.join(drawn)}. {told}.",
+    )
+
+
+def _numbers(pairs: list[Pair], d: int) -> str:
+    matched, mismatched = (pair.factor for pair in pairs)
+    k = len(matched.names)
+    expected = gram.random_volume(k, d)
+    marks = [
+        panels.Mark(
+            "matched", matched.base * matched.height, hint=f"volume of {pairs[0].title} with its own modalities"
+        ),
+        panels.Mark("mismatched", mismatched.base * mismatched.height, False, f"volume of {pairs[1].title}"),
+    ]
+    hint = f"{k} random unit vectors in {d} dimensions: expected volume {number(expected)}"
+    grams = "".join(
+        f"<h4>Gram matrix of {pair.title}</h4>{panels.matrix(gram.gram_matrix(pair.vectors), pair.names)}"
+        for pair in pairs
+    )
+    names = ", ".join(panels.name_of(name, matched.names) for name in matched.names)
+    return (
+        f'<div class="panel"><div>Volume of all {k}: {names}</div>'
+        f"{panels.scale(marks, reference=panels.Mark('', expected, hint=hint))}"
+        f'<div class="quiet">Dotted: {hint}.</div>'
+        f"{panels.values(matched, mismatched)}{grams}"
+        f'<div class="quiet">Cosines, with angles in degrees.</div></div>'
+    )
+
+
+def _formula(pairs: list[Pair], drawn: tuple[str, ...]) -> None:
+    written, saved = st.columns(_COLUMNS, gap="large", vertical_alignment="bottom")
+    written.html(panels.formula([pair.only(drawn).factor for pair in pairs]))
+    left_out = [name for name in pairs[0].names if name not in drawn]
+    if left_out:
+        written.caption(
+            f"Drawn are {len(drawn)} of {len(pairs[0].names)} vectors, exactly; "
+            f"{', '.join(left_out)} is in the numbers."
+        )
+    saved.download_button(
+        "Download numbers (CSV)",
+        lambda: _csv(pairs),
+        file_name=f"geometry-{pairs[0].title}.csv",
+        mime="text/csv",
+        on_click="ignore",
+    )
+
+
+def _csv(pairs: list[Pair]) -> str:
+    """Return one row a pair of modalities and body, with the body's volume, base and height."""
+    rows = []
+    for pair in pairs:
+        cosines, factor = gram.gram_matrix(pair.vectors), pair.factor
+        for (i, first), (j, second) in combinations(enumerate(pair.names), 2):
+            cosine = float(cosines[i, j])
+            angle = float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
+            rows.append(
+                {
+                    "body": pair.title, "matched": pair.matched, "first": first, "second": second,
+                    "cosine": cosine, "angle_degrees": angle, "volume": factor.base * factor.height,
+                    "base": factor.base, "height": factor.height,
+                }
+            )  # fmt: skip
+    return pd.DataFrame(rows).to_csv(index=False)

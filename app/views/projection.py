@@ -1,0 +1,385 @@
+"""Projection: every embedding as a point, all modalities in one plane or space."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from app import data, data_projection, data_volumes, media, session, theme
+from app.components import chart, scene3d
+from gram import measures
+from gram.embedding_set import EmbeddingSet
+from gram.errors import GramError
+from gram.figures.scatter import ByCategory, ByNumber, Colouring, Emphasis, sample_rows, scatter
+from gram.figures.style import number
+from gram.projection import Layout, ProjectionJob, Settings
+
+METHODS = {"umap": "UMAP", "pca": "PCA"}
+LINES = ("current", "selected", "sample")
+FIRST_SHOWN, AT_MOST, SAMPLED_LINES = 12, 48, 150
+DIGITS = "0123456789"
+HEIGHT = 620
+_SELECT_WIDTH = 176
+_SELECTED, _MORE, _JOB, _DONE = "projection_selected", "projection_more", "projection_job", "projection_done"
+
+
+class View(NamedTuple):
+    """What the page is asked to show."""
+
+    selection: session.Selection
+    settings: Settings
+    colour: str
+    digit: int
+    measure: str
+    lines: str
+
+
+def render() -> None:
+    """Show the page."""
+    st.title("Projection")
+    st.markdown(
+        "Every embedding as a point, all modalities in one space; a thin line joins what belongs to one item. Try: "
+        "colour by **volume**, draw a lasso round a group, and press a point to make its item current."
+    )
+    _page()
+
+
+@st.fragment
+def _page() -> None:
+    selection = session.current()
+    embedding_set = data.load_set(selection.model)
+    view = _controls(selection, embedding_set)
+    layout = _layout(view)
+    job: ProjectionJob | None = st.session_state.get(_JOB)
+    if job is not None:
+        _progress()
+    if layout is None:
+        layout = data_projection.layout(selection.model, Settings(method=view.settings.method, dims=view.settings.dims))
+        if job is None:
+            _offer_to_compute(view, embedding_set, has_other=layout is not None)
+    if layout is None:
+        return
+    picture, facts = st.columns([3.2, 1], gap="medium")
+    with picture:
+        _picture(view, layout, embedding_set)
+    with facts:
+        _facts(view, layout, embedding_set)
+    _list(view, embedding_set)
+
+
+# the controls
+
+
+def _controls(selection: session.Selection, embedding_set: EmbeddingSet) -> View:
+    row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
+    method = row.segmented_control(
+        "Method",
+        list(METHODS),
+        default="umap",
+        required=True,
+        format_func=METHODS.__getitem__,
+        key="method",
+        bind="query-params",
+        help="UMAP keeps neighbours together, and little else; PCA is the flat view along which points vary most.",
+    )
+    dims = row.segmented_control(
+        "Dimensions", [2, 3], default=2, required=True, format_func="{}D".format, key="dims", bind="query-params"
+    )
+    colour = row.selectbox("Colour by", _colours(embedding_set), key="colour", bind="query-params", width=_SELECT_WIDTH)
+    digit, measure = 0, str(st.session_state.get("measure") or "volume")
+    if colour == "digit":
+        digit = row.segmented_control(
+            "Which digit", [0, 1, 2, 3], default=0, required=True, format_func=lambda place: str(place + 1), key="digit"
+        )
+    elif colour == "rank":
+        measure = row.selectbox(
+            "Ranked by",
+            measures.names(),
+            key="measure",
+            bind="query-params",
+            persist_state="session",
+            width=_SELECT_WIDTH,
+        )
+    lines = row.selectbox(
+        "Lines of",
+        LINES,
+        format_func={
+            "current": "current item",
+            "selected": "selected items",
+            "sample": f"{SAMPLED_LINES} items, a sample",
+        }.__getitem__,
+        key="lines",
+        bind="query-params",
+        help="The current item and its partner are always joined",
+        width=_SELECT_WIDTH,
+    )
+    with row.popover("More"):
+        neighbors, distance, seed = _umap_options()
+    settings = Settings(method=method, dims=dims, neighbors=neighbors, min_distance=distance, seed=seed)
+    return View(selection, settings, str(colour), int(digit or 0), str(measure), str(lines))
+
+
+def _umap_options() -> tuple[int, float, int]:
+    st.caption("Of UMAP; a new picture takes about half a minute.")
+    neighbors = st.slider(
+        "Neighbours", 5, 100, 15, 5, key="neighbors", help="Few show detail, many the whole arrangement"
+    )
+    distance = st.slider("Minimal distance", 0.0, 1.0, 0.1, 0.05, key="distance", help="0 packs points tightly")
+    seed = st.number_input("Seed", 0, 9999, 0, key="seed", help="The same seed gives the same picture")
+    return int(neighbors), float(distance), int(seed)
+
+
+def _colours(embedding_set: EmbeddingSet) -> list[str]:
+    """Return what the points of this set can be coloured by."""
+    offered = ["modality"]
+    if _labels(embedding_set).str.fullmatch(r"\d{4}").all():
+        offered.append("digit")
+    if "voice" in embedding_set.items:
+        offered.append("voice")
+    return [*offered, "volume", "rank"]
+
+
+def _labels(embedding_set: EmbeddingSet) -> "pd.Series[str]":
+    items = embedding_set.items
+    return (items["label"] if "label" in items else items["id"]).astype(str)
+
+
+# layouts, and computing them
+
+
+def _layout(view: View) -> Layout | None:
+    """Return the layout asked for, if it ships, was computed before, or was just computed."""
+    done: tuple[str, Layout] | None = st.session_state.get(_DONE)
+    if done is not None and done[0] == view.selection.model and done[1].settings == view.settings:
+        return done[1]
+    return data_projection.layout(view.selection.model, view.settings)
+
+
+def _offer_to_compute(view: View, embedding_set: EmbeddingSet, *, has_other: bool) -> None:
+    said, button = st.columns([3, 1], vertical_alignment="center")
+    meanwhile = " Below is the one with the usual settings." if has_other else ""
+    said.info(f"This picture has not been computed yet.{meanwhile}", icon=":material/scatter_plot:")
+    button.button(
+        "Compute it",
+        type="primary",
+        width="stretch",
+        on_click=_start,
+        args=(view.selection.model, view.settings, embedding_set),
+    )
+
+
+def _start(model: str, settings: Settings, embedding_set: EmbeddingSet) -> None:
+    st.session_state[_JOB] = ProjectionJob(embedding_set, settings)
+    st.session_state[f"{_JOB}_model"] = model
+
+
+@st.fragment(run_every=0.7)
+def _progress() -> None:
+    """Show how far the job is, and take its layout when it is done."""
+    job: ProjectionJob | None = st.session_state.get(_JOB)
+    if job is None:
+        return
+    if job.running:
+        bar, stop = st.columns([4, 1], vertical_alignment="center")
+        left = f", about {job.seconds_left:.0f} s left" if job.seconds_left is not None else ""
+        bar.progress(job.share, text=f"{job.stage.capitalize()}: {job.share:.0%}{left}")
+        stop.button("Stop", on_click=job.stop, width="stretch")
+        return
+    del st.session_state[_JOB]
+    try:
+        layout = job.result()
+    except GramError as error:
+        st.error(str(error))
+        return
+    if layout is not None:
+        st.session_state[_DONE] = (st.session_state[f"{_JOB}_model"], layout)
+    st.rerun()
+
+
+# the picture
+
+
+def _picture(view: View, layout: Layout, embedding_set: EmbeddingSet) -> None:
+    selection = view.selection
+    item, partner = (embedding_set.row(each) for each in (selection.item, selection.partner))
+    selected = _selected(view, embedding_set)
+    rows = sample_rows(len(embedding_set), len(layout.points))
+    joined = {
+        "current": [],
+        "selected": selected,
+        "sample": sample_rows(len(embedding_set), 1, limit=SAMPLED_LINES).tolist(),
+    }[view.lines]
+    figure = scatter(
+        layout.points,
+        labels=_labels(embedding_set).tolist(),
+        rows=rows,
+        colouring=_colouring(view, embedding_set),
+        emphasis=[
+            Emphasis(row=partner, label=selection.partner, dashed=True),
+            Emphasis(row=item, label=selection.item),
+        ],
+        joined=joined,
+        selected=selected if layout.settings.dims == 3 else [],
+        dark=theme.is_dark(),
+    )
+    _show(figure, layout, selection.model, embedding_set.items["id"].astype(str))
+
+
+def _show(figure: go.Figure, layout: Layout, model: str, ids: "pd.Series[str]") -> None:
+    method, dims = layout.settings.method, layout.settings.dims
+    filename = f"{method}-{dims}d-{model}"
+    description = f"{METHODS[method]} of the embeddings of the {model} model in {dims} dimensions"
+    if dims == 3:
+        scene3d.show(
+            figure,
+            key=f"projection_scene_{model}_{method}",
+            height=HEIGHT,
+            filename=filename,
+            description=description,
+            on_click=lambda row: session.select_item(str(ids.iloc[int(row)])),
+        )
+        return
+    figure.update_layout(uirevision=f"{model} {layout.key}")
+    chart.show(
+        figure,
+        key="projection_chart",
+        on_action=lambda action: _act(action, model, ids),
+        height=HEIGHT,
+        filename=filename,
+        description=description,
+        hint="Draw round points to list their items; press one to make it current.",
+        tools=("lasso2d", "select2d", "zoom2d", "pan2d", "resetScale2d"),
+        wheel_zooms=True,
+    )
+
+
+def _colouring(view: View, embedding_set: EmbeddingSet) -> Colouring:
+    model, candidates = view.selection.model, view.selection.candidates
+    if view.colour == "digit":
+        digits = _labels(embedding_set).str[view.digit].tolist()
+        return ByCategory(title=f"digit {view.digit + 1}", values=digits, order=tuple(DIGITS))
+    if view.colour == "voice":
+        voices = embedding_set.items["voice"].astype(str).tolist()
+        return ByCategory(title="voice", values=voices, order=tuple(sorted(set(voices))))
+    if view.colour == "volume":
+        volumes = data_volumes.item_values(model, candidates, "volume")
+        return ByNumber(title="volume V of its item", values=volumes, range=(0.0, 1.0))
+    if view.colour == "rank":
+        ranks = data_projection.ranks(model, candidates, view.measure)
+        title = f"rank of its item by {view.measure}"
+        return ByNumber(title=title, values=ranks, range=(1.0, float(len(embedding_set))), logarithmic=True)
+    return None
+
+
+def _act(action: chart.Action, model: str, ids: "pd.Series[str]") -> None:
+    """Make a clicked point's item current, or keep the items of a lasso."""
+    if action.kind == "click" and action.points:
+        session.select_item(str(ids.iloc[action.points[0]]))
+    elif action.kind == "select" and action.points:
+        st.session_state[_SELECTED] = (model, list(action.points))
+        st.session_state.pop(_MORE, None)
+    elif action.kind == "clear":
+        st.session_state.pop(_SELECTED, None)
+
+
+def _selected(view: View, embedding_set: EmbeddingSet) -> list[int]:
+    """Return the rows of the selected items, if they are of this twin."""
+    model, rows = st.session_state.get(_SELECTED, (None, []))
+    return [row for row in rows if row < len(embedding_set)] if model == view.selection.model else []
+
+
+# beside and below it
+
+
+def _facts(view: View, layout: Layout, embedding_set: EmbeddingSet) -> None:
+    settings, n = layout.settings, len(embedding_set)
+    drawn = len(sample_rows(n, len(layout.points)))
+    whole = "all of them" if drawn == n else f"a sample of {drawn:,} items"
+    st.metric(
+        "Trustworthiness",
+        number(layout.trustworthiness),
+        help="1 when the neighbours of every point in the picture are its neighbours by cosine; about 0.5 by chance",
+    )
+    checked = "all points" if layout.trust_checked >= n * len(layout.points) else f"{layout.trust_checked:,} points"
+    st.caption(
+        f"A projection distorts. This looks at {layout.trust_neighbors} neighbours of {checked}. "
+        + ("Distances between groups mean little." if settings.method == "umap" else _explained(layout))
+    )
+    volume = data_volumes.item_values(view.selection.model, view.selection.candidates, "volume")
+    rank = data_projection.ranks(view.selection.model, view.selection.candidates, view.measure)
+    row = embedding_set.row(view.selection.item)
+    st.metric(f"Volume of {view.selection.item}", number(float(volume[row])), help="From 0, aligned, to 1")
+    st.metric(
+        f"Rank by {view.measure}",
+        "–" if np.isnan(rank[row]) else f"{rank[row]:,.0f}",
+        help=f"Where its own {', '.join(view.selection.candidates)} rank among {n:,} for its {embedding_set.anchor}",
+    )
+    st.caption(f"{n:,} items × {len(layout.points)} modalities: {whole}.")
+    session.link("geometry", "Open in Geometry")
+    st.download_button(
+        "Points as CSV",
+        lambda: _table(layout, embedding_set).to_csv(index=False),
+        f"{settings.method}-{settings.dims}d-{view.selection.model}.csv",
+        "text/csv",
+        on_click="ignore",
+    )
+
+
+def _explained(layout: Layout) -> str:
+    shares = " + ".join(f"{share:.0%}" for share in layout.explained)
+    return f"Its axes hold {shares} of the variance."
+
+
+def _table(layout: Layout, embedding_set: EmbeddingSet) -> pd.DataFrame:
+    axes = list("xyz"[: layout.settings.dims])
+    return pd.concat(
+        pd.DataFrame(points, columns=axes).assign(id=embedding_set.items["id"].astype(str), modality=name)
+        for name, points in layout.points.items()
+    )[["id", "modality", *axes]]
+
+
+def _list(view: View, embedding_set: EmbeddingSet) -> None:
+    """Show the selected items as cards."""
+    rows = _selected(view, embedding_set)
+    if not rows:
+        how = "Draw a lasso round points" if view.settings.dims == 2 else "Press points, or go to 2D and draw a lasso"
+        st.info(f"{how}, and their items are listed here.", icon=":material/lasso_select:")
+        return
+    values = data_volumes.item_values(view.selection.model, view.selection.candidates, "volume")
+    rows = sorted(rows, key=lambda row: np.nan_to_num(values[row], nan=2.0))
+    shown = rows[: AT_MOST if st.session_state.get(_MORE) else FIRST_SHOWN]
+    st.subheader(f"{len(rows):,} selected items", anchor=False)
+    picked = media.cards(
+        embedding_set,
+        shown,
+        key="projection_items",
+        captions=[f"V = {number(float(values[row]))}" for row in shown],
+        current=view.selection.item,
+    )
+    if picked:
+        session.select_item(picked)
+        st.rerun()
+    _below(rows, len(shown), lambda: embedding_set.items.iloc[rows][["id"]].assign(volume=values[rows]))
+
+
+def _below(rows: list[int], shown: int, table: Callable[[], pd.DataFrame]) -> None:
+    more, csv, clear, _ = st.columns([1.2, 1.2, 1, 3])
+    if shown < min(len(rows), AT_MOST):
+        more.button(f"Show {min(len(rows), AT_MOST)}", on_click=_show_more, width="stretch")
+    csv.download_button(
+        "Download CSV",
+        lambda: table().to_csv(index=False),
+        "selected-items.csv",
+        "text/csv",
+        on_click="ignore",
+        width="stretch",
+    )
+    clear.button("Clear", on_click=lambda: st.session_state.pop(_SELECTED, None), width="stretch")
+    st.caption(f"{shown:,} of {len(rows):,} are shown, the smallest volume first.")
+
+
+def _show_more() -> None:
+    st.session_state[_MORE] = True

@@ -1,0 +1,385 @@
+"""Volumes: every item as one number, matched against mismatched."""
+
+from collections.abc import Callable, Mapping
+from html import escape
+from math import floor, log10
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app import data, data_volumes, media, pair_cards, session, theme
+from app.components import chart
+from gram import measures
+from gram.distributions import Distributions, pair_value, random_value
+from gram.embedding_set import EmbeddingSet
+from gram.figures.distribution import Mark, distribution, largest_share
+from gram.figures.style import number
+
+KINDS = ("matched", "mismatched")
+FIRST_SHOWN, AT_MOST = 12, 48
+CHART_HEIGHT = {1: 440, 2: 330}
+SYMBOLS = {"volume": "V", "height": "height"}
+_CHOSEN, _MORE = "volumes_chosen", "volumes_more"
+_STYLE = """<style>
+table.values { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+table.values :is(th, td) { padding: 0.3rem 0.5rem 0.3rem 0; text-align: left; vertical-align: baseline; border: 0; }
+table.values tbody tr { border-top: 1px solid color-mix(in srgb, currentColor 14%, transparent); }
+table.values tbody th { font-weight: 400; font-size: 0.9rem; opacity: 0.7; cursor: help; }
+table.values td { font-size: 1.15rem; font-weight: 600; }
+table.values small { display: block; font-size: 0.75rem; font-weight: 400; opacity: 0.7; }
+</style>"""
+
+
+class View(NamedTuple):
+    """What the page shows: one twin or both, under one measure."""
+
+    selection: session.Selection
+    measure: str
+    twins: tuple[str, ...]
+
+    @property
+    def symbol(self) -> str:
+        """What a value is called where room is short."""
+        return SYMBOLS.get(self.measure, self.measure)
+
+
+class Chosen(NamedTuple):
+    """The run of bins that a person chose, and whose values they are."""
+
+    measure: str
+    start: int
+    stop: int
+    kind: str
+
+    @property
+    def bins(self) -> range:
+        """The run."""
+        return range(self.start, self.stop)
+
+
+def render() -> None:
+    """Show the page."""
+    anchor = data.load_set(session.current().model).anchor
+    st.title("Volumes")
+    st.markdown(
+        f"Every item as one number: how well its own vectors align (**matched**), against how well its {anchor} "
+        "aligns with what belongs to other items (**mismatched**). Try: drag across the aligned end of the axis, "
+        "and see which wrong pairs look right."
+    )
+    _page()
+
+
+@st.fragment
+def _page() -> None:
+    view = _controls()
+    found = {twin: data_volumes.distributions(twin, view.selection.candidates, view.measure) for twin in view.twins}
+    picture, numbers = st.columns([2.7, 1], gap="medium")
+    with picture:
+        top = largest_share(*(n for each in found.values() for n in (each.matched_counts, each.mismatched_counts)))
+        for twin, each in found.items():
+            _histogram(view, twin, each, top)
+    with numbers:
+        _numbers(view, found)
+    _list(view, found[view.selection.model])
+    _formula(view)
+
+
+def _controls() -> View:
+    selection = session.current()
+    row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
+    measure = row.segmented_control(
+        "Measure",
+        measures.names(),
+        default="volume",
+        required=True,
+        wrap=True,
+        key="measure",
+        bind="query-params",
+        persist_state="session",
+        help="What is computed of an anchor and a candidate. Volume and height are small when aligned; "
+        "cosines are large.",
+    )
+    both = row.toggle("Both models", key="both", bind="query-params", help="One above the other, on the same axes")
+    twins = data.TWINS if both else (selection.model,)
+    return View(selection, measure or "volume", twins)
+
+
+# the picture
+
+
+def _histogram(view: View, twin: str, found: Distributions, top: float) -> None:
+    if len(view.twins) > 1:
+        st.markdown(f"**{twin}**")
+    chosen = _chosen(view, found)
+    figure = distribution(
+        found.edges,
+        found.matched_counts,
+        found.mismatched_counts,
+        axis=_axis(view, found),
+        marks=_marks(view, twin, found),
+        selected=chosen.bins if chosen else None,
+        largest_share=top,
+        dark=theme.is_dark(),
+    )
+    figure.update_layout(uirevision=f"{view.measure}")
+    chart.show(
+        figure,
+        key=f"volumes_{twin}",
+        height=CHART_HEIGHT[len(view.twins)],
+        filename=f"{view.measure}-{twin}",
+        description=f"Histogram of the {view.measure} of matched and mismatched pairs of the {twin} model",
+        hint="Drag across a range, or press a bar.",
+        on_action=lambda action: _choose(action, view.measure, found),
+        keep_selection=False,
+    )
+
+
+def _axis(view: View, found: Distributions) -> str:
+    ends = ("aligned", "not aligned") if found.small_is_aligned else ("not aligned", "aligned")
+    return f"← {ends[0]}   {view.symbol}   {ends[1]} →"
+
+
+def _marks(view: View, twin: str, found: Distributions) -> list[Mark]:
+    """Return the marks of what random vectors give, of the current item, and of the current pair."""
+    embedding_set = data.load_set(twin)
+    item, partner = (embedding_set.row(each) for each in (view.selection.item, view.selection.partner))
+    expected = random_value(view.measure, 1 + len(found.candidates), embedding_set.d)
+    return [
+        Mark(label="random vectors", value=expected, dash="dot"),
+        Mark(label=view.selection.item, value=pair_value(embedding_set, found, item, item)),
+        Mark(
+            label=f"{view.selection.item} with {view.selection.partner}",
+            value=pair_value(embedding_set, found, item, partner),
+            dash="dash",
+        ),
+    ]
+
+
+# what is chosen
+
+
+def _choose(action: chart.Action, measure: str, found: Distributions) -> None:
+    """Keep the bins that were clicked or dragged across."""
+    if action.kind == "clear":
+        st.session_state.pop(_CHOSEN, None)
+        return
+    held = st.session_state.get(_CHOSEN)
+    if action.kind == "click" and action.points:
+        bins = range(action.points[0], action.points[0] + 1)
+        kind = action.meta if action.meta in KINDS else KINDS[0]
+    elif action.span:
+        bins = found.bins_within(*action.span)
+        kind = held.kind if held else KINDS[0]
+    else:
+        return
+    st.session_state[_CHOSEN] = Chosen(measure, bins.start, bins.stop, str(kind))
+    st.session_state.pop(_MORE, None)
+
+
+def _chosen(view: View, found: Distributions) -> Chosen | None:
+    """Return what is chosen, if it was chosen on this axis."""
+    chosen: Chosen | None = st.session_state.get(_CHOSEN)
+    fits = chosen is not None and chosen.measure == view.measure and chosen.stop < len(found.edges)
+    return chosen if fits else None
+
+
+def _list(view: View, found: Distributions) -> None:
+    """Show the items or pairs of the chosen bins."""
+    chosen = _chosen(view, found)
+    if chosen is None:
+        st.info(
+            "Nothing is chosen. Drag across a range of the histogram, or press one bar, and its items are listed here.",
+            icon=":material/select:",
+        )
+        return
+    embedding_set = data.load_set(view.selection.model)
+    counts = found.matched_counts, found.mismatched_counts
+    inside = [int(each[chosen.start : chosen.stop].sum()) for each in counts]
+    span = f"{number(found.edges[chosen.start])} to {number(found.edges[chosen.stop])}"
+    st.subheader(f"{view.symbol} from {span} · {view.selection.model}", anchor=False)
+    left, right = st.columns([3, 1], vertical_alignment="bottom")
+    titles = dict(zip(KINDS, (f"{inside[0]:,} matched items", f"{inside[1]:,} mismatched pairs"), strict=True))
+    kind = left.segmented_control(
+        "List",
+        KINDS,
+        default=chosen.kind,
+        required=True,
+        format_func=lambda each: titles[each],
+        key=f"volumes_kind_{chosen.kind}",
+        label_visibility="collapsed",
+    )
+    right.button("Clear", on_click=lambda: st.session_state.pop(_CHOSEN, None), width="stretch")
+    if kind == KINDS[0]:
+        _items(view, found, chosen, embedding_set)
+    else:
+        _pairs(view, found, chosen, embedding_set)
+
+
+def _items(view: View, found: Distributions, chosen: Chosen, embedding_set: EmbeddingSet) -> None:
+    rows = found.matched_in(chosen.bins)
+    values = data_volumes.item_values(view.selection.model, view.selection.candidates, view.measure)
+    shown = rows[: _how_many()].tolist()
+    if not shown:
+        st.caption("No item is matched this well or this badly. Choose a wider range.")
+        return
+    picked = media.cards(
+        embedding_set,
+        shown,
+        key="volumes_items",
+        captions=[f"{view.symbol} = {number(values[row])}" for row in shown],
+        current=view.selection.item,
+    )
+    if picked:
+        session.select_item(picked)
+        st.rerun()
+    _after_list(
+        len(rows),
+        lambda: embedding_set.items.iloc[rows][["id"]].assign(**{view.measure: values[rows]}),
+        f"matched-{view.measure}",
+    )
+
+
+def _pairs(view: View, found: Distributions, chosen: Chosen, embedding_set: EmbeddingSet) -> None:
+    selection = view.selection
+    pairs = data_volumes.mismatched_in(selection.model, selection.candidates, view.measure, chosen.bins, limit=AT_MOST)
+    shown = min(len(pairs.values), _how_many())
+    if not shown:
+        st.caption("No wrong pair lies here. Choose a wider range.")
+        return
+    st.caption(
+        f"The {embedding_set.anchor} of the first with the {', '.join(selection.candidates)} of the second, best "
+        "aligned first; the picture and the sounds are the second's."
+    )
+    picked = pair_cards.pair_cards(
+        embedding_set,
+        list(zip(pairs.queries[:shown].tolist(), pairs.candidates[:shown].tolist(), strict=True)),
+        key="volumes_pairs",
+        captions=[f"{view.symbol} = {number(value)}" for value in pairs.values[:shown]],
+        current=(selection.item, selection.partner),
+    )
+    if picked:
+        session.select_item(*picked)
+        st.rerun()
+    ids = embedding_set.items["id"].to_numpy()
+    _after_list(
+        pairs.total,
+        lambda: pd.DataFrame(
+            {"query": ids[pairs.queries], "candidate": ids[pairs.candidates], view.measure: pairs.values}
+        ),
+        f"mismatched-{view.measure}",
+    )
+
+
+def _how_many() -> int:
+    return AT_MOST if st.session_state.get(_MORE) else FIRST_SHOWN
+
+
+def _show_more() -> None:
+    st.session_state[_MORE] = True
+
+
+def _after_list(total: int, table: Callable[[], pd.DataFrame], name: str) -> None:
+    """Show how much of a list is in sight, and ways to see more of it."""
+    shown = min(total, _how_many())
+    more, csv, link, _ = st.columns([1.2, 1.2, 1.4, 2], vertical_alignment="center")
+    if shown < min(total, AT_MOST):
+        more.button(
+            f"Show {min(total, AT_MOST)}", on_click=lambda: st.session_state.update({_MORE: True}), width="stretch"
+        )
+    csv.download_button(
+        "Download CSV",
+        lambda: table().to_csv(index=False),
+        f"{name}.csv",
+        "text/csv",
+        on_click="ignore",
+        width="stretch",
+    )
+    with link:
+        session.link("geometry", "Open in Geometry")
+    st.caption(f"{shown:,} of {total:,} are shown, the best aligned first.")
+
+
+# the numbers
+
+
+def _numbers(view: View, found: Mapping[str, Distributions]) -> None:
+    names = _facts(view, view.selection.model, found[view.selection.model])
+    columns = [_facts(view, twin, each) for twin, each in found.items()]
+    head = "".join(f"<th scope='col'>{escape(twin)}</th>" for twin in found) if len(found) > 1 else ""
+    rows = "".join(
+        f"<tr><th scope='row' title='{escape(hint, quote=True)}'>{escape(name)}</th>"
+        + "".join(f"<td>{escape(column[name][0])}<small>{escape(column[name][1])}</small></td>" for column in columns)
+        + "</tr>"
+        for name, (_, _, hint) in names.items()
+    )
+    st.html(f"{_STYLE}<table class='values'><thead><tr><td></td>{head}</tr></thead><tbody>{rows}</tbody></table>")
+    st.download_button(
+        "Numbers and bins as CSV",
+        lambda: _bins_table(found).to_csv(index=False),
+        f"{view.measure}-distributions.csv",
+        "text/csv",
+        on_click="ignore",
+    )
+
+
+def _facts(view: View, twin: str, found: Distributions) -> dict[str, tuple[str, str, str]]:
+    """Return name -> (value, what goes with it, what it means) of one twin."""
+    embedding_set = data.load_set(twin)
+    expected = random_value(view.measure, 1 + len(found.candidates), embedding_set.d)
+    low, high = (_near_one(end) for end in found.auc_interval)
+    side = "≤" if found.small_is_aligned else "≥"
+    scope = "all of them" if found.is_exact else f"among {len(found.sample):,} sampled items"
+    facts = {
+        "AUC": (
+            _near_one(found.auc),
+            f"{low} to {high}",
+            "How likely a matched value is better than a mismatched one, ties half; 0.5 is chance. Below it, the 95 % "
+            "interval from leaving out one item at a time",
+        ),
+        "Overlap": (
+            number(found.overlap),
+            f"{view.symbol} {side} {number(found.threshold)}",
+            "Least sum of the share of matched turned away and of mismatched let in, over all thresholds; 0 apart, "
+            "1 alike. Below it, the threshold that gives it",
+        ),
+        "Matched": (number(float(np.median(found.matched))), f"median of {len(found.rows):,}", "One value an item"),
+        "Mismatched": (number(found.mismatched_median), f"median of {found.pairs:,}, {scope}", "One value a pair"),
+        "Random": (number(expected), "expected", "What independent random directions give on average"),
+    }
+    if found.left_out:
+        facts["Left out"] = (f"{found.left_out:,}", "items", "They lack the anchor or every candidate")
+    return facts
+
+
+def _near_one(share: float) -> str:
+    """Return a share in three digits, or in as many as show how far it is from 1."""
+    return number(share) if share < 0.99 or share == 1 else f"{share:.{min(9, 2 - floor(log10(1 - share)))}f}"
+
+
+def _bins_table(found: Mapping[str, Distributions]) -> pd.DataFrame:
+    return pd.concat(
+        pd.DataFrame(
+            {
+                "model": twin,
+                "from": each.edges[:-1],
+                "to": each.edges[1:],
+                "matched_items": each.matched_counts,
+                "mismatched_pairs": each.mismatched_counts,
+                "auc": each.auc,
+                "auc_low": each.auc_interval[0],
+                "auc_high": each.auc_interval[1],
+                "overlap": each.overlap,
+            }
+        )
+        for twin, each in found.items()
+    )
+
+
+def _formula(view: View) -> None:
+    measure = measures.get(view.measure)
+    st.divider()
+    st.latex(measure.formula)
+    turned = " Drawn without the minus: small is aligned." if view.measure in SYMBOLS else ""
+    st.caption(f"{measure.help}{turned}")

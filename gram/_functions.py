@@ -1,0 +1,142 @@
+"""The differentiable steps under the geometry: volumes of sets of rows, distances from spans.
+
+Each keeps nothing but its inputs and outputs for the gradient and orthonormalises again on the way back, which
+costs little beside the products and keeps memory at one block. The gradients are closed forms on the orthonormal
+basis, so that they stay exact for nearly dependent rows and finite for dependent ones; second derivatives are not
+offered.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from gram._spans import (
+    blocks,
+    missing_rows,
+    paired_distances,
+    pairwise_distance_gradients,
+    pairwise_distances,
+    residuals,
+    spans_of,
+    tolerance,
+)
+
+
+def _first_derivative_only(backward: Callable[..., Any]) -> Callable[..., Any]:
+    """Hand `backward` what was saved, and make a second derivative an error where a zero would go unseen."""
+    guarded = once_differentiable(backward)
+
+    @wraps(backward)
+    def call(ctx: Any, *gradients: Tensor) -> Any:
+        return guarded(ctx, *ctx.saved_tensors, *gradients)
+
+    return call
+
+
+class Volume(torch.autograd.Function):
+    """(n, k, d) -> (n,): the volume of each set of rows, or its logarithm; NaN where every row is missing.
+
+    dV/dv_i = V times row i of L^-T Q, for rows = L Q: the height's unit direction times the volume of the rest.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, rows: Float[Tensor, "n k d"], logarithm: bool) -> Float[Tensor, "n"]:
+        ctx.save_for_backward(rows)
+        ctx.logarithm = logarithm
+        result = rows.new_empty(len(rows))
+        for block in blocks(len(rows), rows[:1].numel(), rows.device):
+            spans = spans_of(rows[block])
+            value = spans.lengths.log().sum(dim=-1) if logarithm else spans.volume
+            result[block] = value.masked_fill(missing_rows(rows[block]).all(dim=-1), torch.nan)
+        return result
+
+    @staticmethod
+    @_first_derivative_only
+    def backward(
+        ctx: Any, rows: Float[Tensor, "n k d"], gradient: Float[Tensor, "n"]
+    ) -> tuple[Float[Tensor, "n k d"], None]:
+        for_rows = torch.empty_like(rows)
+        for block in blocks(len(rows), rows[:1].numel(), rows.device):
+            spans = spans_of(rows[block])
+            weight = gradient[block] if ctx.logarithm else gradient[block] * spans.volume
+            weight = weight.masked_fill((spans.lengths == 0).any(dim=-1), 0)
+            for_rows[block] = weight[:, None, None] * spans.pull_back(spans.basis)
+        return for_rows, None
+
+
+class PairedHeight(torch.autograd.Function):
+    """(n, d), (n, m, d) -> (n,): the distance of vector i from the span of rows i; NaN where it is missing."""
+
+    @staticmethod
+    def forward(ctx: Any, vectors: Float[Tensor, "n d"], rows: Float[Tensor, "n m d"]) -> Float[Tensor, "n"]:
+        ctx.save_for_backward(vectors, rows)
+        limit = tolerance(rows.shape[1] + 1, rows.dtype)
+        result = vectors.new_empty(len(vectors))
+        for block in blocks(len(rows), vectors[:1].numel() * (rows.shape[1] + 1), rows.device):
+            result[block] = paired_distances(vectors[block], spans_of(rows[block]).basis, limit)
+        return result
+
+    @staticmethod
+    @_first_derivative_only
+    def backward(
+        ctx: Any, vectors: Float[Tensor, "n d"], rows: Float[Tensor, "n m d"], gradient: Float[Tensor, "n"]
+    ) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n m d"]]:
+        limit = tolerance(rows.shape[1] + 1, rows.dtype)
+        for_vectors, for_rows = torch.empty_like(vectors), torch.empty_like(rows)
+        for block in blocks(len(rows), vectors[:1].numel() * (rows.shape[1] + 1), rows.device):
+            spans = spans_of(rows[block])
+            residual, inside = residuals(vectors[block], spans.basis)
+            length = torch.linalg.vector_norm(residual, dim=-1)
+            whole = torch.linalg.vector_norm(vectors[block].to(length.dtype), dim=-1)
+            weight = (gradient[block] / length).masked_fill(length <= limit * whole, 0)
+            turned = weight.unsqueeze(-1) * residual
+            for_vectors[block] = turned
+            for_rows[block] = spans.pull_back(-inside.unsqueeze(-1) * turned.unsqueeze(-2))
+        return for_vectors, for_rows
+
+
+class BaseAndHeight(torch.autograd.Function):
+    """(q, d), (n, d)... -> (n,), (q, n): each candidate's own volume, each anchor's distance from its span."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, anchor: Float[Tensor, "q d"], *others: Float[Tensor, "n d"]
+    ) -> tuple[Float[Tensor, "n"], Float[Tensor, "q n"]]:
+        limit = tolerance(len(others) + 1, anchor.dtype)
+        base = anchor.new_empty(len(others[0]))
+        height = anchor.new_empty(len(anchor), len(others[0]))
+        for block in candidate_blocks(anchor, len(others), len(others[0])):
+            spans = spans_of(torch.stack([other[block] for other in others], dim=1))
+            base[block] = spans.volume
+            height[:, block] = pairwise_distances(anchor, spans.basis, limit)
+        ctx.save_for_backward(anchor, height, *others)
+        return base, height
+
+    @staticmethod
+    @_first_derivative_only
+    def backward(
+        ctx: Any, anchor: Float[Tensor, "q d"], height: Float[Tensor, "q n"], *rest: Tensor
+    ) -> tuple[Tensor, ...]:
+        *others, base_gradient, height_gradient = rest
+        for_anchor = torch.zeros_like(anchor)
+        for_others = [torch.empty_like(other) for other in others]
+        for block in candidate_blocks(anchor, len(others), len(others[0])):
+            spans = spans_of(torch.stack([other[block] for other in others], dim=1))
+            for_vectors, for_basis = pairwise_distance_gradients(
+                anchor, spans.basis, height[:, block], height_gradient[:, block]
+            )
+            for_anchor += for_vectors
+            for_basis += (base_gradient[block] * spans.volume)[:, None, None] * spans.basis
+            for for_other, pulled in zip(for_others, spans.pull_back(for_basis).unbind(dim=1)):
+                for_other[block] = pulled
+        return for_anchor, *for_others
+
+
+def candidate_blocks(anchor: Float[Tensor, "q d"], modalities: int, count: int) -> list[slice]:
+    """Return blocks of candidates for which products with all anchors, and the candidates' bases, stay small."""
+    return list(blocks(count, max(len(anchor), modalities * anchor.shape[1]), anchor.device, smallest=64))

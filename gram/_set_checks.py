@@ -1,0 +1,196 @@
+"""What must hold of an embedding set: checks that name the source, the modality and the first bad row."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Any
+
+import pandas as pd
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from gram.errors import EmbeddingSetError
+
+STORED_DTYPES = (torch.float32, torch.float16)
+_BLOCK_ELEMENTS = 1 << 22  # 16 MB of float32: large enough to stream at memory speed, small enough to forget
+_MEDIA_NAME = re.compile(r"media(_.*)?|.*_media")
+
+
+@dataclass(frozen=True)
+class Sources:
+    """How messages name where each part of a set came from: paths, or arguments of the constructor."""
+
+    embeddings: str = "modalities"
+    items: str = "items"
+    info: str = "info"
+
+
+def check_set(
+    modalities: Mapping[str, Float[Tensor, "n d"]],
+    items: pd.DataFrame,
+    info: Mapping[str, Any],
+    sources: Sources,
+) -> dict[str, Bool[Tensor, " n"]]:
+    """Return, by modality, which items lack it (their row is NaN), once everything else has been checked.
+
+    Raises:
+        EmbeddingSetError: on the first thing that is wrong.
+    """
+    if not modalities:
+        raise EmbeddingSetError(f"{sources.embeddings}: no modality; give at least one array of shape (n, d)")
+    for name in modalities:
+        if not isinstance(name, str) or not name:
+            raise EmbeddingSetError(f"{sources.embeddings}: a modality is called {name!r}; give it a word as its name")
+    _check_items(items, sources)
+    _check_info(info, modalities, items.columns, sources)
+    _check_media(items, info, sources)
+    first, d = next(iter(modalities)), 0
+    missing = {}
+    for name, tensor in modalities.items():
+        where = f"{sources.embeddings}: modality '{name}'"
+        _check_shape(tensor, len(items), where, sources)
+        d = d or tensor.shape[1]
+        if tensor.shape[1] != d:
+            raise EmbeddingSetError(
+                f"{where} has d = {tensor.shape[1]}, but '{first}' has d = {d}; "
+                "all modalities of a set live in one space: project them to the same d"
+            )
+        missing[name] = _check_rows(tensor, items["id"], where)
+    return missing
+
+
+def _check_shape(tensor: Tensor, n: int, where: str, sources: Sources) -> None:
+    if tensor.dtype not in STORED_DTYPES:
+        kind = str(tensor.dtype).removeprefix("torch.")
+        raise EmbeddingSetError(f"{where} is {kind}; store it as float32 or float16")
+    if tensor.ndim != 2 or tensor.shape[1] == 0:
+        shape = tuple(tensor.shape)
+        raise EmbeddingSetError(f"{where} has shape {shape}; expected (n, d), one row an item, with d >= 1")
+    if len(tensor) != n:
+        end = f"row {min(len(tensor), n)} is the first without its counterpart"
+        raise EmbeddingSetError(
+            f"{where} has {len(tensor)} rows, but {sources.items} has {n}; {end}: give each item one row "
+            "(NaN where the modality is missing)"
+        )
+
+
+def blocks(n: int, row_elements: int) -> Iterator[slice]:
+    """Yield slices over n rows, each of a few million elements at the most."""
+    size = max(1, _BLOCK_ELEMENTS // max(1, row_elements))
+    for start in range(0, n, size):
+        yield slice(start, min(start + size, n))
+
+
+def _check_rows(tensor: Float[Tensor, "n d"], ids: "pd.Series[Any]", where: str) -> Bool[Tensor, " n"]:
+    """Return which rows are NaN; after one pass, only rows whose norm is suspect get a second look."""
+    missing = torch.zeros(len(tensor), dtype=torch.bool)
+    for block in blocks(*tensor.shape):
+        rows = tensor[block]
+        norms = torch.linalg.vector_norm(rows, dim=1, dtype=torch.float32)
+        suspects = torch.nonzero(~torch.isfinite(norms) | (norms == 0)).flatten()
+        if len(suspects):
+            missing[block.start + suspects] = _check_suspects(rows[suspects], suspects + block.start, ids, where)
+    return missing
+
+
+def _check_suspects(
+    rows: Float[Tensor, "m d"], numbers: Tensor, ids: "pd.Series[Any]", where: str
+) -> Bool[Tensor, " m"]:
+    nan = rows.isnan()
+    faults = {
+        "has an infinite value": (
+            rows.isinf().any(1),
+            "repair or remove the item, or make its whole row NaN if it lacks this modality",
+        ),
+        "is NaN in part": (
+            nan.any(1) & ~nan.all(1),
+            "repair it, or make the whole row NaN if the item lacks this modality",
+        ),
+        "is all zeros": (
+            (rows == 0).all(1),
+            "a zero vector has no direction: repair it, or make the row NaN if the item lacks this modality",
+        ),
+    }
+    first = {what: int(bad.nonzero()[0]) for what, (bad, _) in faults.items() if bad.any()}
+    if first:
+        what = min(first, key=first.__getitem__)
+        row = int(numbers[first[what]])
+        raise EmbeddingSetError(f"{where}, row {row} (id '{ids.iloc[row]}') {what}; {faults[what][1]}")
+    return nan.all(1)
+
+
+def _check_items(items: pd.DataFrame, sources: Sources) -> None:
+    if "id" not in items.columns:
+        raise EmbeddingSetError(
+            f"{sources.items}: no column 'id' (columns: {', '.join(map(str, items.columns)) or 'none'}); "
+            "add one with a unique value for each item"
+        )
+    if items.columns.has_duplicates:
+        name = items.columns[items.columns.duplicated()][0]
+        raise EmbeddingSetError(f"{sources.items}: two columns are called '{name}'; rename one")
+    if items.empty:
+        raise EmbeddingSetError(f"{sources.items}: no items; a set holds at least one")
+    empty = items["id"].isna().to_numpy()
+    if empty.any():
+        raise EmbeddingSetError(f"{sources.items}: row {empty.argmax()} has no id; give each item a unique one")
+    ids = items["id"].astype(str)
+    repeated = ids.duplicated().to_numpy()
+    if repeated.any():
+        row = int(repeated.argmax())
+        earlier = int((ids == ids.iloc[row]).to_numpy().argmax())
+        raise EmbeddingSetError(
+            f"{sources.items}: row {row} repeats the id '{ids.iloc[row]}' of row {earlier}; make each id unique"
+        )
+
+
+def _check_info(info: Mapping[str, Any], modalities: Mapping[str, Tensor], columns: pd.Index, sources: Sources) -> None:
+    anchor = info.get("anchor", next(iter(modalities)))
+    if not isinstance(anchor, str) or anchor not in modalities:
+        names = ", ".join(modalities)
+        raise EmbeddingSetError(
+            f"{sources.info}: the anchor {anchor!r} is not a modality of this set; use one of {names}"
+        )
+    media = info.get("media", [])
+    if not isinstance(media, list) or not all(isinstance(name, str) and name in columns for name in media):
+        raise EmbeddingSetError(f"{sources.info}: 'media' must list columns of the items, got {media!r}")
+
+
+def media_columns(items: pd.DataFrame, info: Mapping[str, Any]) -> list[str]:
+    """Return the columns that hold paths of media files.
+
+    They are those that `info["media"]` lists, those called `media`, `media_*` or `*_media`, and text columns
+    with a value that starts with `media/`.
+    """
+    named = info.get("media", [])
+    return [
+        str(column)
+        for column in items.columns
+        if column in named or _MEDIA_NAME.fullmatch(str(column)) or _holds_media(items[column])
+    ]
+
+
+def _holds_media(column: "pd.Series[Any]") -> bool:
+    if not (pd.api.types.is_string_dtype(column) or pd.api.types.is_object_dtype(column)):
+        return False
+    return bool(column.map(lambda value: isinstance(value, str) and value.startswith("media/")).any())
+
+
+def stays_inside(path: object) -> bool:
+    """Return whether a media path is relative and never climbs, by POSIX and Windows rules alike."""
+    if not isinstance(path, str) or "\0" in path:
+        return False
+    windows = PureWindowsPath(path)
+    return not (PurePosixPath(path).is_absolute() or windows.anchor or ".." in windows.parts)
+
+
+def _check_media(items: pd.DataFrame, info: Mapping[str, Any], sources: Sources) -> None:
+    for column in media_columns(items, info):
+        for row, path in enumerate(items[column]):
+            if not (pd.api.types.is_scalar(path) and pd.isna(path)) and not stays_inside(path):
+                raise EmbeddingSetError(
+                    f"{sources.items}: column '{column}', row {row} (id '{items['id'].iloc[row]}') is "
+                    f"{path!r}, which is not a path inside the set's folder; put the file under media/ and "
+                    "give its relative path"
+                )

@@ -1,0 +1,57 @@
+"""Arguments that several commands share, and how what is wrong with them is said."""
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gram.embedding_set import EmbeddingSet
+
+Subparsers = argparse._SubParsersAction  # argparse has no public name for what add_subparsers returns
+
+
+def names(text: str) -> list[str]:
+    """Return the names in a comma-separated list."""
+    found = [name.strip() for name in text.split(",") if name.strip()]
+    if not found:
+        raise argparse.ArgumentTypeError("expected one name or more, separated by commas")
+    return found
+
+
+def positive(text: str) -> int:
+    """Return a whole number of at least 1."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
+    return number
+
+
+def add_task(parser: argparse.ArgumentParser) -> None:
+    """Add what says who asks, who answers, and where it is computed."""
+    parser.add_argument("--query", metavar="NAME", help="modality that asks (default: the set's anchor)")
+    parser.add_argument(
+        "--candidates",
+        type=names,
+        metavar="NAMES",
+        help="modalities that answer, with commas (default: all others)",
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
+
+
+def asked_candidates(args: argparse.Namespace, embedding_set: "EmbeddingSet") -> tuple[str, list[str]]:
+    """Return the query and the candidates that `add_task`'s arguments mean for this set."""
+    query = args.query or embedding_set.anchor
+    return query, args.candidates or [name for name in embedding_set.names if name != query]
+
+
+@contextmanager
+def usage_errors(args: argparse.Namespace) -> Iterator[None]:
+    """Turn a ValueError of what checks the arguments into wrong usage: a line on stderr and exit status 2."""
+    try:
+        yield
+    except ValueError as error:
+        args.parser.error(str(error))

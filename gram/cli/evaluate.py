@@ -1,0 +1,104 @@
+"""`python -m gram evaluate`: how well items find each other in a set, by one measure or several."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gram.cli._arguments import Subparsers, add_task, asked_candidates, names, usage_errors
+from gram.cli._output import print_json, table
+
+if TYPE_CHECKING:
+    from gram.evaluation import RetrievalReport
+
+DIRECTIONS = ("query-to-candidates", "candidates-to-query")
+
+
+def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
+    """Add the subcommand and its arguments."""
+    parser = subparsers.add_parser(
+        "evaluate",
+        help="measure retrieval in embedding sets",
+        description=(
+            "Rank every item's candidates for every query; print recall and ranks with 95 % intervals. "
+            "Ties count as what breaking them at random gives on average. Example: "
+            "gram evaluate assets/numbers/gram/test --measure volume,cosine --direction both"
+        ),
+    )
+    parser.add_argument("sets", nargs="+", type=Path, metavar="SET", help="folder of an embedding set")
+    add_task(parser)
+    parser.add_argument(
+        "--measure",
+        type=names,
+        default=["volume"],
+        metavar="NAMES",
+        help="measures, with commas (default: volume)",
+    )
+    parser.add_argument(
+        "--direction",
+        choices=(*DIRECTIONS, "both"),
+        default=DIRECTIONS[0],
+        help="who asks (default: %(default)s)",
+    )
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print the reports as JSON")
+    form.add_argument("--markdown", action="store_true", help="print the table as Markdown")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate each set by each measure in each direction, print, and return the exit status."""
+    reports = _reports(args)
+    if args.json:
+        print_json({"reports": [{"set": str(path), **report.to_dict()} for path, report in reports]})
+        return 0
+    if not args.markdown:
+        for path in args.sets:
+            report = next(report for of, report in reports if of == path)
+            left_out = f", {report.left_out:,} left out" if report.left_out else ""
+            print(f"{path}: {report.query} and {' + '.join(report.candidates)}, {report.n:,} items{left_out}")
+        print()
+    many = len(args.sets) > 1
+    print(table([_row(path, report, many) for path, report in reports], markdown=args.markdown))
+    return 0
+
+
+def _reports(args: argparse.Namespace) -> list[tuple[Path, "RetrievalReport"]]:
+    from gram import measures
+    from gram.embedding_set import EmbeddingSet
+    from gram.evaluation import evaluate
+    from gram.index import check_candidates, pick_device
+
+    with usage_errors(args):
+        pick_device(args.device)
+        for measure in args.measure:
+            measures.get(measure)
+    directions = [direction for direction in DIRECTIONS if args.direction in (direction, "both")]
+    tasks = []
+    for path in args.sets:
+        embedded = EmbeddingSet.load(path)
+        query, candidates = asked_candidates(args, embedded)
+        with usage_errors(args):
+            check_candidates(embedded, candidates, query=query)
+        tasks.append((path, embedded, query, candidates))
+    return [
+        (path, evaluate(embedded, query, candidates, measure, direction, device=args.device))
+        for path, embedded, query, candidates in tasks
+        for measure in args.measure
+        for direction in directions
+    ]
+
+
+def _row(path: Path, report: "RetrievalReport", many: bool) -> dict[str, str]:
+    asked, found = report.query, " + ".join(report.candidates)
+    if report.direction == "candidates-to-query":
+        asked, found = found, asked
+    row = {"set": str(path)} if many else {}
+    row |= {"measure": report.measure, "direction": f"{asked} -> {found}"}
+    for metric in ("R@1", "R@5", "R@10", "mrr"):
+        low, high = report.interval(metric)
+        row[metric.replace("mrr", "MRR")] = f"{report.value(metric):.3f} [{low:.3f}, {high:.3f}]"
+    low, high = report.interval("median_rank")
+    return row | {
+        "median rank": f"{report.median_rank:.3g} [{low:.3g}, {high:.3g}]",
+        "mean rank": f"{report.mean_rank:.3g}",
+    }

@@ -1,0 +1,104 @@
+"""`python -m gram train`: train the built-in model under one loss."""
+
+import argparse
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from tqdm import tqdm
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the subcommand and its arguments."""
+    parser = subparsers.add_parser(
+        "train",
+        help="train the built-in model under one loss",
+        description=(
+            "Train the encoders of the spoken numbers. Writes OUT/model, OUT/test (the test set's embeddings), "
+            "OUT/trajectory and OUT/log.jsonl. Several GPUs: torchrun --nproc-per-node N -m gram train ..."
+        ),
+    )
+    parser.add_argument("--loss", choices=("gram", "cosine"), required=True, help="GRAM, or pairwise InfoNCE")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    parser.add_argument("--steps", type=int, help="batches to train on")
+    parser.add_argument("--batch-size", type=int, help="numbers a batch, over all processes together")
+    parser.add_argument("--learning-rate", type=float, help="the highest learning rate")
+    parser.add_argument("--renderings", type=int, help="how often each training number is rendered")
+    parser.add_argument("--seed", type=int, help="decides weights, items and batches")
+    parser.add_argument("--d", type=int, help="width of the shared space")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
+    parser.add_argument(
+        "--recordings",
+        type=Path,
+        default=Path("data/fsdd"),
+        help="folder of real recordings that join training when it is there (default: %(default)s)",
+    )
+    parser.add_argument("--resume", action="store_true", help="go on from the last state saved in OUT")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, embed the test set, and print where it went; return the exit status."""
+    import torch.distributed as dist
+
+    from gram.errors import ModelError
+    from gram.models import ModelConfig
+    from gram.numbers.fsdd import TRAINING_SPEAKERS, load_speaker
+    from gram.training import TrainingConfig, embed_items, half_precision, split_items, train
+
+    named = ("steps", "batch_size", "learning_rate", "renderings", "seed")
+    settings = {name: value for name in named if (value := getattr(args, name)) is not None}
+    if args.d is not None:
+        settings["model"] = ModelConfig(d=args.d)
+    voices = []
+    if args.recordings.is_dir():
+        voices = [load_speaker(args.recordings, name, split="train") for name in TRAINING_SPEAKERS]
+    if "RANK" in os.environ:
+        dist.init_process_group()
+    bars = _Bars()
+    try:
+        config = TrainingConfig(loss=args.loss, **settings)
+        model = train(config, args.out, device=args.device, extra_voices=voices, resume=args.resume, report=bars)
+        if not dist.is_initialized() or dist.get_rank() == 0:
+            test = embed_items(
+                model,
+                split_items("test"),
+                info={"model": args.loss},
+                progress=lambda done, whole: bars("embedding the test set", done, whole, {}),
+            )
+            half_precision(test).save(args.out / "test")
+            bars.close()
+            print(json.dumps({"out": str(args.out), **model.info}) if args.json else f"trained: {args.out}")
+    except ValueError as error:
+        raise ModelError(str(error)) from error
+    finally:
+        bars.close()
+        if dist.is_initialized():
+            dist.destroy_process_group()
+    return 0
+
+
+class _Bars:
+    """A progress bar a phase, with the time left and the numbers last reported."""
+
+    def __init__(self) -> None:
+        self._phase = ""
+        self._bar: tqdm | None = None
+        self._shown: dict[str, str] = {}
+
+    def __call__(self, phase: str, done: int, whole: int, numbers: Mapping[str, float]) -> None:
+        self._shown.update({name: f"{value:.3g}" for name, value in numbers.items()})
+        if phase == "validation":
+            return
+        if self._bar is None or phase != self._phase:
+            self.close()
+            self._phase, self._bar = phase, tqdm(total=whole, desc=phase, unit="", dynamic_ncols=True)
+        self._bar.set_postfix(self._shown, refresh=False)
+        self._bar.update(done - self._bar.n)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None

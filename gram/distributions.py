@@ -1,0 +1,382 @@
+"""Matched against mismatched: how a measure's values are distributed, and how well they tell the two apart.
+
+An item's own vectors are matched; its query with another item's candidate is mismatched. The n matched values are
+few and kept; the n (n - 1) mismatched ones are streamed, counted into bins, and never held.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from gram import measures
+from gram._ranking import BLOCK, TOLERANCE, typical_score
+from gram.embedding_set import EmbeddingSet
+from gram.geometry import random_volume
+from gram.index import check_candidates, rows_with_any
+
+BINS = 50
+MAX_ITEMS = 3_000
+# Measures whose score is minus a quantity with a name of its own: shown as that quantity, small = aligned.
+_QUANTITIES = ("volume", "height")
+# What a measure gives for unit vectors lies between these.
+_UNIT_RANGES = {"volume": (0.0, 1.0), "height": (0.0, 1.0), "cosine": (-1.0, 1.0), "centroid": (-1.0, 1.0)}
+# Rows stored in float16 are of length one to within 2^-11 a coordinate.
+_UNIT_TOLERANCE = 2e-3
+_NORMAL_95 = 1.959964
+
+
+@dataclass(frozen=True, eq=False)
+class Distributions:
+    """The values of one measure for matched and for mismatched pairs, all in the direction in which people read them.
+
+    Attributes:
+        query: name of the query's modality.
+        candidates: names of the candidate's modalities.
+        measure: name of the measure. `volume` and `height` are shown as such (small = aligned), the rest as scores.
+        rows: (n,) rows of the set that have the query and some candidate.
+        matched: (n,) the value of each of those items.
+        edges: (bins + 1,) of the bins; values beyond the ends are counted in the end bins.
+        matched_counts: (bins,) items.
+        mismatched_counts: (bins,) pairs.
+        sample: (m,) rows whose pairs were counted; all of `rows` unless there are more than `max_items`.
+        auc: how likely a matched value is better than a mismatched one, ties counting half; chance is 0.5.
+        auc_interval: its 95 % interval, from leaving out one item at a time; no wider than a point where every
+            matched value beats every mismatched one.
+        overlap: overlap coefficient in [0, 1]: 0 where one threshold parts matched from mismatched, 1 where none
+            helps. It is the least sum of the share of matched values turned away and of mismatched ones let in, over
+            all thresholds; the area that both densities share, where they cross once.
+        threshold: the value, itself let in, at which that sum is least.
+        left_out: how many items lack the query or every candidate.
+    """
+
+    query: str
+    candidates: tuple[str, ...]
+    measure: str
+    rows: Int[np.ndarray, " n"]
+    matched: Float[np.ndarray, " n"]
+    edges: Float[np.ndarray, " bins+1"]
+    matched_counts: Int[np.ndarray, " bins"]
+    mismatched_counts: Int[np.ndarray, " bins"]
+    sample: Int[np.ndarray, " m"]
+    auc: float
+    auc_interval: tuple[float, float]
+    overlap: float
+    threshold: float
+    left_out: int
+
+    @property
+    def small_is_aligned(self) -> bool:
+        """Whether small values are the good ones."""
+        return self.measure in _QUANTITIES
+
+    @property
+    def pairs(self) -> int:
+        """How many mismatched pairs were counted: m (m - 1)."""
+        return len(self.sample) * (len(self.sample) - 1)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether every mismatched pair was counted, not those of a sample of items."""
+        return len(self.sample) == len(self.rows)
+
+    @property
+    def mismatched_median(self) -> float:
+        """Median of the mismatched values, to within the width of a bin: spread evenly within its bin."""
+        below = np.concatenate([[0], self.mismatched_counts.cumsum()])
+        return float(np.interp(below[-1] / 2, below, self.edges))
+
+    def bins_within(self, low: float, high: float) -> range:
+        """Return the bins whose middle lies between two values; the nearest one when none does."""
+        middles = (self.edges[:-1] + self.edges[1:]) / 2
+        inside = np.flatnonzero((middles >= low) & (middles <= high))
+        if not len(inside):
+            inside = np.array([np.abs(middles - (low + high) / 2).argmin()])
+        return range(int(inside[0]), int(inside[-1]) + 1)
+
+    def matched_in(self, bins: range) -> Int[np.ndarray, " found"]:
+        """Return the rows of the set whose matched value is in one of a run of bins, best aligned first."""
+        places = _bins_of(torch.from_numpy(self.matched), self.edges).numpy()
+        inside = np.flatnonzero((places >= bins.start) & (places < bins.stop))
+        values = self.matched[inside]
+        return self.rows[inside[np.argsort(values if self.small_is_aligned else -values, kind="stable")]]
+
+
+class Pairs(NamedTuple):
+    """Mismatched pairs, best aligned first.
+
+    Attributes:
+        total: how many there are; of them the first few follow.
+        queries: rows of the set that give the query.
+        candidates: rows of the set that give the candidate.
+        values: as in `Distributions`.
+    """
+
+    total: int
+    queries: Int[np.ndarray, " shown"]
+    candidates: Int[np.ndarray, " shown"]
+    values: Float[np.ndarray, " shown"]
+
+
+def distributions(
+    embedding_set: EmbeddingSet,
+    *,
+    candidates: Sequence[str],
+    query: str | None = None,
+    measure: str = "volume",
+    bins: int = BINS,
+    max_items: int = MAX_ITEMS,
+    seed: int = 0,
+) -> Distributions:
+    """Return the matched and mismatched values of a measure, and how well they are told apart.
+
+    Computed in float64, in blocks. The area under the ROC curve,
+    AUC = P(matched better than mismatched) + P(tie) / 2, is exact over the pairs counted. Its interval is the
+    jackknife's: one item at a time is left out, with every pair it is in, which respects that pairs share items;
+    taken on the scale of log(AUC / (1 - AUC)), so that it stays within [0, 1].
+
+    Args:
+        embedding_set: vectors as given; volumes of unit rows lie in [0, 1].
+        candidates: names of the candidate's modalities.
+        query: name of the query's modality; the anchor by default.
+        measure: one of `gram.measures.names()`.
+        bins: of equal width, over [0, 1] for volume and height of unit rows, [-1, 1] for cosines, else over the data.
+        max_items: with more items than this, mismatched pairs are those among a sample of so many items.
+        seed: of that sample.
+
+    Raises:
+        ValueError: unknown measure or modality, the query among the candidates, bins below 1, or fewer than three
+            items that have the query and a candidate.
+
+    Source:
+        AUC by ranks: Hanley & McNeil 1982. Jackknife: Efron & Tibshirani 1993, chapter 11.
+    """
+    if bins < 1:
+        raise ValueError(f"bins: expected at least 1, got {bins}")
+    stream = _Stream(embedding_set, query or embedding_set.anchor, candidates, measure)
+    n = len(stream.rows)
+    if n < 3:
+        raise ValueError(f"embedding_set: expected 3 items or more with a query and a candidate, got {n}")
+    picked = torch.arange(n)
+    if n > max_items:
+        generator = torch.Generator().manual_seed(seed)
+        picked = torch.randperm(n, generator=generator)[: max(3, max_items)].sort().values
+    matched = stream.matched()
+    edges = np.linspace(*stream.range_of_values(matched, picked), bins + 1)
+    tally = _Tally(matched, picked, stream.tolerance(), stream.sign, edges)
+    for block_rows, block_columns, values in stream.blocks(picked):
+        tally.add(block_rows, block_columns, values)
+    shown = matched * stream.sign
+    overlap, threshold = tally.overlap()
+    return Distributions(
+        query=stream.query,
+        candidates=stream.candidates,
+        measure=stream.measure.name,
+        rows=stream.rows.numpy(),
+        matched=shown.numpy(),
+        edges=edges,
+        matched_counts=torch.bincount(_bins_of(shown, edges), minlength=bins).numpy(),
+        mismatched_counts=tally.counts.numpy(),
+        sample=stream.rows[picked].numpy(),
+        auc=tally.auc(),
+        auc_interval=tally.interval(),
+        overlap=overlap,
+        threshold=threshold * stream.sign,
+        left_out=len(embedding_set) - n,
+    )
+
+
+def mismatched_in(embedding_set: EmbeddingSet, found: Distributions, bins: range, *, limit: int = 24) -> Pairs:
+    """Return the mismatched pairs whose value is in one of a run of bins of `found`, the best aligned first.
+
+    Args:
+        embedding_set: the one that `found` is of.
+        found: what `distributions` returned.
+        bins: a run of bins, such as `range(0, 5)` for the first five.
+        limit: how many pairs to name; all are counted.
+    """
+    stream = _Stream(embedding_set, found.query, found.candidates, found.measure)
+    picked = torch.from_numpy(np.flatnonzero(np.isin(found.rows, found.sample)))
+    count, best = 0, torch.empty(0, 3, dtype=torch.float64)
+    for rows, columns, scores in stream.blocks(picked):
+        places = _bins_of(scores * stream.sign, found.edges)
+        inside = (places >= bins.start) & (places < bins.stop) & (rows[:, None] != columns)
+        count += int(inside.sum())
+        at = inside.nonzero()
+        block = torch.stack([scores[inside], rows[at[:, 0]].double(), columns[at[:, 1]].double()], dim=1)
+        best = torch.cat([best, block])
+        best = best[best[:, 0].argsort(descending=True, stable=True)[:limit]]
+    return Pairs(
+        count,
+        stream.rows[best[:, 1].long()].numpy(),
+        stream.rows[best[:, 2].long()].numpy(),
+        (best[:, 0] * stream.sign).numpy(),
+    )
+
+
+def pair_value(embedding_set: EmbeddingSet, found: Distributions, query_row: int, candidate_row: int) -> float:
+    """Return the value that `found` would show for one item's query with one item's candidate; NaN if it lacks one."""
+    vectors = embedding_set.modalities
+    others = [vectors[name][[candidate_row]].double() for name in found.candidates]
+    score = measures.score(found.measure, vectors[found.query][[query_row]].double(), *others)[0, 0]
+    return float(-score if found.small_is_aligned else score)
+
+
+def random_value(measure: str, k: int, d: int) -> float:
+    """Return what a measure gives on average for k independent random directions in d dimensions; NaN if unknown.
+
+    The expected volume for "volume"; since base and height of random directions are independent, the ratio of the
+    expected volumes of k and of k - 1 for "height"; 0 for cosines, which are as often positive as negative.
+    """
+    if measure in ("cosine", "centroid"):
+        return 0.0
+    if measure not in _QUANTITIES:
+        return float("nan")
+    expected = float(random_volume(k, d))
+    below = float(random_volume(k - 1, d)) if measure == "height" else 1.0
+    return expected / below if below > 0 else 0.0
+
+
+def _bins_of(values: Float[Tensor, "..."], edges: Float[np.ndarray, " bins+1"]) -> Int[Tensor, "..."]:
+    """Return the bin of each value; bins are closed below, and the end bins take what lies beyond."""
+    places = (values - edges[0]) * ((len(edges) - 1) / (edges[-1] - edges[0]))
+    return places.floor().clamp(0, len(edges) - 2).long()
+
+
+class _Stream:
+    """The scores of every query with every candidate of a set, in float64, block by block."""
+
+    def __init__(self, embedding_set: EmbeddingSet, query: str, candidates: Sequence[str], measure: str) -> None:
+        self.measure = measures.get(measure)
+        self.query = query
+        self.candidates = tuple(check_candidates(embedding_set, candidates))
+        if query in self.candidates:
+            raise ValueError(f"query: {query!r} is among the candidates; leave it out of one of the two")
+        usable = embedding_set.present(query)
+        self.rows = torch.tensor(
+            [row for row in rows_with_any(embedding_set, self.candidates).tolist() if usable[row]], dtype=torch.long
+        )
+        self._anchors = embedding_set.modalities[query]
+        self._others = [embedding_set.modalities[name] for name in self.candidates]
+        self.sign = -1.0 if measure in _QUANTITIES else 1.0
+
+    def tolerance(self) -> float:
+        """Return by how much scores may differ and still tie: what rounding can do to them."""
+        return TOLERANCE * float(typical_score(self.measure, self._anchors, self._others, torch.device("cpu")))
+
+    def matched(self) -> Float[Tensor, " n"]:
+        """Return each item's score with itself."""
+        parts = [
+            self.measure.compare_paired(self._anchors[rows].double(), self._prepared(rows))
+            for rows in self.rows.split(BLOCK)
+        ]
+        return torch.cat(parts)
+
+    def blocks(self, picked: Int[Tensor, " m"]) -> Iterator[tuple[Tensor, Tensor, Float[Tensor, "q n"]]]:
+        """Yield the places (in `rows`) of queries and of candidates, and their scores, for all pairs of `picked`."""
+        for columns in picked.split(BLOCK):
+            prepared = self._prepared(self.rows[columns])
+            for rows in picked.split(BLOCK):
+                yield rows, columns, self.measure.compare(self._anchors[self.rows[rows]].double(), prepared)
+
+    def range_of_values(self, matched: Float[Tensor, " n"], picked: Int[Tensor, " m"]) -> tuple[float, float]:
+        """Return where the bins begin and end: fixed for unit rows, so that pictures compare; else from the data."""
+        if self.measure.name in _UNIT_RANGES and all(map(self._is_unit, (self._anchors, *self._others))):
+            return _UNIT_RANGES[self.measure.name]
+        low, high = matched.min(), matched.max()
+        for _, _, scores in self.blocks(picked):
+            low, high = torch.minimum(low, scores.min()), torch.maximum(high, scores.max())
+        ends = sorted(float(end) * self.sign for end in (low, high))
+        width = ends[1] - ends[0]
+        return (ends[0], ends[1]) if width > 0 else (ends[0] - 0.5, ends[1] + 0.5)
+
+    def _is_unit(self, vectors: Tensor) -> bool:
+        lengths = torch.linalg.vector_norm(vectors[self.rows].float(), dim=1)
+        return bool(((lengths - 1).abs() <= _UNIT_TOLERANCE).logical_or(lengths.isnan()).all())
+
+    def _prepared(self, rows: Int[Tensor, " b"]) -> measures.Prepared:
+        return self.measure.prepare(*(other[rows].double() for other in self._others))
+
+
+class _Tally:
+    """Counts over mismatched pairs: bins, and by how many matched scores each is beaten.
+
+    With w(x) the number of matched scores better than a mismatched score x (ties half), AUC = sum w / (n pairs).
+    Leaving out item i takes away its matched score, and its row and its column of pairs:
+    S_i = S - beats_i - rows_i - columns_i + beats_own_i.
+    """
+
+    def __init__(
+        self,
+        matched: Float[Tensor, " n"],
+        picked: Int[Tensor, " m"],
+        tolerance: float,
+        sign: float,
+        edges: Float[np.ndarray, " bins+1"],
+    ) -> None:
+        self._matched, self._picked, self._tolerance = matched, picked, tolerance
+        self._sign, self._edges = sign, edges
+        self._ordered = matched.sort()
+        n = len(matched)
+        self.counts = torch.zeros(len(edges) - 1, dtype=torch.long)
+        # How many pairs are beaten from each place of the ordered matched scores on; beaten, and beaten or tied.
+        self._steps = torch.zeros(2, n + 1, dtype=torch.long)
+        # By how many matched scores the pairs of an item, as query or as candidate, are beaten ...
+        self._beaten = torch.zeros(n, dtype=torch.float64)
+        # ... and how many of those its own matched score beats.
+        self._beats_own = torch.zeros(n, dtype=torch.float64)
+
+    def add(self, rows: Int[Tensor, " q"], columns: Int[Tensor, " c"], scores: Float[Tensor, "q c"]) -> None:
+        """Count a block of pairs; where a row is its own column the pair is matched, and is passed over."""
+        other = rows[:, None] != columns
+        size = len(self.counts)
+        self.counts += torch.bincount(_bins_of(scores[other] * self._sign, self._edges), minlength=size)
+        n = len(self._matched)
+        above = torch.searchsorted(self._ordered.values, scores + self._tolerance, right=True)
+        not_below = torch.searchsorted(self._ordered.values, scores - self._tolerance)
+        for steps, first in zip(self._steps, (above, not_below), strict=True):
+            steps += torch.bincount(first[other], minlength=n + 1)
+        beaten_by = (n - (above + not_below).double() / 2).where(other, 0.0)
+        self._beaten.index_add_(0, rows, beaten_by.sum(dim=1))
+        self._beaten.index_add_(0, columns, beaten_by.sum(dim=0))
+        for places, own, axis in ((rows, self._matched[rows, None], 1), (columns, self._matched[columns], 0)):
+            beats = (own > scores + self._tolerance).double() + (own >= scores - self._tolerance).double()
+            self._beats_own.index_add_(0, places, (beats / 2).where(other, 0.0).sum(dim=axis))
+
+    def auc(self) -> float:
+        """Return the share of (matched, mismatched) comparisons that the matched score wins."""
+        m = len(self._picked)
+        return float(self._beats().sum() / (len(self._matched) * m * (m - 1)))
+
+    def interval(self) -> tuple[float, float]:
+        """Return the jackknife's 95 % interval of the AUC."""
+        n, m, auc = len(self._matched), len(self._picked), self.auc()
+        beats = self._beats()
+        counted = torch.zeros(n, dtype=torch.bool)
+        counted[self._picked] = True
+        remaining = torch.where(counted, (m - 1) * (m - 2), m * (m - 1))
+        without = (beats.sum() - beats - self._beaten + self._beats_own) / ((n - 1) * remaining)
+        variance = float((n - 1) / n * (without - without.mean()).square().sum())
+        if variance == 0 or auc in (0.0, 1.0):
+            return auc, auc
+        centre, reach = np.log(auc / (1 - auc)), _NORMAL_95 * np.sqrt(variance) / (auc * (1 - auc))
+        low, high = 1 / (1 + np.exp(-(centre + np.array([-reach, reach]))))
+        return float(low), float(high)
+
+    def overlap(self) -> tuple[float, float]:
+        """Return the least sum of both errors over all thresholds, and the threshold."""
+        n, m = len(self._matched), len(self._picked)
+        turned_away = torch.arange(n, dtype=torch.float64) / n
+        let_in = 1 - self._steps[0].cumsum(0)[:-1].double() / (m * (m - 1))
+        least = int((turned_away + let_in).argmin())
+        return min(1.0, float(turned_away[least] + let_in[least])), float(self._ordered.values[least])
+
+    def _beats(self) -> Float[Tensor, " n"]:
+        """Return how many mismatched pairs each matched score beats, ties half."""
+        beats = torch.empty(len(self._matched), dtype=torch.float64)
+        beats[self._ordered.indices] = self._steps.sum(dim=0).cumsum(0)[:-1].double() / 2
+        return beats

@@ -1,0 +1,21 @@
+"""The project's error classes: each carries one clear line that says what to do.
+
+The command line and the pages show these lines as they are. Anything else that is raised is a bug and shows
+as one.
+"""
+
+
+class GramError(Exception):
+    """Something outside the code is wrong (a file, a model, an input); the message is one line."""
+
+
+class EmbeddingSetError(GramError):
+    """An embedding set cannot be read, built or saved; names the file, the modality and the first bad row."""
+
+
+class ModelError(GramError):
+    """A saved model cannot be read or does not fit what it is asked to do."""
+
+
+class NumberError(GramError, ValueError):
+    """A typed number, a picture or a recording cannot be read as a four-digit number's modality."""

@@ -1,0 +1,261 @@
+"""Exact top-k search of an embedding set by any measure, in blocks."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from gram import measures
+from gram._ranking import count_places
+from gram.embedding_set import EmbeddingSet
+from gram.errors import EmbeddingSetError
+
+DTYPES = (torch.float16, torch.bfloat16, torch.float32)
+_QUERY_BLOCK = 256
+_NO_HIT = torch.iinfo(torch.int64).min  # below the key of any score
+_LAST = 0xFFFFFFFF  # an index is kept in 32 bits, turned round so that the lower one is the larger key
+
+Array = TypeVar("Array", Tensor, np.ndarray)
+
+
+class Hits(NamedTuple):
+    """The best items for each of q queries, best first, as the kind of array the queries were.
+
+    Attributes:
+        indices: (q, k) rows of the set.
+        scores: (q, k) their scores in float32; higher = better aligned.
+    """
+
+    indices: Tensor | np.ndarray
+    scores: Tensor | np.ndarray
+
+
+class Index:
+    """Every item of a set that has at least one of the candidate modalities, ready to be ranked for queries.
+
+    The search is exact: every item is scored, in blocks, and only the best k so far are kept. Memory beyond
+    the vectors themselves is that of one block of pairs, whatever the number of items and queries. Scores
+    are computed in float32 from the vectors as they are stored here; equal scores rank by row, the lower
+    first, so the same search on the same machine gives the same hits. Float16 storage rounds each
+    coordinate by at most 2^-11 of itself, bfloat16 by 2^-8: hits are those of the rounded vectors.
+
+    A modality that an item lacks (a row of NaN) is left out of that item's score; an item that lacks all of
+    the candidates is never a hit.
+
+    Attributes:
+        candidates: names of the modalities that make a candidate.
+        measure: name of the measure.
+        rows: rows of the set that can be hits, ascending.
+    """
+
+    def __init__(
+        self,
+        embedding_set: EmbeddingSet,
+        candidates: Sequence[str],
+        measure: str = "volume",
+        *,
+        dtype: torch.dtype | None = None,
+        device: str | torch.device = "auto",
+        block: int = 2048,
+    ) -> None:
+        """Take the candidates' vectors to the device, in the storage type.
+
+        Args:
+            embedding_set: the gallery; vectors are used as given, not normalised.
+            candidates: names of one modality or more.
+            measure: one of `gram.measures.names()`.
+            dtype: storage type, float16, bfloat16 or float32; None keeps what the set has, uncopied on the
+                CPU.
+            device: "cpu", "cuda", or "auto" for cuda where there is one.
+            block: items scored at a time.
+
+        Raises:
+            ValueError: unknown measure, modality, dtype or device, a candidate named twice or none, a block
+                below 1, or vectors too long for float16.
+            EmbeddingSetError: no item has any of the candidates.
+        """
+        self.measure = measures.get(measure).name
+        self.candidates = check_candidates(embedding_set, candidates)
+        if dtype is not None and dtype not in DTYPES:
+            raise ValueError(f"dtype: expected float16, bfloat16, float32 or None, got {dtype}")
+        if block < 1:
+            raise ValueError(f"block: expected at least 1 item at a time, got {block}")
+        self.device = pick_device(device)
+        self.rows = rows_with_any(embedding_set, self.candidates)
+        self._block = block
+        self._d = embedding_set.d
+        self._stored = [_store(embedding_set.modalities[name], name, dtype, self.device) for name in self.candidates]
+
+    def __len__(self) -> int:
+        """Return how many items can be hits."""
+        return len(self.rows)
+
+    def search(self, queries: Array, k: int = 10) -> Hits:
+        """Return the k best items for each query.
+
+        Args:
+            queries: (q, d) anchors, or (d,) for one, which gives hits of shape (1, k); torch or numpy.
+            k: how many; all items if there are fewer.
+
+        Raises:
+            ValueError: queries of another shape or with values that are not finite, k below 1.
+        """
+        anchors = self._queries(queries)
+        if k < 1:
+            raise ValueError(f"k: expected at least 1, got {k}")
+        best = torch.full((len(anchors), min(k, len(self))), _NO_HIT, device=self.device)
+        measure = measures.get(self.measure)
+        for start in range(0, len(self), self._block):
+            rows = self.rows[start : start + self._block].to(self.device)
+            prepared = measure.prepare(*(stored[rows].float() for stored in self._stored))
+            for asked in range(0, len(anchors), _QUERY_BLOCK):
+                queried = slice(asked, asked + _QUERY_BLOCK)
+                keys = _keys(measure.compare(anchors[queried], prepared), rows)
+                best[queried] = torch.cat([best[queried], keys], dim=1).topk(best.shape[1], dim=1).values
+        return _hits(best, as_numpy=isinstance(queries, np.ndarray))
+
+    def score(self, queries: Array, row: int) -> Array:
+        """Return the scores (q,) of queries with the item at `row` of the set, as `search` computes them.
+
+        Raises:
+            ValueError: queries as in `search`; a row outside the set, or of an item without any of the
+                candidates.
+        """
+        anchors = self._queries(queries)
+        rows = self._known(torch.tensor([row]))
+        measure = measures.get(self.measure)
+        prepared = measure.prepare(*(stored[rows.to(self.device)].float() for stored in self._stored))
+        scores = measure.compare(anchors, prepared)[:, 0].cpu()
+        return scores.numpy() if isinstance(queries, np.ndarray) else scores
+
+    def ranks(self, queries: Array, true_indices: Int[Tensor, " q"] | np.ndarray | Sequence[int]) -> Array:
+        """Return the place (q,) of each query's true item among all, 1 for the best, counted without ranking.
+
+        Equal scores count as the average of the tied places. Scores are compared in float64, so that ties
+        are those of the vectors and not of rounding.
+
+        Args:
+            queries: as in `search`.
+            true_indices: a row of the set for each query.
+
+        Raises:
+            ValueError: queries as in `search`; another number of rows, a row outside the set, or of an item
+                without any of the candidates.
+        """
+        anchors = self._queries(queries)
+        rows = self._known(torch.as_tensor(np.asarray(true_indices)).reshape(-1))
+        if len(rows) != len(anchors):
+            raise ValueError(f"true_indices: expected one for each of {len(anchors)} queries, got {len(rows)}")
+        others = (
+            self._stored if len(self) == len(self._stored[0]) else [s[self.rows.to(self.device)] for s in self._stored]
+        )
+        true = torch.searchsorted(self.rows, rows)
+        ranks = count_places(self.measure, anchors, others, true, device=self.device).ranks()
+        return ranks.numpy() if isinstance(queries, np.ndarray) else ranks
+
+    def _queries(self, queries: Tensor | np.ndarray) -> Float[Tensor, "q d"]:
+        anchors = torch.as_tensor(np.array(queries) if isinstance(queries, np.ndarray) else queries)
+        anchors = anchors[None] if anchors.ndim == 1 else anchors
+        if anchors.ndim != 2 or anchors.shape[1] != self._d or not anchors.is_floating_point():
+            raise ValueError(
+                f"queries: expected floating numbers of shape (q, {self._d}) or ({self._d},), "
+                f"got {anchors.dtype} of shape {tuple(queries.shape)}"
+            )
+        anchors = anchors.detach().to(self.device, torch.float32)
+        finite = anchors.isfinite().all(1)
+        if not finite.all():
+            raise ValueError(
+                f"queries: row {int((~finite).nonzero()[0])} has values that are not finite; "
+                "leave out queries whose modality is missing"
+            )
+        return anchors
+
+    def _known(self, rows: Int[Tensor, " m"]) -> Int[Tensor, " m"]:
+        known = torch.isin(rows, self.rows)
+        if not known.all():
+            row = int(rows[~known][0])
+            raise ValueError(
+                f"row {row} is not in the index: it is outside the set, "
+                f"or its item lacks {' and '.join(self.candidates)}"
+            )
+        return rows
+
+
+def check_candidates(
+    embedding_set: EmbeddingSet, candidates: Sequence[str], *, query: str | None = None
+) -> tuple[str, ...]:
+    """Return the candidates' names, known to be modalities of the set, each once, and other than the query.
+
+    Raises:
+        ValueError: none, one that is unknown, named twice, or the query's; a query that is unknown.
+    """
+    names = (candidates,) if isinstance(candidates, str) else tuple(candidates)
+    if not names:
+        raise ValueError(f"candidates: expected one modality or more of {', '.join(embedding_set.names)}, got none")
+    for name in names:
+        if name not in embedding_set.names:
+            raise ValueError(f"candidates: {name!r} is not in this set; it has {', '.join(embedding_set.names)}")
+        if names.count(name) > 1:
+            raise ValueError(f"candidates: {name!r} is named twice; a vector and its copy span no volume")
+    if query is not None:
+        embedding_set.present(query)
+        if query in names:
+            raise ValueError(f"query: {query!r} is also a candidate, so each item would find itself; leave it out")
+    return names
+
+
+def rows_with_any(embedding_set: EmbeddingSet, candidates: Sequence[str]) -> Int[Tensor, " m"]:
+    """Return the rows of items that have at least one of the candidates.
+
+    Raises:
+        EmbeddingSetError: there is none.
+    """
+    rows = torch.stack([embedding_set.present(name) for name in candidates]).any(0).nonzero().flatten()
+    if not len(rows):
+        raise EmbeddingSetError(f"no item has {' or '.join(candidates)}; choose other candidates")
+    return rows
+
+
+def pick_device(device: str | torch.device) -> torch.device:
+    """Return the device that a name means; "auto" is cuda where there is one.
+
+    Raises:
+        ValueError: no such device here.
+    """
+    if str(device) == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        picked = torch.device(device)
+    except RuntimeError:
+        picked = torch.device("meta")
+    if picked.type not in ("cpu", "cuda") or (picked.type == "cuda" and not torch.cuda.is_available()):
+        raise ValueError(f"device: {device!r} is not available here; use 'auto' or 'cpu'")
+    return picked
+
+
+def _store(vectors: Float[Tensor, "n d"], name: str, dtype: torch.dtype | None, device: torch.device) -> Tensor:
+    stored = vectors.to(device=device, dtype=dtype)
+    if dtype == torch.float16 and stored.isinf().any():
+        row = int(stored.isinf().any(1).nonzero()[0])
+        raise ValueError(f"dtype: row {row} of '{name}' is too long for float16; normalise the set or use bfloat16")
+    return stored
+
+
+def _keys(scores: Float[Tensor, "q b"], rows: Int[Tensor, " b"]) -> Int[Tensor, "q b"]:
+    """Return integers that sort as (score, lower row first): no two are equal, so no order is left to chance.
+
+    The bits of a positive float sort as an integer; those of a negative one do once turned round.
+    """
+    bits = (scores.float() + 0.0).nan_to_num(nan=-torch.inf, posinf=torch.inf, neginf=-torch.inf).view(torch.int32)
+    ordered = torch.where(bits < 0, bits ^ 0x7FFFFFFF, bits).long()
+    return (ordered << 32) | (_LAST - rows)
+
+
+def _hits(keys: Int[Tensor, "q k"], *, as_numpy: bool) -> Hits:
+    ordered = (keys >> 32).int()
+    scores = torch.where(ordered < 0, ordered ^ 0x7FFFFFFF, ordered).view(torch.float32).cpu()
+    indices = (_LAST - (keys & _LAST)).cpu()
+    return Hits(indices.numpy(), scores.numpy()) if as_numpy else Hits(indices, scores)

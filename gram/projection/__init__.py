@@ -1,0 +1,22 @@
+"""Every embedding of a set as a point in the plane or in space, by UMAP or PCA; kept once computed.
+
+A picture of d dimensions in two or three distorts. Each layout carries its trustworthiness, which says how far
+neighbours in the picture are neighbours in truth.
+"""
+
+from gram.projection.fit import PROGRESS_STAGES, project
+from gram.projection.job import ProjectionJob
+from gram.projection.layout import METHODS, Layout, Settings
+from gram.projection.store import cache_folder, find_layout, write_layouts
+
+__all__ = [
+    "METHODS",
+    "PROGRESS_STAGES",
+    "Layout",
+    "ProjectionJob",
+    "Settings",
+    "cache_folder",
+    "find_layout",
+    "project",
+    "write_layouts",
+]

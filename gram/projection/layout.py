@@ -1,0 +1,165 @@
+"""A projection as a value: its settings, its points, and how it is written to disk."""
+
+import hashlib
+import json
+import secrets
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+from torch import Tensor
+
+from gram.embedding_set import EmbeddingSet
+from gram.errors import GramError
+
+METHODS = ("umap", "pca")
+_FORMAT = 1
+_METADATA = "layout"
+_PER_DIGEST_BLOCK = 16384
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What a layout depends on besides the embeddings.
+
+    Attributes:
+        method: "umap" (neighbourhoods; distances between far groups mean little) or "pca" (linear, exact).
+        dims: 2 or 3.
+        modalities: those placed together in one space; empty for all that the set has.
+        neighbors: UMAP's number of neighbours: small shows detail, large shows the whole. PCA ignores it.
+        min_distance: how close UMAP packs points, from 0 (tight) to 1. PCA ignores it.
+        seed: same seed, same picture. PCA ignores it.
+
+    Raises:
+        ValueError: a value outside those above.
+    """
+
+    method: str = "umap"
+    dims: int = 2
+    modalities: tuple[str, ...] = ()
+    neighbors: int = 15
+    min_distance: float = 0.1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise ValueError(f"method: expected one of {', '.join(METHODS)}, got {self.method!r}")
+        if self.dims not in (2, 3):
+            raise ValueError(f"dims: expected 2 or 3, got {self.dims!r}")
+        if self.neighbors < 2:
+            raise ValueError(f"neighbors: expected at least 2, got {self.neighbors!r}")
+        if not 0 <= self.min_distance <= 1:
+            raise ValueError(f"min_distance: expected a number from 0 to 1, got {self.min_distance!r}")
+
+    def chosen(self, embedding_set: EmbeddingSet) -> tuple[str, ...]:
+        """Return the modalities to place, in order.
+
+        Raises:
+            ValueError: the set lacks one of them.
+        """
+        for name in self.modalities:
+            embedding_set.present(name)
+        return self.modalities or tuple(embedding_set.names)
+
+    def key(self, embedding_set: EmbeddingSet) -> str:
+        """Return a digest of all that the layout depends on: these settings and the directions of the embeddings."""
+        used: dict[str, object] = {"format": _FORMAT, "method": self.method, "dims": self.dims}
+        if self.method == "umap":
+            used |= {"neighbors": self.neighbors, "min_distance": self.min_distance, "seed": self.seed}
+        digest = hashlib.sha256(json.dumps(used, sort_keys=True).encode())
+        vectors = directions(embedding_set)
+        for name in self.chosen(embedding_set):
+            digest.update(json.dumps([name, list(vectors[name].shape)]).encode())
+            for block in vectors[name].split(_PER_DIGEST_BLOCK):
+                digest.update(block.contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
+
+def directions(embedding_set: EmbeddingSet) -> dict[str, Float[Tensor, "n d"]]:
+    """Return each modality's rows scaled to length one, in float32; those of a normalised set bit by bit as they are.
+
+    So a set and its `normalized()` have the same layouts, which scaling twice would not give.
+    """
+    vectors = embedding_set.modalities.values()
+    if all(each.dtype == torch.float32 and _is_unit(each) for each in vectors):
+        return embedding_set.modalities
+    return embedding_set.normalized().modalities
+
+
+def _is_unit(vectors: Float[Tensor, "n d"]) -> bool:
+    # Rows scaled in float32 are of length one to within 6e-8 a coordinate; in float16, only to 2e-5 or so.
+    lengths = torch.linalg.vector_norm(vectors, dim=1, dtype=torch.float64)
+    return bool(((lengths - 1).abs().nan_to_num(0) < 1e-6).all())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """Where each embedding of a set lies in the picture.
+
+    Attributes:
+        points: modality -> (n, dims) float32; a row of NaN where the item lacks the modality.
+        settings: what it was computed with.
+        key: `settings.key` of the set it shows.
+        trustworthiness: from 0 to 1; 1 when each point's neighbours in the picture are its neighbours by cosine
+            (Venna & Kaski 2001).
+        trust_neighbors: how many neighbours of a point that looks at.
+        trust_checked: how many points it is the mean of; all of them, or a sample when there are many.
+        explained: PCA's share of the variance along each axis; empty for UMAP.
+        seconds: how long it took.
+    """
+
+    points: dict[str, Float[np.ndarray, "n dims"]]
+    settings: Settings
+    key: str
+    trustworthiness: float
+    trust_neighbors: int
+    trust_checked: int
+    explained: tuple[float, ...] = field(default=())
+    seconds: float = 0.0
+
+    def save(self, path: str | Path) -> None:
+        """Write the layout to `path`, a safetensors file, whole or not at all."""
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        facts = asdict(self)
+        del facts["points"]
+        facts["order"] = list(self.points)
+        draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+        tensors = {name: np.ascontiguousarray(points) for name, points in self.points.items()}
+        try:
+            save_file(tensors, draft, metadata={_METADATA: json.dumps(facts)})
+            draft.replace(target)
+        finally:
+            draft.unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Return the layout in the file `path`.
+
+        Raises:
+            GramError: the file is absent, cut short, or no layout.
+        """
+        try:
+            with safe_open(path, framework="numpy") as file:
+                facts = json.loads((file.metadata() or {})[_METADATA])
+                points = {name: file.get_tensor(name) for name in facts.pop("order")}
+            settings = facts.pop("settings")
+            settings["modalities"] = tuple(settings["modalities"])
+            facts["explained"] = tuple(facts["explained"])
+            return cls(points=points, settings=Settings(**settings), **facts)
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise GramError(f"{path}: is no readable layout; delete it and project again ({error})") from error
+
+    @staticmethod
+    def key_in(path: str | Path) -> str | None:
+        """Return the key of the layout in the file `path` without reading its points; None if unreadable."""
+        try:
+            with safe_open(path, framework="numpy") as file:
+                return str(json.loads((file.metadata() or {})[_METADATA])["key"])
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError):
+            return None

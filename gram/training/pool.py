@@ -1,0 +1,114 @@
+"""The training items, rendered once into the encoders' inputs and drawn from in every batch."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from multiprocessing import get_context
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from gram.models import Batch, MultimodalModel, collate
+from gram.numbers import MODALITIES, draw_recipes, numbers_of, render_image, render_speech, render_tones
+from gram.numbers.voices import Voice
+
+Progress = Callable[[int, int], None]  # (done, all)
+
+_worker: dict[str, Any] = {}
+
+
+class TrainingPool:
+    """`renderings` x `numbers` examples of every modality; a batch never holds a number twice.
+
+    Which examples a batch holds depends on the seed and the step alone, so a resumed run goes on as if it had never
+    stopped, and runs with other losses see the same batches.
+    """
+
+    def __init__(self, examples: Mapping[str, Sequence[Tensor]], numbers: int, *, seed: int) -> None:
+        self.examples = examples
+        self.numbers = numbers
+        self.renderings = len(next(iter(examples.values()))) // numbers
+        self.seed = seed
+
+    def rows(self, step: int, batch_size: int) -> Int[np.ndarray, " batch"]:
+        """Return the rows of the pool that make up the batch of a step.
+
+        Raises:
+            ValueError: if there are fewer numbers than the batch needs.
+        """
+        if batch_size > self.numbers:
+            raise ValueError(f"batch_size must be at most the {self.numbers} numbers; got {batch_size}")
+        epoch, place = divmod(step, self.numbers // batch_size)
+        order = np.random.default_rng((self.seed, epoch)).permutation(self.numbers)
+        numbers = order[place * batch_size : (place + 1) * batch_size]
+        rendering = np.random.default_rng((self.seed, epoch, place)).integers(self.renderings, size=batch_size)
+        return rendering * self.numbers + numbers
+
+    def batch(self, rows: Int[np.ndarray, " batch"], device: torch.device) -> dict[str, Batch]:
+        """Return the examples of some rows, padded, on a device."""
+        return {
+            name: collate([examples[row].float() for row in rows]).to(device)
+            for name, examples in self.examples.items()
+        }
+
+
+def render_pool(
+    model: MultimodalModel,
+    *,
+    renderings: int,
+    seed: int,
+    extra_voices: Sequence[Voice] = (),
+    processes: int | None = None,
+    progress: Progress | None = None,
+) -> TrainingPool:
+    """Return the training split rendered `renderings` times, in parallel on the CPU, the same for the same seed."""
+    numbers = numbers_of("train")
+    items = [
+        item
+        for rendering in range(renderings)
+        for item in draw_recipes(numbers, "train", seed=_seed(seed, rendering), extra_voices=extra_voices).to_dict(
+            "records"
+        )
+    ]
+    examples: dict[str, list[Tensor]] = {name: [] for name in MODALITIES}
+    for done, example in enumerate(_rendered(model, items, extra_voices, processes), start=1):
+        for name, value in example.items():
+            examples[name].append(torch.from_numpy(value))
+        if progress is not None:
+            progress(done, len(items))
+    return TrainingPool(examples, len(numbers), seed=seed)
+
+
+def raw_inputs(item: Mapping[str, Any], voices: Mapping[str, Voice] | None = None) -> dict[str, Any]:
+    """Return what `MultimodalModel.prepare` takes of each modality of an item."""
+    return {
+        "text": item["words"],
+        "image": render_image(item),
+        "speech": render_speech(item, voices=voices),
+        "tones": render_tones(item),
+    }
+
+
+def _seed(seed: int, rendering: int) -> int:
+    return int(np.random.SeedSequence((seed, rendering)).generate_state(1)[0])
+
+
+def _rendered(
+    model: MultimodalModel, items: list[Any], extra_voices: Sequence[Voice], processes: int | None
+) -> Iterator[dict[str, np.ndarray]]:
+    voices = {voice.name: voice for voice in extra_voices}
+    _worker.update(model=model, voices=voices)
+    processes = processes or os.cpu_count() or 1
+    if processes == 1:
+        yield from map(_example, items)
+        return
+    with get_context("fork").Pool(processes, initializer=torch.set_num_threads, initargs=(1,)) as workers:
+        yield from workers.imap(_example, items, chunksize=64)
+
+
+def _example(item: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    model: MultimodalModel = _worker["model"]
+    prepared = {name: model.prepare(name, raw) for name, raw in raw_inputs(item, _worker["voices"]).items()}
+    return {name: (value.half() if value.is_floating_point() else value).numpy() for name, value in prepared.items()}

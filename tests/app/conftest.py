@@ -1,0 +1,77 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from gram.embedding_set import EmbeddingSet
+from gram.numbers import draw_recipes, numbers_of
+
+ROOT = Path(__file__).parents[2]
+MODALITIES = ("text", "image", "speech", "tones")
+STEPS = (0, 100, 1000)
+
+
+def _vectors(n: int, d: int, noise: float, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Return unit vectors: what the modalities of an item share, and what each has alone."""
+    shared = rng.normal(size=(n, d))
+    found = {}
+    for name in MODALITIES:
+        rows = shared + noise * rng.normal(size=(n, d))
+        found[name] = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float16)
+    return found
+
+
+def _save(folder: Path, vectors: dict[str, np.ndarray], items: pd.DataFrame, **info: object) -> None:
+    EmbeddingSet(vectors, items, {"name": "spoken numbers", "anchor": "text", **info}).save(folder)
+
+
+def build_assets(root: Path, *, n: int = 60, d: int = 32) -> Path:
+    """Write both twins' test sets and training runs, synthetic, in the layout of the shipped ones."""
+    rng = np.random.default_rng(7)
+    items = draw_recipes(numbers_of("test")[:n], "test", seed=5)
+    for model, final in (("gram", 0.5), ("cosine", 0.8)):
+        folder = root / "numbers" / model
+        _save(folder / "test", _vectors(n, d, final, rng), items, model=model)
+        for step in STEPS:
+            noise = final + 3 * (1 - step / STEPS[-1])
+            part = {name: rows[: n // 3] for name, rows in _vectors(n, d, noise, rng).items()}
+            stop = folder / "trajectory" / f"step-{step:06d}"
+            _save(stop, part, items.iloc[: n // 3], model=model, step=step)
+    return root
+
+
+@pytest.fixture(scope="session")
+def synthetic_assets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_assets(tmp_path_factory.mktemp("assets"))
+
+
+@pytest.fixture
+def assets(synthetic_assets: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Let the app find the synthetic sets."""
+    monkeypatch.setenv("GRAM_ASSETS", str(synthetic_assets))
+    monkeypatch.setenv("GRAM_DEVICE", "cpu")
+    yield synthetic_assets
+    st.cache_resource.clear()
+    st.cache_data.clear()
+
+
+def open_app(page: str | None = None, **query: str) -> AppTest:
+    """Open the app at the entry script, as a person does: at `/`, or at a page, with a query."""
+    app = AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=60)
+    for key, value in query.items():
+        app.query_params[key] = value
+    app.run()
+    if page:
+        _go_to(app, page)
+    return app
+
+
+def _go_to(app: AppTest, page: str) -> None:
+    """Turn to the page of a URL path; `AppTest.switch_page` finds only pages that are files of their own."""
+    hashes = {str(info.get("url_pathname")): key for key, info in app._registered_pages.items()}
+    assert page in hashes, f"no page at /{page}; there are {sorted(hashes)}"
+    app._page_hash = hashes[page]

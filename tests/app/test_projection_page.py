@@ -1,0 +1,145 @@
+"""The Projection page: instant where a layout is stored, computed on demand elsewhere, its numbers the library's."""
+
+import time
+
+import numpy as np
+import pytest
+
+import gram
+from app.components.chart import Action
+from app.views import projection
+from gram.projection import find_layout, project
+from gram.projection.layout import Settings
+
+from .conftest import open_app
+
+
+@pytest.fixture(autouse=True)
+def cache(assets, tmp_path, monkeypatch):
+    monkeypatch.setenv("GRAM_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def gallery(assets):
+    return gram.EmbeddingSet.load(assets / "numbers" / "gram" / "test")
+
+
+@pytest.fixture
+def stored(gallery):
+    """PCA in 2D and 3D, stored as if computed before."""
+    return {dims: project(gallery, "pca", dims=dims) for dims in (2, 3)}
+
+
+def page(**query):
+    app = open_app("projection", **query).run()
+    assert not app.exception
+    return app
+
+
+def metric(app, label):
+    (found,) = (each.value for each in app.metric if each.label.startswith(label))
+    return found
+
+
+def test_a_stored_layout_is_shown_at_once_with_its_trustworthiness(stored):
+    app = page(method="pca")
+    assert float(metric(app, "Trustworthiness")) == pytest.approx(stored[2].trustworthiness, abs=5e-4)
+    assert not [button for button in app.button if button.label == "Compute it"]
+    assert any("Try" in each.value for each in app.markdown)
+    shares = " + ".join(f"{share:.0%}" for share in stored[2].explained)
+    assert any(shares in each.value for each in app.caption)
+
+
+def test_three_dimensions_are_another_layout(stored):
+    app = page(method="pca")
+    flat = metric(app, "Trustworthiness")
+    app.segmented_control(key="dims").set_value(3).run()
+    assert not app.exception
+    assert metric(app, "Trustworthiness") != flat
+    assert float(metric(app, "Trustworthiness")) == pytest.approx(stored[3].trustworthiness, abs=5e-4)
+
+
+def test_the_numbers_of_the_current_item_are_the_librarys(stored, gallery):
+    item = str(gallery.items["id"].iloc[5])
+    app = page(method="pca", item=item)
+    unit = gallery.normalized()
+    vectors = np.stack([unit.modalities[name][5].numpy() for name in ("text", "image", "speech", "tones")])
+    assert float(metric(app, "Volume")) == pytest.approx(float(gram.volume(vectors)), rel=5e-3)
+    report = gram.evaluate(unit, query="text", candidates=["image", "speech", "tones"], measure="volume")
+    assert float(metric(app, "Rank")) == float(report.ranks[5])
+
+
+@pytest.mark.parametrize("colour", ["digit", "voice", "volume", "rank"])
+def test_every_colouring_is_drawn(colour, stored):
+    app = page(method="pca", colour=colour)
+    assert app.selectbox(key="colour").value == colour
+    assert metric(app, "Trustworthiness")
+
+
+def test_ranking_by_another_measure_changes_the_rank_that_is_named(stored):
+    app = page(method="pca", colour="rank")
+    assert [each.label for each in app.metric][-1] == "Rank by volume"
+    app.selectbox(key="measure").set_value("cosine").run()
+    assert [each.label for each in app.metric][-1] == "Rank by cosine"
+
+
+def test_a_picture_that_is_not_stored_is_computed_when_asked_for(gallery):
+    app = page(method="pca")
+    assert any("has not been computed" in each.value for each in app.info)
+    assert not app.metric
+    next(button for button in app.button if button.label == "Compute it").click().run()
+    assert not app.exception
+    job = app.session_state["projection_job"]
+    deadline = time.monotonic() + 120
+    while job.running and time.monotonic() < deadline:
+        time.sleep(0.1)
+    app.run()
+    assert not app.exception
+    kept = find_layout(gallery, Settings(method="pca"))
+    assert float(metric(app, "Trustworthiness")) == pytest.approx(kept.trustworthiness, abs=5e-4)
+    assert "projection_job" not in app.session_state
+
+
+def test_a_computation_can_be_stopped(gallery, stored):
+    app = page(method="umap")
+    next(button for button in app.button if button.label == "Compute it").click().run()
+    job = app.session_state["projection_job"]
+    next(button for button in app.button if button.label == "Stop").click().run()
+    assert not app.exception
+    assert not job.running
+    assert find_layout(gallery, Settings(method="umap")) is None
+
+
+def test_selected_items_are_listed_with_the_smallest_volume_first(stored):
+    app = page(method="pca")
+    app.session_state["projection_selected"] = ("gram", list(range(20)))
+    app.run()
+    assert not app.exception
+    assert app.subheader[0].value == "20 selected items"
+    assert any("12 of 20 are shown" in each.value for each in app.caption)
+    next(button for button in app.button if button.label == "Show 20").click().run()
+    assert any("20 of 20 are shown" in each.value for each in app.caption)
+    next(button for button in app.button if button.label == "Clear").click().run()
+    assert not app.subheader
+
+
+def test_a_selection_of_the_other_model_is_not_shown(stored):
+    app = page(method="pca")
+    app.session_state["projection_selected"] = ("cosine", [1, 2])
+    app.run()
+    assert not app.subheader
+
+
+def test_what_is_done_in_the_picture_becomes_a_selection_or_the_current_item(gallery, monkeypatch):
+    ids = gallery.items["id"].astype(str)
+    state, current = {}, []
+    monkeypatch.setattr(projection.st, "session_state", state)
+    monkeypatch.setattr(projection.session, "select_item", current.append)
+    projection._act(Action("select", points=(3, 5)), "gram", ids)
+    assert state["projection_selected"] == ("gram", [3, 5])
+    projection._act(Action("select"), "gram", ids)
+    assert state["projection_selected"] == ("gram", [3, 5])
+    projection._act(Action("click", points=(7,)), "gram", ids)
+    assert current == [ids.iloc[7]]
+    projection._act(Action("clear"), "gram", ids)
+    assert not state

@@ -1,0 +1,208 @@
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from app import data
+from gram import measures, numbers
+
+ENTRY = Path(__file__).parents[2] / "app" / "main.py"
+
+
+@pytest.fixture
+def page():
+    """The retrieval page, opened as a visitor opens it."""
+    return opened()
+
+
+def opened(**query):
+    at = AppTest.from_file(ENTRY, default_timeout=60)
+    at.query_params.update(query)
+    at.run()
+    at._page_hash = next(page for page, info in at._registered_pages.items() if info.get("url_pathname") == "retrieval")
+    at.run()
+    assert not at.exception
+    return at
+
+
+def headlines(at):
+    """The two lines on the true item's rank: [(label, rank, size), ...]."""
+    found = [re.fullmatch(r"#### (\S+) ranks ([\d,.]+) of ([\d,]+)", each.value) for each in at.markdown]
+    return [(match[1], float(match[2].replace(",", "")), int(match[3].replace(",", ""))) for match in found if match]
+
+
+def plain_rank(model, measure, item, query="text", candidates=("image", "speech", "tones")):
+    """The rank of an item in a plain ranking of the whole gallery, in float64."""
+    gallery = data.load_set(model)
+    row = list(gallery.items["id"]).index(item)
+    others = [gallery.modalities[name].double() for name in candidates]
+    scores = measures.score(measure, gallery.modalities[query][[row]].double(), *others)[0]
+    return 1 + int((scores > scores[row] + 1e-9).sum())
+
+
+def test_the_first_visit_asks_for_the_current_item(page):
+    item = page.text_input(key="q").placeholder
+    left, right = headlines(page)
+    size = len(data.load_set("gram"))
+    assert left[0] == right[0] == item
+    assert left[2] == right[2] == size
+    assert any("Try" in each.value for each in page.markdown)
+    assert any(re.search(r"searched in [\d,]+ ms", each.value) for each in page.caption)
+
+
+@pytest.mark.parametrize("by", ["image", "speech", "tones"])
+def test_an_items_own_modality_asks_the_others(page, by):
+    item = page.text_input(key="q").placeholder
+    page.segmented_control(key="by").set_value(by)
+    page.run()
+    assert not page.exception
+    others = [name for name in ("text", "image", "speech", "tones") if name != by]
+    expected = [
+        plain_rank("gram", "volume", item, by, others),
+        plain_rank("cosine", "cosine", item, by, others),
+    ]
+    assert [rank for _, rank, _ in headlines(page)] == expected
+    assert any(f"Asked with the {by} of {item}" in each.value for each in page.caption)
+
+
+def test_a_ranking_can_be_exchanged(page):
+    others = ["text", "image", "tones"]
+
+    def ranks(item):
+        return [plain_rank(*judge, item, "speech", others) for judge in (("gram", "volume"), ("cosine", "height"))]
+
+    item = next(item for item in data.load_set("gram").items["id"] if len(set(ranks(item))) == 2)
+    before, after = ranks(item)
+    page.text_input(key="q").input(item)
+    page.segmented_control(key="by").set_value("speech")
+    page.run()
+    assert headlines(page)[0][1] == before
+    page.selectbox(key="left").select("cosine model by height")
+    page.run()
+    assert headlines(page)[0][1] == after
+
+
+def test_words_and_digits_ask_the_same(page):
+    item = data.load_set("gram").items["id"].iloc[7]
+    page.text_input(key="q").input(item).run()
+    typed = headlines(page)
+    page.text_input(key="q").input(numbers.words(item).replace(" ", "-")).run()
+    assert headlines(page) == typed
+    assert typed[0][0] == item
+    assert any(f"“{numbers.words(item)}”" in each.value for each in page.caption)
+
+
+def test_a_number_that_is_not_there_is_still_ranked(page):
+    known = set(data.load_set("gram").items["id"])
+    missing = next(f"{number:04d}" for number in range(10_000) if f"{number:04d}" not in known)
+    page.text_input(key="q").input(missing).run()
+    assert any(f"{missing} is not among the" in each.value for each in page.info)
+    assert headlines(page) == []
+    assert sum("comes first" in each.value for each in page.markdown) == 2
+    page.segmented_control(key="by").set_value("tones")
+    page.run()
+    assert any(f"{missing} is not among the items, so it has no tones" in each.value for each in page.warning)
+
+
+@pytest.mark.parametrize(("typed", "line"), [("47", "has 2 digits"), ("forty two", "'forty' is not a digit")])
+def test_what_is_no_number_gets_one_clear_line(page, typed, line):
+    page.text_input(key="q").input(typed).run()
+    assert not page.exception
+    assert any(line in each.value for each in page.warning)
+    assert headlines(page) == []
+
+
+def test_a_link_restores_the_question():
+    item = data.load_set("gram").items["id"].iloc[11]
+    page = opened(q=item, by="tones", left="gram model by height", right="gram model by volume")
+    others = ["text", "image", "speech"]
+    assert headlines(page) == [
+        (item, plain_rank("gram", "height", item, "tones", others), len(data.load_set("gram"))),
+        (item, plain_rank("gram", "volume", item, "tones", others), len(data.load_set("gram"))),
+    ]
+
+
+def strip_png(item):
+    buffer = io.BytesIO()
+    levels = np.clip(numbers.render_image(item) * 255 / 16, 0, 255).round().astype(np.uint8)
+    Image.fromarray(np.kron(levels, np.ones((4, 4), dtype=np.uint8))).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def wav(waveform, rate=8000):
+    buffer = io.BytesIO()
+    soundfile.write(buffer, waveform, rate, format="WAV", subtype="FLOAT")
+    return buffer.getvalue()
+
+
+def file_page():
+    page = opened(by="file")
+    assert any("Give a photo" in each.value for each in page.info)
+    return page
+
+
+def test_an_uploaded_picture_is_ranked_as_the_items_own():
+    item = data.load_set("gram").items.iloc[5]
+    page = file_page()
+    page.text_input(key="known").input(item["id"])
+    page.file_uploader(key="retrieval_file").upload("drawing.bin.png", strip_png(item), "image/png")
+    page.run()
+    assert not page.exception
+    assert any("What the model sees" in each.value for each in page.caption)
+    others = ["text", "speech", "tones"]
+    shown = headlines(page)
+    size = len(data.load_set("gram"))
+    # the upload is rounded to 255 levels and embedded anew, the stored vector to float16
+    assert abs(shown[0][1] - plain_rank("gram", "volume", item["id"], "image", others)) <= 0.02 * size
+    assert shown[0][0] == item["id"]
+
+
+def test_an_uploaded_recording_is_heard_as_speech_or_tones():
+    item = data.load_set("gram").items.iloc[5]
+    page = file_page()
+    page.file_uploader(key="retrieval_file").upload("clip.wav", wav(numbers.render_tones(item)), "audio/wav")
+    page.segmented_control(key="sound").set_value("tones")
+    page.run()
+    assert not page.exception
+    seconds = len(numbers.render_tones(item)) / 8000
+    assert any(f"What the model hears: {seconds:.1f} s at 8 kHz" in each.value for each in page.caption)
+    assert sum("comes first" in each.value for each in page.markdown) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (b"not a sound", "neither a recording nor a picture"),
+        (wav(np.zeros(8000)), "silent"),
+        (wav(np.full(8000, np.nan)), "NaN or infinity"),
+    ],
+)
+def test_a_file_that_cannot_be_used_gets_one_clear_line(content, line):
+    page = file_page()
+    page.file_uploader(key="retrieval_file").upload("clip.wav", content, "audio/wav")
+    page.run()
+    assert not page.exception
+    assert any(line in each.value for each in page.warning)
+
+
+def test_a_case_where_they_differ_is_one(page):
+    button = next(each for each in page.button if each.label == "A case where they differ")
+    button.click().run()
+    assert not page.exception
+    (item, left, _), (_, right, _) = headlines(page)
+    assert page.text_input(key="q").value == item
+    first, last = sorted((left, right))
+    assert first <= 1
+    assert last > 10
+
+
+def test_more_hits_on_demand(page):
+    assert any(each.label == "More hits" for each in page.button)
+    next(each for each in page.button if each.label == "More hits").click().run()
+    assert not page.exception
+    assert any(each.label == "Fewer hits" for each in page.button)

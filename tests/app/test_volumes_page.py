@@ -1,0 +1,127 @@
+"""The Volumes page: its numbers are the library's, and they follow what is chosen."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import gram
+from app.components.chart import Action
+from app.views import volumes
+from gram.distributions import distributions
+
+from .conftest import open_app
+
+pytestmark = pytest.mark.usefixtures("assets")
+
+
+def page(**query):
+    app = open_app("volumes", **query).run()
+    assert not app.exception
+    return app
+
+
+def table(app):
+    """The numbers beside the picture: name -> one text a model."""
+    (html,) = (each.proto.body for each in app.get("html") if "<table class='values'>" in each.proto.body)
+    rows = re.findall(r"<th scope='row'[^>]*>(.*?)</th>(.*?)</tr>", html)
+    return {name: re.findall(r"<td>(.*?)<small>", cells) for name, cells in rows}
+
+
+def test_the_first_visit_shows_volumes_of_the_current_model_and_what_to_try(assets):
+    app = page()
+    data = gram.EmbeddingSet.load(assets / "numbers" / "gram" / "test").normalized()
+    expected = distributions(data, candidates=["image", "speech", "tones"])
+    assert app.segmented_control(key="measure").value == "volume"
+    assert table(app)["AUC"] == [f"{expected.auc:.3g}"] or float(table(app)["AUC"][0]) == pytest.approx(
+        expected.auc, abs=5e-3
+    )
+    assert float(table(app)["Matched"][0]) == pytest.approx(np.median(expected.matched), rel=5e-3)
+    assert float(table(app)["Random"][0]) == pytest.approx(gram.random_volume(4, data.d), rel=5e-3)
+    assert any("Try" in each.value for each in app.markdown)
+    assert any("Drag across" in each.value for each in app.info)
+
+
+def test_another_measure_changes_every_number(assets):
+    app = page()
+    before = table(app)
+    app.segmented_control(key="measure").set_value("cosine").run()
+    after = table(app)
+    assert not app.exception
+    assert after["Matched"] != before["Matched"]
+    assert float(after["Random"][0]) == 0
+    data = gram.EmbeddingSet.load(assets / "numbers" / "gram" / "test").normalized()
+    expected = distributions(data, candidates=["image", "speech", "tones"], measure="cosine")
+    assert float(after["Matched"][0]) == pytest.approx(np.median(expected.matched), rel=5e-3)
+
+
+def test_other_candidates_change_the_numbers():
+    assert table(page(candidates="image"))["Matched"] != table(page())["Matched"]
+
+
+def test_both_models_stand_side_by_side():
+    app = page()
+    app.toggle(key="both").set_value(True).run()
+    assert not app.exception
+    gram_median, cosine_median = table(app)["Matched"]
+    assert gram_median == table(page(model="gram"))["Matched"][0]
+    assert cosine_median == table(page(model="cosine"))["Matched"][0]
+    assert gram_median != cosine_median
+
+
+def test_a_chosen_range_lists_its_items_and_its_wrong_pairs(assets):
+    data = gram.EmbeddingSet.load(assets / "numbers" / "gram" / "test").normalized()
+    found = distributions(data, candidates=["image", "speech", "tones"])
+    low = int(np.flatnonzero(found.matched_counts)[0])
+    app = page()
+    app.session_state["volumes_chosen"] = volumes.Chosen("volume", low, low + 10, "matched")
+    app.run()
+    assert not app.exception
+    matched = int(found.matched_counts[low : low + 10].sum())
+    assert matched
+    assert any(f"of {matched:,} are shown" in each.value for each in app.caption)
+    kinds = app.segmented_control(key="volumes_kind_matched")
+    kinds.set_value("mismatched").run()
+    pairs = int(found.mismatched_counts[low : low + 10].sum())
+    assert any(f"of {pairs:,} are shown" in each.value or not pairs for each in app.caption)
+
+
+def test_clearing_empties_the_list():
+    app = page()
+    app.session_state["volumes_chosen"] = volumes.Chosen("volume", 0, 50, "matched")
+    app.run()
+    assert app.subheader
+    next(button for button in app.button if button.label == "Clear").click().run()
+    assert not app.subheader
+    assert any("Nothing is chosen" in each.value for each in app.info)
+
+
+def test_a_choice_on_another_axis_is_not_shown():
+    app = page()
+    app.session_state["volumes_chosen"] = volumes.Chosen("cosine", 0, 50, "matched")
+    app.run()
+    assert any("Nothing is chosen" in each.value for each in app.info)
+
+
+@pytest.mark.parametrize(
+    ("action", "bins", "kind"),
+    [
+        (Action("select", span=(0.1, 0.3)), range(5, 15), "matched"),
+        (Action("click", meta="mismatched", points=(7,)), range(7, 8), "mismatched"),
+        (Action("clear"), None, None),
+        (Action("select"), None, None),
+    ],
+)
+def test_what_is_done_in_the_picture_becomes_a_choice(action, bins, kind, monkeypatch):
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(2, 5, 8))
+    rows /= np.linalg.norm(rows, axis=2, keepdims=True)
+    items = pd.DataFrame({"id": range(5)})
+    found = distributions(gram.EmbeddingSet({"text": rows[0], "image": rows[1]}, items), candidates=["image"])
+    state = {}
+    monkeypatch.setattr(volumes.st, "session_state", state)
+    volumes._choose(action, "volume", found)
+    chosen = state.get("volumes_chosen")
+    assert (chosen.bins if chosen else None) == bins
+    assert (chosen.kind if chosen else None) == kind

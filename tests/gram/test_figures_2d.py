@@ -1,0 +1,208 @@
+"""The histogram of matched and mismatched values, and the scatter of a projection: what they draw."""
+
+import numpy as np
+import pytest
+
+from gram.figures.distribution import Mark, distribution, largest_share
+from gram.figures.scatter import SYMBOLS, ByCategory, ByNumber, Emphasis, sample_rows, scatter
+from gram.figures.style import COLOURS
+
+EDGES = np.linspace(0, 1, 5)
+MATCHED = np.array([6, 3, 1, 0])
+MISMATCHED = np.array([0, 10, 30, 60])
+
+
+def traces(figure, meta):
+    return [trace for trace in figure.data if trace.meta == meta]
+
+
+def points(n=6, dims=2, names=("text", "image", "speech"), seed=0):
+    rng = np.random.default_rng(seed)
+    return {name: rng.normal(size=(n, dims)).astype(np.float32) for name in names}
+
+
+LABELS = [f"{i:04d}" for i in range(6)]
+
+
+def test_both_histograms_are_shares_of_their_own_totals():
+    figure = distribution(EDGES, MATCHED, MISMATCHED, axis="volume V")
+    (matched,), (mismatched,) = traces(figure, "matched"), traces(figure, "mismatched")
+    np.testing.assert_allclose(matched.y, [0.6, 0.3, 0.1, 0])
+    np.testing.assert_allclose(mismatched.y, [0, 0.1, 0.3, 0.6])
+    np.testing.assert_allclose(matched.x, [0.125, 0.375, 0.625, 0.875])
+    assert list(figure.layout.xaxis.range) == [0, 1]
+    assert figure.layout.xaxis.title.text == "volume V"
+    assert mismatched.marker.pattern.shape == "/"
+    assert matched.marker.pattern.shape is None
+    assert "10 items" in matched.name
+    assert "100 pairs" in mismatched.name
+
+
+def test_a_bar_says_which_bin_it_is_and_how_many_it_holds():
+    (matched,) = traces(distribution(EDGES, MATCHED, MISMATCHED, axis="V"), "matched")
+    assert [list(bar) for bar in matched.customdata][1] == [1, 3, 0.25, 0.5]
+
+
+def test_empty_histograms_are_drawn_as_nothing():
+    figure = distribution(EDGES, np.zeros(4, int), np.zeros(4, int), axis="V")
+    assert all(not np.any(trace.y) for trace in figure.data)
+    assert figure.layout.yaxis.range[1] > 0
+
+
+def test_marks_are_lines_with_labels_that_do_not_collide():
+    marks = [Mark(label="random", value=0.9), Mark(label="4721", value=0.2), Mark(label="none", value=np.nan)]
+    figure = distribution(EDGES, MATCHED, MISMATCHED, axis="V", marks=marks)
+    assert [shape.x0 for shape in figure.layout.shapes] == [0.9, 0.2]
+    first, second = figure.layout.annotations
+    assert "random" in first.text
+    assert "0.900" in first.text
+    assert (first.xanchor, second.xanchor) == ("right", "left")
+    assert first.yshift != second.yshift
+
+
+def test_a_mark_beyond_the_axis_is_drawn_at_its_end_with_its_true_value():
+    figure = distribution(EDGES, MATCHED, MISMATCHED, axis="V", marks=[Mark(label="far", value=1.7)])
+    assert figure.layout.shapes[0].x0 == 1
+    assert "1.70" in figure.layout.annotations[0].text
+
+
+def test_selected_bins_are_shaded():
+    figure = distribution(EDGES, MATCHED, MISMATCHED, axis="V", selected=range(1, 3))
+    (shade,) = figure.layout.shapes
+    assert (shade.x0, shade.x1) == (0.25, 0.75)
+
+
+def test_compared_figures_share_the_top_of_the_axis():
+    top = largest_share(MATCHED, MISMATCHED, np.array([1, 1, 1, 1]))
+    assert top == 0.6
+    figure = distribution(EDGES, np.array([1, 1, 1, 1]), MISMATCHED, axis="V", largest_share=top)
+    assert figure.layout.yaxis.range[1] == pytest.approx(0.6 * 1.08)
+
+
+@pytest.mark.parametrize(("dims", "kind"), [(2, "scattergl"), (3, "scatter3d")])
+def test_every_modality_is_a_cloud_in_its_colour_and_shape_that_knows_its_rows(dims, kind):
+    where = points(dims=dims)
+    figure = scatter(where, labels=LABELS)
+    clouds = traces(figure, "points")
+    assert [cloud.name for cloud in clouds] == ["text", "image", "speech"]
+    assert {cloud.type for cloud in clouds} == {kind}
+    assert [cloud.marker.color for cloud in clouds] == [COLOURS[cloud.name] for cloud in clouds]
+    assert [cloud.marker.symbol for cloud in clouds] == list(SYMBOLS[:3])
+    for cloud in clouds:
+        np.testing.assert_array_equal(cloud.x, where[cloud.name][:, 0])
+        assert np.asarray(cloud.x).dtype == np.float32
+        np.testing.assert_array_equal(cloud.customdata, np.arange(6))
+    assert figure.layout.dragmode == ("lasso" if dims == 2 else "turntable")
+
+
+def test_missing_points_are_not_drawn_and_rows_still_fit():
+    where = points()
+    where["image"][2] = np.nan
+    (cloud,) = (cloud for cloud in traces(scatter(where, labels=LABELS), "points") if cloud.name == "image")
+    np.testing.assert_array_equal(cloud.customdata, [0, 1, 3, 4, 5])
+    assert list(cloud.text) == ["0000", "0001", "0003", "0004", "0005"]
+
+
+def test_only_the_rows_asked_for_are_drawn():
+    figure = scatter(points(), labels=LABELS, rows=np.array([1, 4]))
+    assert [list(cloud.customdata) for cloud in traces(figure, "points")] == [[1, 4]] * 3
+
+
+def test_categories_have_one_colour_each_and_a_key():
+    colouring = ByCategory(title="third digit", values=list("aabbcz"), order=("a", "b", "c"))
+    figure = scatter(points(), labels=LABELS, colouring=colouring)
+    for cloud in traces(figure, "points"):
+        a, also_a, b, also_b, c, unknown = cloud.marker.color
+        assert a == also_a
+        assert b == also_b
+        assert len({a, b, c, unknown}) == 4
+    assert [key.name for key in traces(figure, "key")] == ["a", "b", "c"]
+    assert [key.marker.color for key in traces(figure, "key")] == [a, b, c]
+
+
+def test_numbers_are_coloured_on_a_fixed_scale():
+    values = np.array([0.0, 0.2, 0.4, 0.6, 0.8, 1.0])
+    figure = scatter(points(), labels=LABELS, colouring=ByNumber(title="volume V", values=values, range=(0, 1)))
+    clouds = traces(figure, "points")
+    assert [(cloud.marker.cmin, cloud.marker.cmax) for cloud in clouds] == [(0, 1)] * 3
+    np.testing.assert_allclose(clouds[1].marker.color, values, atol=1e-6)
+    assert [bool(cloud.marker.showscale) for cloud in clouds] == [True, False, False]
+    assert clouds[0].marker.colorbar.title.text == "volume V"
+
+
+def test_ranks_are_coloured_by_their_logarithm_and_named_as_they_are():
+    ranks = np.array([1.0, 2, 10, 100, 1000, 2000])
+    colouring = ByNumber(title="rank", values=ranks, range=(1, 2000), logarithmic=True)
+    cloud = traces(scatter(points(), labels=LABELS, colouring=colouring), "points")[0]
+    np.testing.assert_allclose(cloud.marker.color, np.log10(ranks), atol=1e-6)
+    assert cloud.marker.cmax == pytest.approx(np.log10(2000))
+    assert cloud.marker.colorbar.ticktext == ("1", "10", "100", "1,000", "10,000")
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_the_current_item_is_ringed_named_and_joined_past_what_it_lacks(dims):
+    where = points(dims=dims)
+    where["image"][3] = np.nan
+    partner = Emphasis(row=1, label="0001", dashed=True)
+    figure = scatter(where, labels=LABELS, emphasis=[Emphasis(row=3, label="0003"), partner])
+    ring, partners_ring = traces(figure, "emphasis")
+    expected = np.stack([where["text"][3], where["speech"][3]])
+    np.testing.assert_array_equal(ring.x, expected[:, 0])
+    names = figure.layout.annotations if dims == 2 else figure.layout.scene.annotations
+    assert [name.text for name in names] == ["0003", "0001"]
+    assert list(partners_ring.customdata) == [1, 1, 1]
+    line, dashed = traces(figure, "lines")
+    np.testing.assert_array_equal(np.asarray(line.x)[:2], expected[:, 0])
+    assert np.isnan(np.asarray(line.x)[2:]).all()
+    assert (line.line.dash, dashed.line.dash) == ("solid", "dash")
+
+
+def test_the_name_is_written_at_the_first_point_that_is_there():
+    where = points()
+    where["text"][3] = np.nan
+    (name,) = scatter(where, labels=LABELS, emphasis=[Emphasis(row=3, label="0003")]).layout.annotations
+    assert (name.x, name.y) == pytest.approx(tuple(where["image"][3]))
+
+
+def test_an_item_without_any_point_is_not_named():
+    where = {name: np.full((6, 2), np.nan, dtype=np.float32) for name in ("text", "image")}
+    figure = scatter(where, labels=LABELS, emphasis=[Emphasis(row=3, label="0003")])
+    assert not figure.layout.annotations
+
+
+def test_joined_items_are_open_lines_and_selected_ones_are_ringed():
+    where = points()
+    figure = scatter(where, labels=LABELS, joined=[0, 5], selected=[2])
+    (line,) = traces(figure, "lines")
+    assert np.isnan(np.asarray(line.x)).tolist() == [False] * 3 + [True] + [False] * 3 + [True]
+    assert line.x[4] == where["text"][5, 0]
+    (rings,) = traces(figure, "rings")
+    np.testing.assert_array_equal(rings.x, [where[name][2, 0] for name in where])
+
+
+def test_a_sample_is_taken_only_when_there_are_too_many_points_and_is_the_same_each_time():
+    np.testing.assert_array_equal(sample_rows(10, 4, limit=40), np.arange(10))
+    sample = sample_rows(1000, 4, limit=400)
+    assert len(sample) == 100
+    assert len(set(sample.tolist())) == 100
+    assert (np.diff(sample) > 0).all()
+    np.testing.assert_array_equal(sample, sample_rows(1000, 4, limit=400))
+
+
+@pytest.mark.parametrize(
+    "where",
+    [{}, {"text": np.zeros((6, 4))}, {"text": np.zeros((5, 2))}, {"text": np.zeros((6, 2)), "image": np.zeros((6, 3))}],
+)
+def test_points_that_do_not_fit_are_refused(where):
+    with pytest.raises(ValueError, match=r"points: expected one modality or more of shape \(6, 2 or 3\), got"):
+        scatter(where, labels=LABELS)
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_figures_are_drawn_on_the_page_in_light_and_dark(dark):
+    for figure in (
+        distribution(EDGES, MATCHED, MISMATCHED, axis="V", dark=dark),
+        scatter(points(), labels=LABELS, dark=dark),
+    ):
+        assert figure.layout.paper_bgcolor is None
+        assert figure.layout.template.layout.paper_bgcolor == "rgba(0,0,0,0)"

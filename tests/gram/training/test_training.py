@@ -1,0 +1,144 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import gram
+from gram.models import ModelConfig, MultimodalModel, load_model
+from gram.numbers import MODALITIES, numbers_of
+from gram.training import TrainingConfig, embed_items, half_precision, split_items, train
+from gram.training import pool as pool_module
+from gram.training.pool import TrainingPool, render_pool
+
+SMALL = ModelConfig(d=8, text_width=8, image_channels=4, audio_channels=8, audio_width=8)
+QUICK = TrainingConfig(
+    steps=4, batch_size=8, renderings=2, evaluations=2, checkpoints=3, trajectory_items=6, model=SMALL, seed=3
+)
+
+
+@pytest.fixture(autouse=True)
+def _few_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train on 24 numbers and rank 12, so that a run takes a second."""
+    monkeypatch.setattr(pool_module, "numbers_of", lambda split: numbers_of(split)[:24])
+    monkeypatch.setattr("gram.training.loop.split_items", lambda split: split_items(split).iloc[:12])
+    torch.set_num_threads(1)
+
+
+def weights(model: MultimodalModel) -> torch.Tensor:
+    return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
+
+
+@pytest.mark.parametrize("loss", ["gram", "cosine"])
+def test_a_run_writes_a_model_a_trajectory_and_a_log(tmp_path: Path, loss: str) -> None:
+    seen = []
+    trained = train(replace(QUICK, loss=loss), tmp_path, device="cpu", report=lambda *line: seen.append(line))
+    loaded = load_model(tmp_path / "model", device="cpu")
+    assert torch.equal(weights(loaded), weights(trained))
+    assert {key: loaded.info[key] for key in ("loss", "steps", "seed")} == {"loss": loss, "steps": 4, "seed": 3}
+    steps = sorted(path.name for path in (tmp_path / "trajectory").iterdir())
+    assert steps == ["step-000000", "step-000001", "step-000004"]
+    last = gram.EmbeddingSet.load(tmp_path / "trajectory" / "step-000004")
+    assert list(last.modalities) == list(MODALITIES)
+    assert last.info["step"] == 4
+    assert all(vectors.shape == (6, 8) for vectors in last.modalities.values())
+    log = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in log] == [2, 4]
+    assert all(0 <= line["volume_r1"] <= 1 for line in log)
+    assert not (tmp_path / "state.pt").exists()
+    assert {phase for phase, *_ in seen} == {"rendering", "training", "validation"}
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tmp_path: Path) -> None:
+    first, again, other = (
+        weights(train(replace(QUICK, seed=seed), tmp_path / name, device="cpu"))
+        for name, seed in (("first", 3), ("again", 3), ("other", 4))
+    )
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_the_loss_falls(tmp_path: Path) -> None:
+    losses = []
+
+    def keep(phase: str, done: int, whole: int, shown) -> None:
+        if phase == "training":
+            losses.append(shown["loss"])
+
+    train(replace(QUICK, steps=30, batch_size=24), tmp_path, device="cpu", report=keep)
+    assert len(losses) == 30
+    assert np.mean(losses[-3:]) < 0.8 * np.mean(losses[:3])
+
+
+def test_a_stopped_run_goes_on_as_if_it_had_never_stopped(tmp_path: Path) -> None:
+    whole = train(QUICK, tmp_path / "whole", device="cpu")
+
+    def stop(phase: str, done: int, whole_: int, shown) -> None:
+        if phase == "training" and done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(QUICK, tmp_path / "stopped", device="cpu", report=stop)
+    resumed = train(QUICK, tmp_path / "stopped", device="cpu", resume=True)
+    assert torch.equal(weights(whole), weights(resumed))
+    with pytest.raises(KeyboardInterrupt):
+        train(QUICK, tmp_path / "other", device="cpu", report=stop)
+    with pytest.raises(ValueError, match="state of a run with other settings"):
+        train(replace(QUICK, learning_rate=1.0), tmp_path / "other", device="cpu", resume=True)
+
+
+def test_a_batch_never_holds_a_number_twice_and_an_epoch_holds_each_once() -> None:
+    pool = TrainingPool({"text": list(torch.arange(72)[:, None])}, numbers=24, seed=0)
+    batches = [pool.rows(step, 8) for step in range(3)]
+    assert sorted(np.concatenate(batches) % 24) == list(range(24))
+    assert pool.renderings == 3
+    assert not np.array_equal(pool.rows(0, 8) % 24, pool.rows(3, 8) % 24)
+    with pytest.raises(ValueError, match="batch_size must be at most the 24 numbers"):
+        pool.rows(0, 25)
+
+
+def test_rendering_in_processes_gives_the_same_pool() -> None:
+    model = MultimodalModel(SMALL)
+    alone, together = (render_pool(model, renderings=1, seed=5, processes=count) for count in (1, 2))
+    for name in MODALITIES:
+        assert len(alone.examples[name]) == 24
+        assert all(torch.equal(a, b) for a, b in zip(alone.examples[name], together.examples[name], strict=True))
+
+
+def test_embedding_renders_each_item_and_keeps_its_recipe() -> None:
+    torch.manual_seed(0)
+    model = MultimodalModel(SMALL).eval()
+    items = split_items("test").iloc[:5]
+    embedded = embed_items(model, items, info={"model": "gram"})
+    assert list(embedded.items["id"]) == list(items["id"])
+    torch.testing.assert_close(embedded.modalities["text"], model.encode("text", list(items["words"])))
+    halves = half_precision(embedded)
+    assert all(vectors.dtype == torch.float16 for vectors in halves.modalities.values())
+    assert halves.info["model"] == "gram"
+
+
+def test_the_test_set_is_2000_numbers_always_in_the_same_order() -> None:
+    items = split_items("test")
+    assert items["id"].nunique() == 2000
+    assert list(items["id"]) == list(split_items("test")["id"])
+    assert not set(items["id"]) & set(split_items("validation")["id"])
+    with pytest.raises(ValueError, match="split must be validation or test"):
+        split_items("train")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"loss": "mse"}, "loss must be one of gram, cosine"), ({"steps": 0}, "steps must be at least 1; got 0")],
+)
+def test_settings_that_make_no_sense_are_named(change: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        replace(QUICK, **change)
+
+
+def test_the_trajectory_starts_untrained_ends_trained_and_is_denser_early() -> None:
+    steps = TrainingConfig(steps=1500).checkpoint_steps()
+    assert len(steps) == 12
+    assert (steps[0], steps[-1]) == (0, 1500)
+    assert (np.diff(steps, n=2) >= 0).all()
