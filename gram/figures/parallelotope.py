@@ -194,17 +194,16 @@ class _Painter:
         return shaft, head
 
     def _labels(self) -> go.Scatter3d:
-        """Return the names at the tips, base and height beside what they measure, and the title above."""
+        """Return the names at the tips, the height at its foot, the base at its edge, and the title above."""
         corners = _corners(self.points)
         top = np.array([*corners.mean(axis=0)[:2], max(corners[:, 2].max(), 0.4) + 0.3])
-        drop = (self.points[0] + self.foot) / 2
         ink = style.INK[self.dark]
         sides = ("top center", "bottom center", "middle right")
         spots = [
             (tip * 1.06, name, self.colours[name], side) for name, tip, side in zip(self.body.names, self.points, sides)
         ]
         spots.append((top, self.body.title, ink if self.body.matched else self.grey, "top center"))
-        spots.append((drop, f"height {style.number(self.height)}", ink, "middle right"))
+        spots.append((self.foot, f"height {style.number(self.height)}", ink, "bottom right"))
         if len(self.points) == 3:
             front = self.points[1] + 0.6 * self.points[2]
             spots.append((front, f"base {style.number(self.base)}", self.colour, "bottom center"))

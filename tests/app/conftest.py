@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -60,18 +61,19 @@ def assets(synthetic_assets: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
 
 def open_app(page: str | None = None, **query: str) -> AppTest:
-    """Open the app at the entry script, as a person does: at `/`, or at a page, with a query."""
-    app = AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=60)
-    for key, value in query.items():
-        app.query_params[key] = value
-    app.run()
-    if page:
-        _go_to(app, page)
+    """Open the app at `/` or at a page, with a query, as a person does who follows a link; it is still to be run."""
+    app = _app()
+    app._page_hash = _hashes()[page] if page else ""  # `AppTest.switch_page` finds only pages that are files
+    app.query_params.update(query)
     return app
 
 
-def _go_to(app: AppTest, page: str) -> None:
-    """Turn to the page of a URL path; `AppTest.switch_page` finds only pages that are files of their own."""
-    hashes = {str(info.get("url_pathname")): key for key, info in app._registered_pages.items()}
-    assert page in hashes, f"no page at /{page}; there are {sorted(hashes)}"
-    app._page_hash = hashes[page]
+@cache
+def _hashes() -> dict[str, str]:
+    """Return what Streamlit calls each page inside, by the path in its URL."""
+    pages = _app().run()._registered_pages
+    return {str(info["url_pathname"]): key for key, info in pages.items()}
+
+
+def _app() -> AppTest:
+    return AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=60)

@@ -42,7 +42,7 @@ def metric(app, label):
 
 
 def test_a_stored_layout_is_shown_at_once_with_its_trustworthiness(stored):
-    app = page(method="pca")
+    app = page(method="PCA")
     assert float(metric(app, "Trustworthiness")) == pytest.approx(stored[2].trustworthiness, abs=5e-4)
     assert not [button for button in app.button if button.label == "Compute it"]
     assert any("Try" in each.value for each in app.markdown)
@@ -51,7 +51,7 @@ def test_a_stored_layout_is_shown_at_once_with_its_trustworthiness(stored):
 
 
 def test_three_dimensions_are_another_layout(stored):
-    app = page(method="pca")
+    app = page(method="PCA")
     flat = metric(app, "Trustworthiness")
     app.segmented_control(key="dims").set_value(3).run()
     assert not app.exception
@@ -61,7 +61,7 @@ def test_three_dimensions_are_another_layout(stored):
 
 def test_the_numbers_of_the_current_item_are_the_librarys(stored, gallery):
     item = str(gallery.items["id"].iloc[5])
-    app = page(method="pca", item=item)
+    app = page(method="PCA", item=item)
     unit = gallery.normalized()
     vectors = np.stack([unit.modalities[name][5].numpy() for name in ("text", "image", "speech", "tones")])
     assert float(metric(app, "Volume")) == pytest.approx(float(gram.volume(vectors)), rel=5e-3)
@@ -71,20 +71,20 @@ def test_the_numbers_of_the_current_item_are_the_librarys(stored, gallery):
 
 @pytest.mark.parametrize("colour", ["digit", "voice", "volume", "rank"])
 def test_every_colouring_is_drawn(colour, stored):
-    app = page(method="pca", colour=colour)
+    app = page(method="PCA", colour=colour)
     assert app.selectbox(key="colour").value == colour
     assert metric(app, "Trustworthiness")
 
 
 def test_ranking_by_another_measure_changes_the_rank_that_is_named(stored):
-    app = page(method="pca", colour="rank")
+    app = page(method="PCA", colour="rank")
     assert [each.label for each in app.metric][-1] == "Rank by volume"
     app.selectbox(key="measure").set_value("cosine").run()
     assert [each.label for each in app.metric][-1] == "Rank by cosine"
 
 
 def test_a_picture_that_is_not_stored_is_computed_when_asked_for(gallery):
-    app = page(method="pca")
+    app = page(method="PCA")
     assert any("has not been computed" in each.value for each in app.info)
     assert not app.metric
     next(button for button in app.button if button.label == "Compute it").click().run()
@@ -101,7 +101,7 @@ def test_a_picture_that_is_not_stored_is_computed_when_asked_for(gallery):
 
 
 def test_a_computation_can_be_stopped(gallery, stored):
-    app = page(method="umap")
+    app = page(method="UMAP")
     next(button for button in app.button if button.label == "Compute it").click().run()
     job = app.session_state["projection_job"]
     next(button for button in app.button if button.label == "Stop").click().run()
@@ -111,7 +111,7 @@ def test_a_computation_can_be_stopped(gallery, stored):
 
 
 def test_selected_items_are_listed_with_the_smallest_volume_first(stored):
-    app = page(method="pca")
+    app = page(method="PCA")
     app.session_state["projection_selected"] = ("gram", list(range(20)))
     app.run()
     assert not app.exception
@@ -124,7 +124,7 @@ def test_selected_items_are_listed_with_the_smallest_volume_first(stored):
 
 
 def test_a_selection_of_the_other_model_is_not_shown(stored):
-    app = page(method="pca")
+    app = page(method="PCA")
     app.session_state["projection_selected"] = ("cosine", [1, 2])
     app.run()
     assert not app.subheader

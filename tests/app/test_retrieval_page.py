@@ -1,17 +1,15 @@
 import io
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 from PIL import Image
-from streamlit.testing.v1 import AppTest
 
 from app import data
 from gram import measures, numbers
 
-ENTRY = Path(__file__).parents[2] / "app" / "main.py"
+from .conftest import open_app
 
 
 @pytest.fixture
@@ -21,11 +19,7 @@ def page():
 
 
 def opened(**query):
-    at = AppTest.from_file(ENTRY, default_timeout=60)
-    at.query_params.update(query)
-    at.run()
-    at._page_hash = next(page for page, info in at._registered_pages.items() if info.get("url_pathname") == "retrieval")
-    at.run()
+    at = open_app("retrieval", **query).run()
     assert not at.exception
     return at
 

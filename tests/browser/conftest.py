@@ -1,0 +1,107 @@
+"""The app in a real browser: one server and one Chromium for all tests, a fresh context for each page."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+PATIENCE = 60_000  # milliseconds; machines are shared
+RUN_ENDED = "[data-testid=stApp][data-test-script-state=notRunning]"
+# Streamlit's front end looks for its endpoints below the page's own path first; those answers are no errors of ours.
+EXPECTED = ("/_stcore/",)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        if os.environ.get("GRAM_REQUIRE_BROWSER") == "1":
+            pytest.fail("GRAM_REQUIRE_BROWSER is 1, and there is no chromium on the path: install it")
+        pytest.skip("no chromium on the path: install it to run the browser tests")
+    with sync_playwright() as driver:
+        chromium = driver.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader"]
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def address(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Start the app as `make app` does, on a free port; return its address."""
+    folder = tmp_path_factory.mktemp("server")
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "app/main.py", "--server.port", str(port)]
+    environment = {**os.environ, "GRAM_DEVICE": "cpu", "GRAM_CACHE": str(folder / "cache")}
+    log = folder / "log"
+    with log.open("w") as said:
+        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=said, stderr=subprocess.STDOUT)
+    try:
+        _wait_for(f"http://localhost:{port}/_stcore/health", server, log)
+        yield f"http://localhost:{port}"
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def _wait_for(url: str, server: subprocess.Popen, log: Path) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except OSError:
+            time.sleep(0.2)
+    pytest.fail(f"the app did not start:\n{log.read_text()}")
+
+
+def settle(page: Page) -> None:
+    """Wait until the page's script has run and nothing it drew is stale."""
+    page.wait_for_selector(RUN_ENDED, timeout=PATIENCE)
+    page.wait_for_function(
+        "() => !document.querySelector('[data-stale=true]') && !document.querySelector('[data-testid=stSkeleton]')",
+        timeout=PATIENCE,
+    )
+
+
+@pytest.fixture
+def open_page(browser: Browser, address: str) -> Iterator:
+    """Return a function that opens a path of the app; at the end, any error in the browser's console fails the test."""
+    contexts, errors = [], []
+
+    def note(kind: str, text: str, where: str) -> None:
+        if not any(part in text or part in where for part in EXPECTED):
+            errors.append(f"{kind}: {text} ({where})")
+
+    def opened(
+        path: str = "/", *, width: int = 1440, height: int = 900, scheme: str = "light", before: str = ""
+    ) -> Page:
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme=scheme, accept_downloads=True
+        )
+        contexts.append(context)
+        context.set_default_timeout(PATIENCE)
+        page = context.new_page()
+        page.on("console", lambda said: said.type == "error" and note("console", said.text, said.location["url"]))
+        page.on("pageerror", lambda error: note("exception", str(error), page.url))
+        if before:
+            page.add_init_script(before)
+        page.goto(address + path)
+        settle(page)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert not errors, "\n".join(errors)
