@@ -371,13 +371,13 @@ def compare(query: Query, left: Retriever, right: Retriever, *, k: int = 10) -> 
     return Comparison(answers[0], answers[1], places)
 
 
-def disagreements(left: Mapping[str, float], right: Mapping[str, float], *, within: int = 10) -> list[str]:
-    """Return the ids that one ranking puts first and the other below its `within` best, furthest apart first.
+def disagreements(left: Mapping[str, float], right: Mapping[str, float], *, within: int = 1) -> list[str]:
+    """Return the ids that one ranking puts first and the other does not, furthest apart first.
 
     Args:
         left: rank by id; ids that the other lacks are left out.
         right: likewise.
-        within: how far down still counts as found.
+        within: how far down in the other still counts as found: 10 asks for those below its ten best.
     """
     ranks = {item: sorted((rank, right[item])) for item, rank in left.items() if item in right}
     apart = {item: last for item, (first, last) in ranks.items() if first <= 1 and last > within}

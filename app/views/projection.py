@@ -21,7 +21,7 @@ METHODS = {"umap": "UMAP", "pca": "PCA"}
 LINES = ("current", "selected", "sample")
 FIRST_SHOWN, AT_MOST, SAMPLED_LINES = 12, 48, 150
 DIGITS = "0123456789"
-HEIGHT = 620
+HEIGHT = 580
 _SELECT_WIDTH = 176
 _SELECTED, _MORE, _JOB, _DONE = "projection_selected", "projection_more", "projection_job", "projection_done"
 

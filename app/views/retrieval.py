@@ -94,7 +94,7 @@ def _ask(gallery: EmbeddingSet, selection: session.Selection) -> Query | None:
         on_click=_pick_disagreement,
         args=(by, selection.candidates, gallery),
         disabled=by == "file",
-        help="Pick an item that one ranking puts first and the other below its ten best",
+        help="Pick an item that one ranking puts first and the other does not",
         width="stretch",
     )
     try:
@@ -154,7 +154,7 @@ def _pick_disagreement(by: str, chosen: tuple[str, ...], gallery: EmbeddingSet) 
     left, right = (Judge.named(st.session_state.get(side) or DEFAULTS[side]) for side in SIDES)
     ids = data_retrieval.disagreeing_ids(left, right, modality, candidates)
     if ids:
-        st.session_state["q"] = random.choice(ids[:100])  # the clearest cases
+        st.session_state["q"] = random.choice(ids[:20])  # the clearest cases
     else:
         st.toast("These two rankings find the same items: choose two that differ more.")
 

@@ -194,7 +194,7 @@ class _Painter:
         return shaft, head
 
     def _labels(self) -> go.Scatter3d:
-        """Return the names at the tips, the height at its foot, the base at its edge, and the title above."""
+        """Return the names at the tips, the height at its foot, the base at its far corner, and the title above."""
         corners = _corners(self.points)
         top = np.array([*corners.mean(axis=0)[:2], max(corners[:, 2].max(), 0.4) + 0.3])
         ink = style.INK[self.dark]
@@ -205,8 +205,8 @@ class _Painter:
         spots.append((top, self.body.title, ink if self.body.matched else self.grey, "top center"))
         spots.append((self.foot, f"height {style.number(self.height)}", ink, "bottom right"))
         if len(self.points) == 3:
-            front = self.points[1] + 0.6 * self.points[2]
-            spots.append((front, f"base {style.number(self.base)}", self.colour, "bottom center"))
+            corner = self.points[1] + self.points[2]
+            spots.append((corner, f"base {style.number(self.base)}", self.colour, "bottom right"))
         places, texts, colours, positions = zip(*spots)
         return go.Scatter3d(
             **self._at(np.array(places)), mode="text", text=[f"<b>{text}</b>" for text in texts],
