@@ -1,6 +1,7 @@
 """The three files of an embedding set, read and written."""
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,7 @@ def write_set(folder: Path, modalities: Mapping[str, Tensor], items: pd.DataFram
         _write_embeddings(pending / EMBEDDINGS, modalities)
         _write_items(pending / ITEMS, items)
         _write_info(pending / INFO, {**info, "version": VERSION, "modalities": list(modalities)})
+        shutil.copymode(pending / INFO, pending / EMBEDDINGS)  # safetensors lets the owner alone read what it writes
 
     try:
         replace_files(folder, write)

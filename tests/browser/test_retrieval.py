@@ -35,7 +35,7 @@ def ask(page, typed):
 
 
 def known_numbers(page):
-    return page.locator("section").nth(1).locator(".number").all_inner_texts()
+    return page.locator(".two > section").nth(1).locator(".number").all_inner_texts()
 
 
 def test_two_lists_of_ten_with_the_true_item_where_it_ranks(retrieval):
@@ -43,9 +43,9 @@ def test_two_lists_of_ten_with_the_true_item_where_it_ranks(retrieval):
     headlines = retrieval.locator("h4").all_inner_texts()
     for place, headline in enumerate(headlines[:2]):
         rank = re.fullmatch(rf"{item} ranks ([\d,.]+) of [\d,]+", headline)[1]
-        cards = retrieval.locator("section").nth(place).locator(".card.hit")
+        cards = retrieval.locator(".two > section").nth(place).locator(".card.hit")
         assert cards.count() in (10, 11)
-        true = retrieval.locator("section").nth(place).locator(".card.true")
+        true = retrieval.locator(".two > section").nth(place).locator(".card.true")
         assert true.locator(".number").inner_text() == item
         assert true.locator(".rank").inner_text() == rank
         assert true.locator("img").get_attribute("alt").startswith(f"Handwritten {item}")

@@ -1,6 +1,21 @@
-"""Scores of every pair one by one, in float64 numpy: slow, plain, and sharing no code with the library."""
+"""Scores and volumes in plain float64 numpy: slow, and sharing no code with the library."""
 
 import numpy as np
+import torch
+
+
+def draw(seed: int, *shape: int, dtype: torch.dtype = torch.float64) -> torch.Tensor:
+    """Return normal numbers, the same for the same seed."""
+    return torch.randn(*shape, dtype=dtype, generator=torch.Generator().manual_seed(seed))
+
+
+def qr_volume(vectors: torch.Tensor) -> np.ndarray:
+    """Return the volume of each set (..., k, d): the diagonal of LAPACK's triangular factor, in float64."""
+    rows = vectors.detach().double().numpy()
+    if rows.shape[-2] > rows.shape[-1]:
+        return np.zeros(rows.shape[:-2])
+    factor = np.linalg.qr(np.swapaxes(rows, -1, -2), mode="r")
+    return np.abs(np.diagonal(factor, axis1=-2, axis2=-1)).prod(-1)
 
 
 def span_distance(vector, others):

@@ -265,3 +265,12 @@ def test_a_large_set_is_mapped_not_read(tmp_path):
         [sys.executable, "-c", OPENER, str(tmp_path / "set")], capture_output=True, text=True, check=True
     )
     assert int(done.stdout) < 60  # MB of its own for 122 MB of vectors: the items and one block
+
+
+def test_who_may_read_a_set_is_what_the_umask_says(tmp_path):
+    before = os.umask(0o022)
+    try:
+        make_set().save(tmp_path / "set")
+    finally:
+        os.umask(before)
+    assert {oct(file.stat().st_mode & 0o777) for file in (tmp_path / "set").iterdir()} == {"0o644"}
