@@ -91,8 +91,8 @@ def distribution(
         selectdirection="h",
         clickmode="event+select",
         hovermode="closest",
-        margin={"l": 56, "r": 12, "t": 30 + _LABEL_STEP * len(marks), "b": 84},
-        legend={"orientation": "h", "x": 0, "y": -0.28, "yanchor": "top", "traceorder": "reversed"},
+        margin={"l": 56, "r": 12, "t": 30 + _LABEL_STEP * len(marks), "b": 92},
+        legend={"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom", "traceorder": "reversed"},
     )
     figure.update_xaxes(title=axis, range=[float(edges[0]), float(edges[-1])], zeroline=False)
     figure.update_yaxes(title="share", tickformat=".0%", range=[0, top], fixedrange=True, zeroline=False)

@@ -12,6 +12,7 @@ from gram.figures import style
 from gram.geometry import base_and_height, embed_in_3d
 
 Points = Float[np.ndarray, "n 3"]
+Spot = tuple[Float[np.ndarray, " 3"], str, str, str]  # place, text, colour, side of the place
 
 UNIT = 0.62  # how long a vector of length 1 is, in the units in which plotly places its camera
 _WIDEST = 1.9  # in the same units: wider rows of bodies are drawn smaller, to fit the picture
@@ -131,7 +132,7 @@ class _Painter:
         flat = len(self.points) == 2
         solids = [self._area(self.points)] if flat else [self._faces(), self._area(self.points[1:])]
         arrows = [part for name, tip in zip(self.body.names, self.points) for part in self._arrow(name, tip)]
-        return [*solids, self._edges(), self._height(), *arrows, self._labels()]
+        return [*solids, self._edges(), self._height(), *arrows, *self._labels()]
 
     def _faces(self) -> go.Mesh3d:
         """Return the faces but the base, which is drawn by itself."""
@@ -193,8 +194,11 @@ class _Painter:
         )  # fmt: skip
         return shaft, head
 
-    def _labels(self) -> go.Scatter3d:
-        """Return the names at the tips, the height at its foot, the base at its far corner, and the title above."""
+    def _labels(self) -> tuple[go.Scatter3d, go.Scatter3d]:
+        """Return the names at the tips with the title above, and the sizes: height at its foot, base at its corner.
+
+        The sizes are a trace of their own, of meta "sizes", for a picture too small for them to leave out.
+        """
         corners = _corners(self.points)
         top = np.array([*corners.mean(axis=0)[:2], max(corners[:, 2].max(), 0.4) + 0.3])
         ink = style.INK[self.dark]
@@ -203,14 +207,17 @@ class _Painter:
             (tip * 1.06, name, self.colours[name], side) for name, tip, side in zip(self.body.names, self.points, sides)
         ]
         spots.append((top, self.body.title, ink if self.body.matched else self.grey, "top center"))
-        spots.append((self.foot, f"height {style.number(self.height)}", ink, "bottom right"))
+        sizes = [(self.foot, f"height {style.number(self.height)}", ink, "bottom right")]
         if len(self.points) == 3:
             corner = self.points[1] + self.points[2]
-            spots.append((corner, f"base {style.number(self.base)}", self.colour, "bottom right"))
+            sizes.append((corner, f"base {style.number(self.base)}", self.colour, "bottom right"))
+        return self._text(spots, meta="names"), self._text(sizes, meta="sizes")
+
+    def _text(self, spots: Sequence[Spot], *, meta: str) -> go.Scatter3d:
         places, texts, colours, positions = zip(*spots)
         return go.Scatter3d(
             **self._at(np.array(places)), mode="text", text=[f"<b>{text}</b>" for text in texts],
-            textposition=positions, textfont={"color": colours, "size": 13, "family": style.FONT}, hoverinfo="skip",
+            textposition=positions, textfont={"color": colours, "size": 13, "family": style.FONT}, hoverinfo="skip", meta=meta,
         )  # fmt: skip
 
     def _line(self, parts: Sequence[Points], colour: str, *, width: int, dash: str, **look: object) -> go.Scatter3d:

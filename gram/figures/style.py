@@ -93,7 +93,7 @@ def template(*, dark: bool = False) -> go.layout.Template:
     """Return the plotly template of the project's figures, on light or dark ground."""
     axis = {
         "gridcolor": GRID[dark], "linecolor": GRID[dark], "zerolinecolor": GRID[dark],
-        "tickfont": {"color": QUIET[dark]}, "title": {"font": {"color": INK[dark]}}, "automargin": True,
+        "tickfont": {"color": QUIET[dark]}, "title": {"font": {"color": INK[dark], "size": 14}}, "automargin": True,
     }  # fmt: skip
     return go.layout.Template(
         layout={

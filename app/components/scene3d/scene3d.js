@@ -30,7 +30,13 @@ function parse(data, plot) {
   scene.dragmode ??= "turntable";
   figure.layout.width = plot.clientWidth;
   figure.layout.height = heightFor(plot, data.height);
+  declutter(figure);
   return figure;
+}
+
+// On a phone the sizes would lie on each other; the page has them in numbers.
+function declutter(figure) {
+  for (const trace of figure.data) if (trace.meta === "sizes") trace.visible = figure.layout.width >= 480;
 }
 
 // A picture taller than wide would cut off the sides: step back until it shows as much as a wide one.

@@ -1,0 +1,74 @@
+"""The volumes page as a person uses it: select a range, and its items are listed."""
+
+import re
+
+import pytest
+
+from .conftest import settle
+
+pytestmark = pytest.mark.browser
+
+DRAWN = ".js-plotly-plot[data-drawn], [data-drawn] .js-plotly-plot, [data-drawn]"
+
+
+@pytest.fixture
+def volumes(open_page):
+    page = open_page("/volumes")
+    page.wait_for_selector(DRAWN)
+    return page
+
+
+def drag_range(page, left, right):
+    """Drag across the histogram from one value of its axis to another."""
+    area = page.locator(".nsewdrag").first
+    area.scroll_into_view_if_needed()
+    box = area.bounding_box()
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + left * box["width"], y)
+    page.mouse.down()
+    for step in range(1, 6):
+        page.mouse.move(box["x"] + (left + (right - left) * step / 5) * box["width"], y)
+    page.mouse.up()
+
+
+def listed(page):
+    """The values of the cards under the picture, as written on them: matched, mismatched or both."""
+    return [float(found) for found in re.findall(r"V = ([01]\.\d+)", page.locator("body").inner_text())]
+
+
+def test_a_range_lists_its_items_with_their_media(volumes):
+    drag_range(volumes, 0.5, 0.6)
+    volumes.get_by_role("heading", level=3).first.wait_for()
+    volumes.locator(".card img").first.wait_for()
+    settle(volumes)
+    assert volumes.locator(".card").count() >= 2
+    values = listed(volumes)
+    assert values
+    assert all(0.49 <= value <= 0.61 for value in values)
+
+
+def test_the_numbers_follow_model_and_measure(volumes):
+    def median():
+        return volumes.get_by_text("median of 2,000").locator("xpath=ancestor::*[2]").inner_text()
+
+    first = median()
+    volumes.get_by_text("centroid", exact=True).first.click()
+    volumes.wait_for_url(re.compile("measure=centroid"))
+    settle(volumes)
+    second = median()
+    assert second != first
+    volumes.get_by_text("cosine", exact=True).first.click()  # the model, in the sidebar
+    volumes.wait_for_url(re.compile("model=cosine"))
+    settle(volumes)
+    assert median() != second
+
+
+def test_both_models_stand_on_one_axis(volumes):
+    volumes.get_by_text("Both models").click()
+    volumes.wait_for_url(re.compile("both=true", re.IGNORECASE))
+    volumes.wait_for_function("() => document.querySelectorAll('.nsewdrag').length === 2")
+    ranges = volumes.evaluate(
+        "[...document.querySelectorAll('.js-plotly-plot')].flatMap(p => "
+        "Object.keys(p._fullLayout).filter(k => /^xaxis/.test(k)).map(k => p._fullLayout[k].range))"
+    )
+    assert len({tuple(found) for found in ranges}) == 1
