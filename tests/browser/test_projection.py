@@ -26,7 +26,7 @@ def test_the_first_view_is_there_at_once(open_page):
     page.wait_for_selector(DRAWN)
     assert time.perf_counter() - started < 10  # a first UMAP takes most of a minute
     points = page.evaluate(
-        "document.querySelector('.js-plotly-plot').data.filter(t => (t.x?.length ?? 0) >= 2000).map(t => t.x.length)"
+        "document.querySelector('.js-plotly-plot')._fullData.map(t => t.x.length).filter(length => length > 100)"
     )
     assert points == [2000] * 4
 

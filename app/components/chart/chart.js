@@ -46,7 +46,7 @@ function listen(root, Plotly) {
     if (point) root.send("action", { kind: "click", meta: point.data.meta, points: [first(point.customdata)] });
   });
   plot.on("plotly_selected", (event) => {
-    if (!event) return;
+    if (!event?.range && !event?.lassoPoints) return; // an outline that was taken away, by the lines below too
     const seen = event.points.map((each) => first(each.customdata)).filter((each) => each !== undefined);
     root.send("action", { kind: "select", points: [...new Set(seen)], span: event.range?.x });
     if (!root.data.keep) Plotly.update(plot, { selectedpoints: null }, { selections: [] });
