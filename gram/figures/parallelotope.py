@@ -217,7 +217,8 @@ class _Painter:
         places, texts, colours, positions = zip(*spots)
         return go.Scatter3d(
             **self._at(np.array(places)), mode="text", text=[f"<b>{text}</b>" for text in texts],
-            textposition=positions, textfont={"color": colours, "size": 13, "family": style.FONT}, hoverinfo="skip", meta=meta,
+            textposition=positions, textfont={"color": colours, "size": 13, "family": style.FONT},
+            hoverinfo="skip", meta=meta,
         )  # fmt: skip
 
     def _line(self, parts: Sequence[Points], colour: str, *, width: int, dash: str, **look: object) -> go.Scatter3d:
