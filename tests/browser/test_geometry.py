@@ -25,6 +25,17 @@ INKED = """async () => {
   }
   return inked / (data.length / 4);
 }"""
+# A quick turn, let go just before a frame that comes late: plotly would let the view coast on.
+QUICK_TURN = """() => {
+  const canvas = document.querySelector('.scene3d-plot canvas'), box = canvas.getBoundingClientRect();
+  const wait = (ms) => { for (const until = performance.now() + ms; performance.now() < until; ); };
+  const send = (kind, step, buttons) => canvas.dispatchEvent(new MouseEvent(kind, {
+    bubbles: true, view: window, buttons, clientX: box.x + box.width / 2 + 6 * step, clientY: box.y + box.height / 2,
+  }));
+  send('mousemove', 0, 0); send('mousedown', 0, 1);
+  for (const step of [1, 2, 3]) { wait(8); send('mousemove', step, 1); }
+  send('mouseup', 3, 0); wait(150);
+}"""
 CAMERA = "document.querySelector('.scene3d-plot')._fullLayout.scene._scene.getCamera()"
 
 
@@ -81,6 +92,15 @@ def test_the_camera_stays_where_it_was_put(geometry):
     after = geometry.evaluate(CAMERA)["eye"]
     assert after == pytest.approx(turned, abs=1e-6)
     assert "draw=image" in geometry.url
+
+
+def test_the_camera_stands_still_once_let_go(geometry):
+    before = geometry.evaluate(CAMERA)["eye"]
+    geometry.evaluate(QUICK_TURN)
+    geometry.wait_for_timeout(500)
+    turned = geometry.evaluate(CAMERA)["eye"]
+    assert turned != pytest.approx(before, abs=1e-3)
+    assert geometry.evaluate("window.gramCameras.get('geometry_scene')")["eye"] == pytest.approx(turned, abs=1e-6)
 
 
 def test_training_is_replayed(geometry):

@@ -67,7 +67,16 @@ async function draw(root) {
 
 function listen(root, Plotly) {
   const { plot } = root;
-  plot.on("plotly_relayout", () => cameras.set(root.data.scene, plot.layout.scene.camera));
+  let settling = false;
+  // plotly lets the view coast on for a frame after it has noted the camera; set it to what was noted, or the next
+  // figure would jump back.
+  plot.on("plotly_relayout", async () => {
+    cameras.set(root.data.scene, plot.layout.scene.camera);
+    if (settling) return;
+    settling = true;
+    await Plotly.relayout(plot, { "scene.camera": plot.layout.scene.camera });
+    settling = false;
+  });
   plot.on("plotly_click", (event) => {
     const { customdata } = event.points[0];
     if (customdata !== undefined) root.send("click", { customdata });
