@@ -1,4 +1,4 @@
-"""Geometry: one item's vectors as an exact picture, beside those of a mismatch."""
+"""Item and mismatch: one item's vectors as an exact picture, beside those of a mismatch."""
 
 import random
 from itertools import combinations
@@ -15,7 +15,9 @@ from app.components import scene3d
 from gram.embedding_set import EmbeddingSet
 from gram.figures import Body, number, parallelotopes
 
+URL_KEYS = ("draw", "step")
 _COLUMNS = [2, 1]
+_PLAYING, _SECONDS_A_STOP = "geometry_playing", 0.8
 _ANOTHER = ("Hardest", "Random")
 
 
@@ -45,17 +47,16 @@ class Pair(NamedTuple):
 
 
 def render() -> None:
-    """Show the page."""
-    st.title("Geometry")
+    """Show the lesson."""
     st.markdown(
         "The vectors of one item, drawn exactly: the flatter the body, the smaller its **volume = base × height**, "
         "the better its modalities agree. Turn the picture, then choose **Another mismatch**, or replay the training."
     )
-    _page()
+    playing = _PLAYING in st.session_state
+    st.fragment(_lesson, run_every=_SECONDS_A_STOP if playing else None)(playing)
 
 
-@st.fragment
-def _page() -> None:
+def _lesson(playing: bool) -> None:
     selection = session.current()
     drawn = _choose(selection)
     picture, numbers = st.columns(_COLUMNS, gap="large")
@@ -68,6 +69,8 @@ def _page() -> None:
     with numbers:
         st.html(_numbers(pairs, current.d))
     _formula(pairs, drawn)
+    if playing != (_PLAYING in st.session_state):
+        st.rerun()  # how often the lesson runs by itself is settled where it is started
 
 
 # choosing
@@ -146,16 +149,48 @@ def _replay(selection: session.Selection) -> EmbeddingSet:
         return trained
     sets = {stop.step: stop.set for stop in stops}
     last = stops[-1].step
-    step = st.select_slider(
+    moved = _advance(list(sets))
+    slider, button = st.columns([5, 1], vertical_alignment="center")
+    step = slider.select_slider(
         "Training step",
         list(sets),
-        value=last,
+        value=None if moved else last,
         key="step",
         bind="query-params",
         format_func=lambda value: {0: "untrained", last: f"{last:,} (trained)"}.get(value, f"{value:,}"),
         help="The same two items as the model saw them when it had been trained for so many steps",
     )
+    is_playing = _PLAYING in st.session_state
+    button.button(
+        "Stop" if is_playing else "Play",
+        icon=":material/stop:" if is_playing else ":material/play_arrow:",
+        on_click=_stop if is_playing else _play,
+        help="Go through the training from its first step",
+        width="stretch",
+    )
     return sets[step]
+
+
+def _play() -> None:
+    st.session_state[_PLAYING] = "start"
+
+
+def _stop() -> None:
+    st.session_state.pop(_PLAYING, None)
+
+
+def _advance(steps: list[int]) -> bool:
+    """While the training is played, move the slider to the next stop, and stop at the last; return whether it moved."""
+    if _PLAYING not in st.session_state:
+        return False
+    if st.session_state[_PLAYING] == "start":
+        st.session_state["step"], st.session_state[_PLAYING] = steps[0], "on"
+        return True
+    place = steps.index(st.session_state.get("step", steps[-1]))
+    st.session_state["step"] = steps[min(place + 1, len(steps) - 1)]
+    if place + 2 >= len(steps):
+        _stop()
+    return True
 
 
 def _offer_recorded(selection: session.Selection, missing: list[str], recorded: list[str], size: int) -> None:

@@ -1,0 +1,39 @@
+"""Up to five vectors as the projection of their parallelotope, turned in the browser."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from jaxtyping import Float
+
+from app.components.shared import sources
+from gram.figures import style
+
+
+def show(coordinates: Float[np.ndarray, "k m"], names: Sequence[str], *, key: str, dark: bool) -> None:
+    """Draw the parallelotope with all its corners and edges, and say in numbers what the picture leaves out.
+
+    Args:
+        coordinates: two to five vectors in m = 3, 4 or 5 dimensions. The first three coordinates are what the best view
+            shows; the others come into it as the direction turns.
+        names: of the vectors, the anchor first.
+        key: the picture's name in the session.
+        dark: for a dark ground.
+    """
+    colours = style.colours(names)
+    _component()(
+        data={
+            "vectors": coordinates.tolist(),
+            "names": list(names),
+            "colours": [colours[name] for name in names],
+            "dark": dark,
+        },
+        key=key,
+    )
+
+
+def _component() -> Any:
+    html, css, js = sources(Path(__file__).parent, "higher", scripts=("gram", "scene"), styles=("scene",))
+    return st.components.v2.component("gram_higher", html=html, css=css, js=js, isolate_styles=False)

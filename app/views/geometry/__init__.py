@@ -1,0 +1,48 @@
+"""Geometry: what a volume is, seen on one item, moved by hand, trained, and beyond three vectors."""
+
+import streamlit as st
+
+from app.views.geometry import higher, learn, pair, play
+
+LESSONS = {
+    "pair": ("Item and mismatch", pair),
+    "play": ("Play", play),
+    "learn": ("Watch it learn", learn),
+    "higher": ("More than three", higher),
+}
+_FIRST = "pair"
+_CONTROL = "geometry_lesson"
+
+
+def render() -> None:
+    """Show the page: one lesson of it, named in the URL."""
+    st.title("Geometry")
+    asked = st.query_params.get("lesson", _FIRST)
+    lesson = asked if asked in LESSONS else _FIRST
+    st.session_state[_CONTROL] = lesson
+    st.segmented_control(
+        "Lesson",
+        list(LESSONS),
+        format_func=lambda name: LESSONS[name][0],
+        required=True,
+        wrap=True,
+        key=_CONTROL,
+        on_change=_turn_to,
+        label_visibility="collapsed",
+    )
+    if lesson != asked:
+        st.warning(f"There is no lesson “{asked}” here; choose one above.")
+    LESSONS[lesson][1].render()
+
+
+def _turn_to() -> None:
+    """Put the chosen lesson into the URL, and take what only the others keep there out of it."""
+    chosen = st.session_state[_CONTROL]
+    for _, lesson in LESSONS.values():
+        for key in lesson.URL_KEYS:
+            if key in st.query_params:
+                del st.query_params[key]
+    if chosen == _FIRST:
+        del st.query_params["lesson"]
+    else:
+        st.query_params["lesson"] = chosen

@@ -1,0 +1,116 @@
+"""More than three: the parallelotope of up to five vectors as a projection, and the volume as vectors join."""
+
+from typing import NamedTuple
+
+import numpy as np
+import streamlit as st
+from jaxtyping import Float
+
+import gram
+from app import data, session, theme
+from app.components import chart, higher
+from app.presets import equal_cosines
+from gram.figures import number, volume_by_k
+
+URL_KEYS = ("of", "k", "cosine", "d")
+_SOURCES = ("item", "mismatch", "equal", "random")
+_TITLES = {"item": "Your item", "mismatch": "Its mismatch", "equal": "Equal cosines", "random": "Random"}
+_FIRST = ("text", "image", "speech", "tones", "fifth")
+
+
+class Shown(NamedTuple):
+    """The vectors to show, what they are called, the dimensions that random ones are compared in, and a sentence."""
+
+    vectors: Float[np.ndarray, "k m"]
+    names: list[str]
+    d: int
+    sentence: str
+
+
+def render() -> None:
+    """Show the lesson."""
+    st.markdown(
+        "Four or five vectors need as many dimensions; a picture of them leaves something out, and says how much. "
+        "**Turn slowly** and see the same body change its looks while its volume stays."
+    )
+    _lesson()
+
+
+@st.fragment
+def _lesson() -> None:
+    shown = _choose(session.current())
+    if shown is None:
+        st.info("One of the two items lacks a modality that is to be drawn: choose other items, or other candidates.")
+        return
+    picture, growth = st.columns([1.5, 1], gap="large")
+    with picture:
+        higher.show(_best_view(shown.vectors), shown.names, key="higher", dark=theme.is_dark())
+    with growth:
+        st.markdown(shown.sentence)
+        chart.show(
+            volume_by_k(shown.vectors, shown.names, d=shown.d, dark=theme.is_dark()),
+            key="higher_growth",
+            on_action=lambda action: None,
+            height=380,
+            filename="volume-by-k",
+            description="The volume as vectors join, beside that of random vectors",
+            tools=(),
+        )
+        st.caption(
+            "Volumes of different k cannot be compared: each further vector can only make V smaller. "
+            "V^(1/k), the geometric mean of the heights, can."
+        )
+
+
+def _choose(selection: session.Selection) -> Shown | None:
+    """Show the controls; return what they choose, or None where an item lacks one of the vectors."""
+    row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
+    source = row.segmented_control(
+        "Vectors", _SOURCES, default="item", required=True, key="of", format_func=_TITLES.__getitem__, wrap=True
+    )
+    if source in ("item", "mismatch"):
+        return _of_item(selection, matched=source == "item")
+    k = int(row.segmented_control("k", [3, 4, 5], default=4, required=True, key="k") or 4)
+    names = list(_FIRST[:k])
+    if source == "equal":
+        cosine = row.slider(
+            "Cosine of every two", round(-0.95 / (k - 1), 2), 0.99, 0.5, 0.01, key=f"cosine_{k}", width=260
+        )
+        vectors = equal_cosines(float(cosine), k)
+        d = data.load_set(selection.model).d
+        said = f"Every two of {k} vectors at a cosine of {number(float(cosine))}"
+    else:
+        d = int(row.select_slider("Dimensions d", [4, 8, 16, 32, 64, 128, 256, 512], 128, key="d", width=260))
+        vectors = np.random.default_rng(0).standard_normal((k, max(d, k)))
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        said = f"{k} random directions in {d} dimensions, nearly orthogonal where d is large"
+    return Shown(vectors, names, d, f"{said}: volume **{number(float(gram.volume(vectors)))}**.")
+
+
+def _of_item(selection: session.Selection, *, matched: bool) -> Shown | None:
+    embedding_set = data.load_set(selection.model)
+    own, other = (embedding_set.row(item) for item in (selection.item, selection.partner))
+    names = [embedding_set.anchor, *selection.candidates]
+    rows = [own, *[own if matched else other] * len(selection.candidates)]
+    vectors = np.stack([embedding_set.modalities[name][row].double().numpy() for name, row in zip(names, rows)])
+    if np.isnan(vectors).any():
+        return None
+    whose = (
+        selection.item if matched else f"{selection.item} with {', '.join(selection.candidates)} of {selection.partner}"
+    )
+    return Shown(
+        vectors,
+        names,
+        embedding_set.d,
+        f"The {len(names)} vectors of {whose}: volume **{number(float(gram.volume(vectors)))}**.",
+    )
+
+
+def _best_view(vectors: Float[np.ndarray, "k d"]) -> Float[np.ndarray, "k m"]:
+    """Return the vectors in the orthonormal axes along which they are largest, the largest first.
+
+    The first three axes are those that keep most of the squared lengths (Eckart and Young, 1936), as in
+    `gram.embed_in_3d`; nothing is lost in all of them.
+    """
+    weights, stretches, _ = np.linalg.svd(vectors, full_matrices=False)
+    return weights * stretches
