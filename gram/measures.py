@@ -275,7 +275,7 @@ _MEASURES = {
         Measure(
             "pairwise-mean",
             "Mean of all cosines",
-            r"\frac{2}{k(k-1)} \Bigl(\sum_{i} \cos(t, m_i) + \sum_{i<j} \cos(m_i, m_j)\Bigr)",
+            r"\frac{2}{k(k-1)} \sum_{i<j} \cos(m_i, m_j), \quad m_1 = t",
             "The mean cosine over all pairs of the vectors, the anchor's and the candidate's own: 1 is all alike.",
             "Only 2/k of the pairs have the anchor in them, so a candidate whose own vectors agree gains with every "
             "query: a hub.",
@@ -287,7 +287,7 @@ _MEASURES = {
         Measure(
             "triangle",
             "Triangle area",
-            r"-\tfrac{1}{2} \sqrt{\lVert u \rVert^2 \lVert v \rVert^2 - (u \cdot v)^2},\; u = t - m_2,\; v = t - m_3",
+            r"-\tfrac{1}{2} \lVert (t - m_2) \wedge (t - m_3) \rVert",
             "Minus the area of the triangle between the tips of three unit vectors: 0 is aligned. For k = 3.",
             "Two of the three that coincide are enough for 0, whatever the third: a candidate whose own two do wins "
             "against every query, a hub.",
