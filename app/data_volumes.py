@@ -9,15 +9,30 @@ from gram import distributions as dist
 from gram.embedding_set import EmbeddingSet
 
 
-def distributions(model: str, candidates: tuple[str, ...], measure: str) -> dist.Distributions:
-    """Return the matched and mismatched values of a measure; treat them as read-only."""
-    return _distributions(data.fingerprint(model), candidates, measure, data.load_set(model))
+def distributions(
+    model: str, candidates: tuple[str, ...], measure: str, span: tuple[float, float] | None = None
+) -> dist.Distributions:
+    """Return the matched and mismatched values of a measure, in bins over `span`; treat them as read-only."""
+    return _distributions(data.fingerprint(model), candidates, measure, span, data.load_set(model))
 
 
-def mismatched_in(model: str, candidates: tuple[str, ...], measure: str, bins: range, *, limit: int) -> dist.Pairs:
-    """Return the mismatched pairs in a run of bins, best aligned first, and how many there are."""
+def on_one_axis(models: tuple[str, ...], candidates: tuple[str, ...], measure: str) -> dict[str, dist.Distributions]:
+    """Return the distributions of several models, in the same bins."""
+    found = {model: distributions(model, candidates, measure) for model in models}
+    ends = {(float(each.edges[0]), float(each.edges[-1])) for each in found.values()}
+    if len(ends) == 1:
+        return found
+    span = min(low for low, _ in ends), max(high for _, high in ends)
+    return {model: distributions(model, candidates, measure, span) for model in models}
+
+
+def mismatched_in(model: str, found: dist.Distributions, bins: range, *, limit: int) -> dist.Pairs:
+    """Return the mismatched pairs in a run of bins of `found`, best aligned first, and how many there are."""
+    values = tuple(found.edges[[bins.start, bins.stop]].tolist())
     ends = (bins.start, bins.stop)
-    return _mismatched_in(data.fingerprint(model), candidates, measure, ends, limit, data.load_set(model))
+    return _mismatched_in(
+        data.fingerprint(model), found.candidates, found.measure, values, ends, limit, found, data.load_set(model)
+    )
 
 
 def item_values(model: str, candidates: tuple[str, ...], measure: str) -> Float[np.ndarray, " n"]:
@@ -31,9 +46,13 @@ def item_values(model: str, candidates: tuple[str, ...], measure: str) -> Float[
 
 @st.cache_resource(max_entries=32, show_spinner="Measuring all pairs")
 def _distributions(
-    fingerprint: tuple[str, int], candidates: tuple[str, ...], measure: str, _embedding_set: EmbeddingSet
+    fingerprint: tuple[str, int],
+    candidates: tuple[str, ...],
+    measure: str,
+    span: tuple[float, float] | None,
+    _embedding_set: EmbeddingSet,
 ) -> dist.Distributions:
-    return dist.distributions(_embedding_set, candidates=candidates, measure=measure)
+    return dist.distributions(_embedding_set, candidates=candidates, measure=measure, span=span)
 
 
 @st.cache_data(max_entries=64, show_spinner="Finding the pairs")
@@ -41,9 +60,10 @@ def _mismatched_in(
     fingerprint: tuple[str, int],
     candidates: tuple[str, ...],
     measure: str,
+    values: tuple[float, ...],
     ends: tuple[int, int],
     limit: int,
+    _found: dist.Distributions,
     _embedding_set: EmbeddingSet,
 ) -> dist.Pairs:
-    found = _distributions(fingerprint, candidates, measure, _embedding_set)
-    return dist.mismatched_in(_embedding_set, found, range(*ends), limit=limit)
+    return dist.mismatched_in(_embedding_set, _found, range(*ends), limit=limit)

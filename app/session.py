@@ -13,6 +13,7 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from app import data
+from gram import measures
 from gram.embedding_set import EmbeddingSet
 from gram.errors import GramError
 
@@ -78,6 +79,17 @@ def select_partner(partner: str) -> None:
     was = current()
     if partner in _ids(data.load_set(was.model)) and partner != was.item:
         _hold(was._replace(partner=partner))
+
+
+def measures_for(k: int, *, key: str = "measure") -> list[str]:
+    """Return the measures defined for k modalities; a choice under `key` that is not one of them is put back.
+
+    Call it just before the widget of that key, with whose options it goes.
+    """
+    offered = measures.names(k)
+    if st.session_state.get(key, offered[0]) not in offered:
+        st.session_state[key] = offered[0]
+    return offered
 
 
 def page(name: str) -> StreamlitPage:

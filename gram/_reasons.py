@@ -1,6 +1,7 @@
 """Why one item beats another, in one plain sentence made of their numbers."""
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,18 +14,12 @@ def reason(measure: str, first: "Hit", true: "Hit") -> str:
     """Return what put the first hit before the true item under a measure.
 
     Under `volume` the ratio of the two volumes is the product of the ratios of their bases and of their heights;
-    the sentence names the larger one. Under `height` it compares the heights, under any other the cosines.
+    the sentence names the larger one. Under `pairwise-mean` it names the larger of the two parts of the difference, the
+    query's cosines and the candidate's own. Under the others it compares what the score is made of.
     """
     if first.correct or first.score == true.score:
         return f"{true.label} ties with others: equal scores share a rank."
-    if measure == "volume":
-        return _why_volume(first, true)
-    if measure == "height":
-        return (
-            f"The query lies nearer to the span of {first.label}'s vectors: "
-            f"height {first.height:.3g} against {true.height:.3g}."
-        )
-    return _why_cosines(first, true)
+    return _WHY.get(measure, _why_cosines)(first, true)
 
 
 def _why_volume(first: "Hit", true: "Hit") -> str:
@@ -44,6 +39,57 @@ def _why_volume(first: "Hit", true: "Hit") -> str:
     return f"{first.label} lies nearer the query, {nearer}; {bases}."
 
 
+def _why_height(first: "Hit", true: "Hit") -> str:
+    return (
+        f"The query lies nearer to the span of {first.label}'s vectors: "
+        f"height {first.height:.3g} against {true.height:.3g}."
+    )
+
+
+def _why_largest(first: "Hit", true: "Hit") -> str:
+    best, own = (max(_present(hit), key=lambda name: _present(hit)[name]) for hit in (first, true))
+    return (
+        f"The {best} of {first.label} alone decides: its cosine with the query is {first.score:.3g}, "
+        f"against {true.score:.3g} for the {own} of {true.label}, its best."
+    )
+
+
+def _why_all_pairs(first: "Hit", true: "Hit") -> str:
+    with_query = [sum(_present(hit).values()) / _pairs(hit) for hit in (first, true)]
+    own = [hit.score - part for hit, part in zip((first, true), with_query)]
+    by_query, by_own = with_query[0] - with_query[1], own[0] - own[1]
+    asked = f"the query's cosines give it {with_query[0]:.3g} against {with_query[1]:.3g}"
+    among = f"the cosines among its own vectors {own[0]:.3g} against {own[1]:.3g}"
+    if by_own > by_query:
+        hub = "" if by_query > 0 else f"; {true.label} fits the query as well or better"
+        return f"{first.label} wins by how its own vectors agree: {among}, where {asked}{hub}."
+    return f"{first.label} wins by how it fits the query: {asked}, {among}."
+
+
+def _why_triangle(first: "Hit", true: "Hit") -> str:
+    edges = [math.sqrt(max(0.0, 2 - 2 * hit.own_cosine)) for hit in (first, true)]
+    hub = " (its own two vectors nearly coincide: a hub)" if edges[0] < 0.5 * edges[1] else ""
+    return (
+        f"The triangle of the query with {first.label} is the smaller: area {-first.score:.3g} against "
+        f"{-true.score:.3g}; between the candidate's own two vectors lie {edges[0]:.3g} against {edges[1]:.3g}{hub}."
+    )
+
+
+def _why_singular(first: "Hit", true: "Hit") -> str:
+    return (
+        f"Query and vectors of {first.label} come nearer to one line, signs aside: largest singular value "
+        f"{first.score:.3g} against {true.score:.3g}. Base {first.base:.3g} against {true.base:.3g}, "
+        f"height {first.height:.3g} against {true.height:.3g}."
+    )
+
+
+def _why_product(first: "Hit", true: "Hit") -> str:
+    return (
+        f"The products of the coordinates add up to {first.score:.3g} for {first.label} and to {true.score:.3g} for "
+        f"{true.label}: the sum goes by axes, and no angle tells it."
+    )
+
+
 def _why_cosines(first: "Hit", true: "Hit") -> str:
     behind = {name: first.cosines[name] - true.cosines[name] for name in true.cosines}
     behind = {name: gap for name, gap in behind.items() if not math.isnan(gap)}
@@ -56,7 +102,32 @@ def _why_cosines(first: "Hit", true: "Hit") -> str:
             "cosine counts that as far, volume ignores the sign."
         )
     worst = max(behind, key=lambda name: behind[name])
+    if behind[worst] <= 0:
+        return (
+            f"No single modality of {true.label} falls short of {first.label}'s; "
+            f"all together, {first.label} scores {first.score:.3g} against {true.score:.3g}."
+        )
     return (
         f"The {worst} of {true.label} is what falls short: cosine {true.cosines[worst]:.3g} with the query, "
         f"against {first.cosines[worst]:.3g} for {first.label}."
     )
+
+
+def _present(hit: "Hit") -> dict[str, float]:
+    return {name: value for name, value in hit.cosines.items() if not math.isnan(value)}
+
+
+def _pairs(hit: "Hit") -> float:
+    there = len(_present(hit))
+    return there * (there + 1) / 2
+
+
+_WHY: "dict[str, Callable[[Hit, Hit], str]]" = {
+    "volume": _why_volume,
+    "height": _why_height,
+    "cosine-max": _why_largest,
+    "pairwise-mean": _why_all_pairs,
+    "triangle": _why_triangle,
+    "singular": _why_singular,
+    "symile": _why_product,
+}

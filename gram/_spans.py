@@ -127,25 +127,35 @@ def full_precision(device: torch.device) -> torch.autocast:
 
 
 def pairwise_distances(
-    vectors: Float[Tensor, "q d"], basis: Float[Tensor, "n m d"], limit: float
+    vectors: Float[Tensor, "q d"],
+    basis: Float[Tensor, "n m d"],
+    limit: float,
+    points: Float[Tensor, "n d"] | None = None,
 ) -> Float[Tensor, "q n"]:
     """Return the distance of every vector from every span, in the precision of the vectors.
 
     |t|^2 - sum_i (t . e_i)^2, one matrix product for each basis vector; pairs with a small height, for which this
     difference keeps too few digits, are worked out again in float64. Below `limit` of the vector it is 0.
+
+    With points p, each span is moved to its own: |t|^2 - 2 t . p + |p|^2 - sum_i (t . e_i)^2, for p at right angles
+    to its span and of the length of the vectors or less.
     """
     with full_precision(vectors.device):
         squared_norms = torch.linalg.vecdot(vectors, vectors).unsqueeze(1)
         squared = squared_norms.repeat(1, len(basis))
+        if points is not None:
+            near = points.to(vectors.dtype)
+            squared.addmm_(vectors, near.mT, alpha=-2).add_(torch.linalg.vecdot(near, near))
         for direction in basis.to(vectors.dtype).unbind(dim=1):
             inside = vectors @ direction.mT
             squared.addcmul_(inside, inside, value=-1)
     small = squared <= _small(vectors.dtype) * squared_norms
     if _crowded(small, vectors.dtype):
-        return pairwise_distances(vectors.double(), basis, limit).to(vectors.dtype)
+        return pairwise_distances(vectors.double(), basis, limit, points).to(vectors.dtype)
     distances = squared.clamp_min_(0).sqrt_()
     for rows, columns in _pairs(small, basis):
-        distances[rows, columns] = paired_distances(vectors[rows], basis[columns], limit).to(vectors.dtype)
+        moved = vectors[rows] if points is None else vectors[rows].to(points.dtype) - points[columns]
+        distances[rows, columns] = paired_distances(moved, basis[columns], limit).to(vectors.dtype)
     return distances
 
 

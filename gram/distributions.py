@@ -14,17 +14,18 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from gram import measures
+from gram._random_values import random_value
 from gram._ranking import BLOCK, TOLERANCE, typical_score
 from gram.embedding_set import EmbeddingSet
-from gram.geometry import random_volume
 from gram.index import check_candidates, rows_with_any
+
+__all__ = ["Distributions", "Pairs", "distributions", "mismatched_in", "pair_value", "random_value"]
 
 BINS = 50
 MAX_ITEMS = 3_000
 # Measures whose score is minus a quantity with a name of its own: shown as that quantity, small = aligned.
-_QUANTITIES = ("volume", "height")
-# What a measure gives for unit vectors lies between these.
-_UNIT_RANGES = {"volume": (0.0, 1.0), "height": (0.0, 1.0), "cosine": (-1.0, 1.0), "centroid": (-1.0, 1.0)}
+_QUANTITIES = ("volume", "height", "triangle")
+_COSINES = ("cosine", "centroid", "cosine-max", "pairwise-mean")
 # Rows stored in float16 are of length one to within 2^-11 a coordinate.
 _UNIT_TOLERANCE = 2e-3
 _NORMAL_95 = 1.959964
@@ -37,7 +38,8 @@ class Distributions:
     Attributes:
         query: name of the query's modality.
         candidates: names of the candidate's modalities.
-        measure: name of the measure. `volume` and `height` are shown as such (small = aligned), the rest as scores.
+        measure: name of the measure. `volume`, `height` and the area of `triangle` are shown as such (small = aligned),
+            the rest as scores.
         rows: (n,) rows of the set that have the query and some candidate.
         matched: (n,) the value of each of those items.
         edges: (bins + 1,) of the bins; values beyond the ends are counted in the end bins.
@@ -51,7 +53,7 @@ class Distributions:
             helps. It is the least sum of the share of matched values turned away and of mismatched ones let in, over
             all thresholds; the area that both densities share, where they cross once.
         threshold: the value, itself let in, at which that sum is least.
-        left_out: how many items lack the query or every candidate.
+        left_out: how many items lack the query or every candidate; or any, where the measure needs all.
     """
 
     query: str
@@ -131,6 +133,7 @@ def distributions(
     bins: int = BINS,
     max_items: int = MAX_ITEMS,
     seed: int = 0,
+    span: tuple[float, float] | None = None,
 ) -> Distributions:
     """Return the matched and mismatched values of a measure, and how well they are told apart.
 
@@ -144,13 +147,15 @@ def distributions(
         candidates: names of the candidate's modalities.
         query: name of the query's modality; the anchor by default.
         measure: one of `gram.measures.names()`.
-        bins: of equal width, over [0, 1] for volume and height of unit rows, [-1, 1] for cosines, else over the data.
+        bins: of equal width. For unit rows over what the measure can give: [0, 1] for volume and height, [-1, 1] for
+            cosines, the area of the largest triangle, [1, sqrt k] for `singular`. Else, as for `symile`, over the data.
         max_items: with more items than this, mismatched pairs are those among a sample of so many items.
         seed: of that sample.
+        span: where the bins begin and end instead, so that two sets share an axis.
 
     Raises:
-        ValueError: unknown measure or modality, the query among the candidates, bins below 1, or fewer than three
-            items that have the query and a candidate.
+        ValueError: unknown measure or modality, a number of candidates that the measure is not defined for, the query
+            among the candidates, bins below 1, or fewer than three items that have the query and a candidate.
 
     Source:
         AUC by ranks: Hanley & McNeil 1982. Jackknife: Efron & Tibshirani 1993, chapter 11.
@@ -166,7 +171,7 @@ def distributions(
         generator = torch.Generator().manual_seed(seed)
         picked = torch.randperm(n, generator=generator)[: max(3, max_items)].sort().values
     matched = stream.matched()
-    edges = np.linspace(*stream.range_of_values(matched, picked), bins + 1)
+    edges = np.linspace(*(span or stream.range_of_values(matched, picked)), bins + 1)
     tally = _Tally(matched, picked, stream.tolerance(), stream.sign, edges)
     for block_rows, block_columns, values in stream.blocks(picked):
         tally.add(block_rows, block_columns, values)
@@ -226,19 +231,19 @@ def pair_value(embedding_set: EmbeddingSet, found: Distributions, query_row: int
     return float(-score if found.small_is_aligned else score)
 
 
-def random_value(measure: str, k: int, d: int) -> float:
-    """Return what a measure gives on average for k independent random directions in d dimensions; NaN if unknown.
+def _unit_range(measure: str, k: int) -> tuple[float, float] | None:
+    """Return between what a measure's values for k unit vectors lie; None where that says little of real ones.
 
-    The expected volume for "volume"; since base and height of random directions are independent, the ratio of the
-    expected volumes of k and of k - 1 for "height"; 0 for cosines, which are as often positive as negative.
+    The largest triangle in a sphere is equilateral, of area 3 sqrt(3) / 4.
     """
-    if measure in ("cosine", "centroid"):
-        return 0.0
-    if measure not in _QUANTITIES:
-        return float("nan")
-    expected = float(random_volume(k, d))
-    below = float(random_volume(k - 1, d)) if measure == "height" else 1.0
-    return expected / below if below > 0 else 0.0
+    if measure in _COSINES:
+        return -1.0, 1.0
+    return {
+        "volume": (0.0, 1.0),
+        "height": (0.0, 1.0),
+        "triangle": (0.0, 0.75 * 3**0.5),
+        "singular": (1.0, k**0.5),
+    }.get(measure)
 
 
 def _bins_of(values: Float[Tensor, "..."], edges: Float[np.ndarray, " bins+1"]) -> Int[Tensor, "..."]:
@@ -253,13 +258,12 @@ class _Stream:
     def __init__(self, embedding_set: EmbeddingSet, query: str, candidates: Sequence[str], measure: str) -> None:
         self.measure = measures.get(measure)
         self.query = query
-        self.candidates = tuple(check_candidates(embedding_set, candidates))
+        self.candidates = tuple(check_candidates(embedding_set, candidates, measure=measure))
         if query in self.candidates:
             raise ValueError(f"query: {query!r} is among the candidates; leave it out of one of the two")
         usable = embedding_set.present(query)
-        self.rows = torch.tensor(
-            [row for row in rows_with_any(embedding_set, self.candidates).tolist() if usable[row]], dtype=torch.long
-        )
+        rows = rows_with_any(embedding_set, self.candidates, at_least=self.measure.least)
+        self.rows = torch.tensor([row for row in rows.tolist() if usable[row]], dtype=torch.long)
         self._anchors = embedding_set.modalities[query]
         self._others = [embedding_set.modalities[name] for name in self.candidates]
         self.sign = -1.0 if measure in _QUANTITIES else 1.0
@@ -285,8 +289,9 @@ class _Stream:
 
     def range_of_values(self, matched: Float[Tensor, " n"], picked: Int[Tensor, " m"]) -> tuple[float, float]:
         """Return where the bins begin and end: fixed for unit rows, so that pictures compare; else from the data."""
-        if self.measure.name in _UNIT_RANGES and all(map(self._is_unit, (self._anchors, *self._others))):
-            return _UNIT_RANGES[self.measure.name]
+        fixed = _unit_range(self.measure.name, 1 + len(self._others))
+        if fixed is not None and all(map(self._is_unit, (self._anchors, *self._others))):
+            return fixed
         low, high = matched.min(), matched.max()
         for _, _, scores in self.blocks(picked):
             low, high = torch.minimum(low, scores.min()), torch.maximum(high, scores.max())

@@ -32,7 +32,7 @@ class RetrievalReport:
         direction: "query-to-candidates" ranks candidates for each query; "candidates-to-query" the queries
             for each candidate.
         rows: (n,) rows of the set that were ranked.
-        left_out: how many items were not, for they lack the query or all candidates.
+        left_out: how many items were not, for they lack the query or all candidates (any, if the measure needs all).
         places: how many items beat each true one, and how many tie with it.
     """
 
@@ -172,7 +172,7 @@ def evaluate(
 
     All pairs are scored, in float64 and in blocks: time grows with n^2, memory does not. Vectors are used as
     given. Items that lack the query, or all of the candidates, are left out and counted; one that lacks only
-    some candidates is ranked by the others.
+    some candidates is ranked by the others, or left out too if the measure needs all (`triangle`).
 
     Args:
         embedding_set: n items in k modalities.
@@ -183,7 +183,8 @@ def evaluate(
         device: "cpu", "cuda", or "auto" for cuda where there is one.
 
     Raises:
-        ValueError: unknown modality, measure, direction or device; a query that is also a candidate.
+        ValueError: unknown modality, measure, direction or device; a query that is also a candidate; a number of
+            candidates that the measure is not defined for.
         EmbeddingSetError: no item has the query and a candidate.
 
     Example:
@@ -196,11 +197,11 @@ def evaluate(
     query = embedding_set.anchor if query is None else query
     if candidates is None:
         candidates = [name for name in embedding_set.names if name != query]
-    names = check_candidates(embedding_set, candidates, query=query)
     measure = measures.get(measure).name
+    names = check_candidates(embedding_set, candidates, query=query, measure=measure)
     if direction not in DIRECTIONS:
         raise ValueError(f"direction: expected one of {', '.join(DIRECTIONS)}, got {direction!r}")
-    rows = _ranked_rows(embedding_set, query, names)
+    rows = _ranked_rows(embedding_set, query, names, measures.get(measure).least)
     kept = slice(None) if len(rows) == len(embedding_set) else rows
     places = count_places(
         measure,
@@ -213,11 +214,14 @@ def evaluate(
     return RetrievalReport(query, names, measure, direction, rows, len(embedding_set) - len(rows), places)
 
 
-def _ranked_rows(embedding_set: EmbeddingSet, query: str, candidates: Sequence[str]) -> Int[Tensor, " n"]:
-    rows = rows_with_any(embedding_set, candidates)
+def _ranked_rows(
+    embedding_set: EmbeddingSet, query: str, candidates: Sequence[str], at_least: int
+) -> Int[Tensor, " n"]:
+    rows = rows_with_any(embedding_set, candidates, at_least=at_least)
     rows = rows[embedding_set.present(query)[rows]]
     if not len(rows):
-        raise EmbeddingSetError(f"no item has {query} together with {' or '.join(candidates)}; choose others")
+        wanted = (" or " if at_least == 1 else " and ").join(candidates)
+        raise EmbeddingSetError(f"no item has {query} together with {wanted}; choose others")
     return rows
 
 

@@ -43,7 +43,7 @@ class Index:
     coordinate by at most 2^-11 of itself, bfloat16 by 2^-8: hits are those of the rounded vectors.
 
     A modality that an item lacks (a row of NaN) is left out of that item's score; an item that lacks all of
-    the candidates is never a hit.
+    the candidates is never a hit, nor one that lacks any where the measure needs all (`triangle`).
 
     Attributes:
         candidates: names of the modalities that make a candidate.
@@ -73,18 +73,18 @@ class Index:
             block: items scored at a time.
 
         Raises:
-            ValueError: unknown measure, modality, dtype or device, a candidate named twice or none, a block
-                below 1, or vectors too long for float16.
-            EmbeddingSetError: no item has any of the candidates.
+            ValueError: unknown measure, modality, dtype or device, a candidate named twice or none, a number of
+                them that the measure is not defined for, a block below 1, or vectors too long for float16.
+            EmbeddingSetError: no item has any of the candidates, or all where the measure needs all.
         """
         self.measure = measures.get(measure).name
-        self.candidates = check_candidates(embedding_set, candidates)
+        self.candidates = check_candidates(embedding_set, candidates, measure=measure)
         if dtype is not None and dtype not in DTYPES:
             raise ValueError(f"dtype: expected float16, bfloat16, float32 or None, got {dtype}")
         if block < 1:
             raise ValueError(f"block: expected at least 1 item at a time, got {block}")
         self.device = pick_device(device)
-        self.rows = rows_with_any(embedding_set, self.candidates)
+        self.rows = rows_with_any(embedding_set, self.candidates, at_least=measures.get(measure).least)
         self._block = block
         self._d = embedding_set.d
         self._stored = [_store(embedding_set.modalities[name], name, dtype, self.device) for name in self.candidates]
@@ -177,20 +177,22 @@ class Index:
         known = torch.isin(rows, self.rows)
         if not known.all():
             row = int(rows[~known][0])
+            lacking = " and " if measures.get(self.measure).least == 1 else " or "
             raise ValueError(
                 f"row {row} is not in the index: it is outside the set, "
-                f"or its item lacks {' and '.join(self.candidates)}"
+                f"or its item lacks {lacking.join(self.candidates)}"
             )
         return rows
 
 
 def check_candidates(
-    embedding_set: EmbeddingSet, candidates: Sequence[str], *, query: str | None = None
+    embedding_set: EmbeddingSet, candidates: Sequence[str], *, query: str | None = None, measure: str | None = None
 ) -> tuple[str, ...]:
     """Return the candidates' names, known to be modalities of the set, each once, and other than the query.
 
     Raises:
-        ValueError: none, one that is unknown, named twice, or the query's; a query that is unknown.
+        ValueError: none, one that is unknown, named twice, or the query's; a query that is unknown; a measure that is,
+            or that is not defined for so many candidates.
     """
     names = (candidates,) if isinstance(candidates, str) else tuple(candidates)
     if not names:
@@ -204,18 +206,22 @@ def check_candidates(
         embedding_set.present(query)
         if query in names:
             raise ValueError(f"query: {query!r} is also a candidate, so each item would find itself; leave it out")
+    if measure is not None:
+        measures.get(measure).check(len(names))
     return names
 
 
-def rows_with_any(embedding_set: EmbeddingSet, candidates: Sequence[str]) -> Int[Tensor, " m"]:
-    """Return the rows of items that have at least one of the candidates.
+def rows_with_any(embedding_set: EmbeddingSet, candidates: Sequence[str], *, at_least: int = 1) -> Int[Tensor, " m"]:
+    """Return the rows of items that have any of the candidates, or so many of them: `least` of a measure.
 
     Raises:
         EmbeddingSetError: there is none.
     """
-    rows = torch.stack([embedding_set.present(name) for name in candidates]).any(0).nonzero().flatten()
+    there = torch.stack([embedding_set.present(name) for name in candidates]).sum(0)
+    rows = (there >= at_least).nonzero().flatten()
     if not len(rows):
-        raise EmbeddingSetError(f"no item has {' or '.join(candidates)}; choose other candidates")
+        wanted = (" or " if at_least == 1 else " and ").join(candidates)
+        raise EmbeddingSetError(f"no item has {wanted}; choose other candidates")
     return rows
 
 

@@ -16,7 +16,11 @@ that of the modalities that are there. A candidate that lacks them all scores -i
 query that is missing has no answer, and its scores are NaN. A vector of zeros has cosine 0 with everything.
 Scores carry no gradient: the losses do.
 
-A new measure is one more entry of the registry at the end of this file.
+A measure may be defined for one number of modalities only: `triangle` is for three. With another number of them it
+raises, `names(k)` leaves it out, and a candidate that lacks any of its vectors scores -inf: fewer points would always
+span an area of 0, the best there is.
+
+A new measure is one more entry of the registry at the end of this file; its arithmetic is in `_measure_sides.py`.
 """
 
 from collections.abc import Callable
@@ -27,24 +31,16 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from gram import _measure_sides as sides
 from gram._arrays import ArrayT, as_anchor, as_candidates, as_pairs, through_torch
-from gram._functions import candidate_blocks
-from gram._spans import (
-    full_precision,
-    missing_rows,
-    paired_distances,
-    pairwise_distances,
-    spans_of,
-    tolerance,
-    unit_rows,
-)
+from gram._spans import missing_rows
 
 
 class Prepared(NamedTuple):
     """The candidates' side of a measure, worked out once: the n candidates of a gallery, or of a block of it."""
 
     side: tuple[Tensor, ...]  # what the measure needs, one row a candidate
-    present: Bool[Tensor, "n"]  # False where an item lacks every candidate modality
+    present: Bool[Tensor, "n"]  # False where an item lacks so many modalities that it has no score
     dtype: torch.dtype  # of the candidates, which with that of the anchors makes that of the scores
 
 
@@ -57,31 +53,61 @@ class Measure:
         title: what a page calls it.
         formula: LaTeX, for an anchor t and a candidate (m_2, ..., m_k).
         help: one line for someone who meets it for the first time.
+        fails: one line on when it misleads.
+        source: where it is from.
         prepare_side: the candidates (n, m, d) to what `compare_side` needs of them.
         compare_side: anchors (q, d) and a side to scores (q, n).
         compare_side_paired: anchors (n, d) and a side to scores (n,).
+        modalities: the number k of modalities, the anchor's included, that it is defined for; None for any.
     """
 
     name: str
     title: str
     formula: str
     help: str
+    fails: str
+    source: str
     prepare_side: Callable[[Tensor], tuple[Tensor, ...]] = field(repr=False)
     compare_side: Callable[..., Tensor] = field(repr=False)
     compare_side_paired: Callable[..., Tensor] = field(repr=False)
+    modalities: int | None = None
+
+    @property
+    def least(self) -> int:
+        """How many of the candidate's modalities an item must have to get a score: one, unless it needs all."""
+        return 1 if self.modalities is None else self.modalities - 1
+
+    def fits(self, k: int) -> bool:
+        """Return whether the measure is defined for k modalities, the anchor's included."""
+        return self.modalities is None or self.modalities == k
+
+    def check(self, candidates: int) -> None:
+        """Raise an error that says what to do, unless the measure is defined for so many candidate modalities.
+
+        Raises:
+            ValueError: it is not.
+        """
+        if not self.fits(1 + candidates):
+            raise ValueError(
+                f"measure: {self.name} needs {self.least} candidate modalities beside the query, got {candidates}: "
+                f"choose {self.least}, or one of {', '.join(names(1 + candidates))}"
+            )
 
     @torch.no_grad()
     def prepare(self, *others: Float[Tensor, "n d"]) -> Prepared:
         """Return the candidates ready for `compare`: the part of the work that no anchor changes.
 
-        `volume` and `height` keep 8 (k - 1) d bytes a candidate, `cosine` and `centroid` 4 d: prepare a long gallery
-        in blocks. Candidates are independent of each other, so blocks give what the whole gives.
+        Of float32 vectors, `volume` and `height` keep 8 (k - 1) d bytes a candidate, `cosine-max` and `singular`
+        4 (k - 1) d, `triangle` 16 d, the others 4 d: prepare a long gallery in blocks. Candidates are independent of
+        each other, so blocks give what the whole gives.
 
         Raises:
-            ValueError: when there is no other modality, or the shapes or devices do not fit.
+            ValueError: when there is no other modality or a number of them that the measure is not defined for, or
+                the shapes or devices do not fit.
         """
         rows = torch.stack(as_candidates(*others), dim=1)
-        return Prepared(self.prepare_side(rows), ~missing_rows(rows).all(dim=1), rows.dtype)
+        self.check(len(others))
+        return Prepared(self.prepare_side(rows), (~missing_rows(rows)).sum(dim=1) >= self.least, rows.dtype)
 
     @torch.no_grad()
     def compare(self, anchor: Float[Tensor, "q d"], prepared: Prepared) -> Float[Tensor, "q n"]:
@@ -110,9 +136,13 @@ class Measure:
         return scores.masked_fill_(~prepared.present & ~missing_rows(anchor), -torch.inf)
 
 
-def names() -> list[str]:
-    """Return the names of all measures, in the order in which pages list them."""
-    return list(_MEASURES)
+def names(k: int | None = None) -> list[str]:
+    """Return the names of all measures, in the order in which pages list them.
+
+    Args:
+        k: only those defined for so many modalities, the anchor's included.
+    """
+    return [name for name, measure in _MEASURES.items() if k is None or measure.fits(k)]
 
 
 def get(name: str) -> Measure:
@@ -138,7 +168,8 @@ def score(measure: str | Measure, anchor: Float[ArrayT, "q d"], *others: Float[A
         (q, n). Missing rows, zero vectors: see the head of this module.
 
     Raises:
-        ValueError: when there is no such measure, no other modality, or the shapes or devices do not fit.
+        ValueError: when there is no such measure, no other modality or a number of them that the measure is not defined
+            for, or the shapes or devices do not fit.
     """
     chosen = get(measure) if isinstance(measure, str) else measure
 
@@ -163,7 +194,8 @@ def paired_score(
         (n,).
 
     Raises:
-        ValueError: when there is no such measure, no other modality, or the shapes or devices do not fit.
+        ValueError: when there is no such measure, no other modality or a number of them that the measure is not defined
+            for, or the shapes or devices do not fit.
     """
     chosen = get(measure) if isinstance(measure, str) else measure
 
@@ -174,47 +206,7 @@ def paired_score(
     return through_torch(compare, anchor, *others)
 
 
-def _span_and_base(rows: Tensor) -> tuple[Tensor, ...]:
-    spans = spans_of(rows)
-    return spans.basis, spans.volume
-
-
-def _span_alone(rows: Tensor) -> tuple[Tensor, ...]:
-    basis = spans_of(rows).basis
-    return basis, basis.new_ones(len(basis))
-
-
-def _minus_volume(anchor: Tensor, basis: Tensor, base: Tensor) -> Tensor:
-    limit = tolerance(basis.shape[1] + 1, anchor.dtype)
-    scores = anchor.new_empty(len(anchor), len(basis))
-    for block in candidate_blocks(anchor, basis.shape[1], len(basis)):
-        scores[:, block] = pairwise_distances(anchor, basis[block], limit).mul_(-base[block].to(anchor.dtype))
-    return scores
-
-
-def _minus_volume_paired(anchor: Tensor, basis: Tensor, base: Tensor) -> Tensor:
-    return paired_distances(anchor, basis, tolerance(basis.shape[1] + 1, anchor.dtype)) * -base
-
-
-def _mean_direction(rows: Tensor) -> tuple[Tensor, ...]:
-    missing = missing_rows(rows).unsqueeze(-1)
-    there = (~missing).sum(dim=1).clamp_min(1)
-    return (unit_rows(rows).masked_fill(missing, 0).sum(dim=1) / there,)
-
-
-def _centroid(rows: Tensor) -> tuple[Tensor, ...]:
-    return (unit_rows(*_mean_direction(rows)),)
-
-
-def _projection(anchor: Tensor, direction: Tensor) -> Tensor:
-    with full_precision(anchor.device):
-        return unit_rows(anchor) @ direction.to(anchor.dtype).mT
-
-
-def _projection_paired(anchor: Tensor, direction: Tensor) -> Tensor:
-    with full_precision(anchor.device):
-        return torch.linalg.vecdot(unit_rows(anchor), direction.to(anchor.dtype))
-
+_GRAM = "G. Cicchetti, E. Grassucci, L. Sigillo, D. Comminiello, GRAM, ICLR 2025, arXiv 2412.11959"
 
 _MEASURES = {
     measure.name: measure
@@ -224,36 +216,114 @@ _MEASURES = {
             "Volume",
             r"-\sqrt{\det G(t, m_2, \dots, m_k)}",
             "Minus the volume of the parallelotope that the vectors span: 0 is perfectly aligned.",
-            _span_and_base,
-            _minus_volume,
-            _minus_volume_paired,
+            "A candidate whose own vectors are nearly dependent wins against every query, a hub; and a vector turned "
+            "into its opposite changes nothing.",
+            _GRAM,
+            sides.prepare_span_and_base,
+            sides.minus_volume,
+            sides.minus_volume_paired,
         ),
         Measure(
             "height",
             "Height",
             r"-\min_a \lVert t - \textstyle\sum_i a_i m_i \rVert",
             "Minus the distance of the anchor from the span of the candidate's vectors, whatever their own volume.",
-            _span_alone,
-            _minus_volume,
-            _minus_volume_paired,
+            "An anchor that a mixture of the candidate's vectors gives, with any signs and sizes, scores full marks "
+            "though it is near to none of them.",
+            f"The height in volume = base × height; the volume is that of {_GRAM}",
+            sides.prepare_span,
+            sides.minus_volume,
+            sides.minus_volume_paired,
         ),
         Measure(
             "cosine",
             "Mean cosine",
             r"\frac{1}{k-1} \sum_{i=2}^{k} \cos(t, m_i)",
             "The mean cosine of the anchor with each of the candidate's vectors: 1 is perfectly aligned.",
-            _mean_direction,
-            _projection,
-            _projection_paired,
+            "Whether the candidate's vectors agree with each other does not count, and one that is far off is made up "
+            "for by the others.",
+            "The usual score of contrastive models (A. Radford and others, CLIP, ICML 2021, arXiv 2103.00020), "
+            "averaged over the candidate's modalities",
+            sides.prepare_mean_direction,
+            sides.projection,
+            sides.projection_paired,
         ),
         Measure(
             "centroid",
             "Centroid cosine",
             r"\cos\bigl(t, \textstyle\sum_{i=2}^{k} m_i / \lVert m_i \rVert\bigr)",
             "The cosine of the anchor with the mean direction of the candidate's vectors.",
-            _centroid,
-            _projection,
-            _projection_paired,
+            "A candidate whose vectors contradict each other is judged by the little that is left of their mean, as "
+            "sternly as one whose vectors agree.",
+            "The mean cosine divided by the length of the mean of the candidate's unit vectors",
+            sides.prepare_centroid,
+            sides.projection,
+            sides.projection_paired,
+        ),
+        Measure(
+            "cosine-max",
+            "Largest cosine",
+            r"\max_{2 \le i \le k} \cos(t, m_i)",
+            "The cosine of the anchor with the nearest of the candidate's vectors: 1 is perfectly aligned.",
+            "One modality that fits is enough, whatever the others say; and the more there are, the higher a candidate "
+            "scores by chance.",
+            "The usual cosine score, of the best modality",
+            sides.prepare_units,
+            sides.largest_projection,
+            sides.largest_projection_paired,
+        ),
+        Measure(
+            "pairwise-mean",
+            "Mean of all cosines",
+            r"\frac{2}{k(k-1)} \sum_{i<j} \cos(m_i, m_j), \quad m_1 = t",
+            "The mean cosine over all pairs of the vectors, the anchor's and the candidate's own: 1 is all alike.",
+            "Only 2/k of the pairs have the anchor in them, so a candidate whose own vectors agree gains with every "
+            "query: a hub.",
+            "The mean of the Gram matrix of the unit vectors off its diagonal",
+            sides.prepare_sum_and_own,
+            sides.projection_and_own,
+            sides.projection_and_own_paired,
+        ),
+        Measure(
+            "triangle",
+            "Triangle area",
+            r"-\tfrac{1}{2} \lVert (t - m_2) \wedge (t - m_3) \rVert",
+            "Minus the area of the triangle between the tips of three unit vectors: 0 is aligned. For k = 3.",
+            "Two of the three that coincide are enough for 0, whatever the third: a candidate whose own two do wins "
+            "against every query, a hub.",
+            # The paper's area has the factor 1/2 and the root; the loss in the authors' code leaves the root out.
+            "G. Cicchetti, E. Grassucci, D. Comminiello, A TRIANGLE Enables Multimodal Alignment Beyond Cosine "
+            "Similarity, NeurIPS 2025, arXiv 2509.24734",
+            sides.prepare_edge,
+            sides.minus_area,
+            sides.minus_area_paired,
+            modalities=3,
+        ),
+        Measure(
+            "singular",
+            "Largest singular value",
+            r"\sigma_1(t, m_2, \dots, m_k) = \sqrt{\lambda_{\max} G(t, m_2, \dots, m_k)}",
+            "The largest singular value of the stacked unit vectors: from 1, all at right angles, to √k, all on one "
+            "line.",
+            "A candidate whose own vectors lie on one line scores √(k − 1) or more with every query, a hub; and a "
+            "vector turned into its opposite changes nothing.",
+            "X. Liu, X. Xia, S.-K. Ng, T.-S. Chua, Principled Multimodal Representation Learning (PMRL), 2025, "
+            "arXiv 2507.17343",
+            sides.prepare_principal_axes,
+            sides.largest_singular,
+            sides.largest_singular_paired,
+        ),
+        Measure(
+            "symile",
+            "Multilinear product",
+            r"\sum_{c=1}^{d} t_c \prod_{i=2}^{k} m_{ic}",
+            "The product of all unit vectors, coordinate by coordinate, summed: large when all agree on a coordinate.",
+            "It depends on the axes: turn all vectors alike and it changes, so it says little of a model that was not "
+            "trained with it. Two opposite signs cancel.",
+            "A. Saporta, A. Puli, M. Goldstein, R. Ranganath, Contrasting with Symile, NeurIPS 2024, arXiv 2411.01053",
+            sides.prepare_product,
+            sides.projection,
+            sides.projection_paired,
         ),
     )
 }

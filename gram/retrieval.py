@@ -5,6 +5,7 @@ model = gram.models.load_model("assets/numbers/gram/model")
 answer = gram.retrieval.ask("four seven two one", gallery=gallery, model=model)
 """
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -74,6 +75,7 @@ class Hit:
         height: distance of the query from their span; volume = base x height.
         cosines: cosine of the query with each candidate modality; NaN where the item lacks it.
         correct: whether this is the item that was asked for.
+        own_cosine: mean cosine of the candidate's own vectors with each other; NaN with fewer than two.
     """
 
     rank: float
@@ -85,6 +87,7 @@ class Hit:
     height: float
     cosines: Mapping[str, float]
     correct: bool
+    own_cosine: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -267,6 +270,7 @@ class Retriever:
         others = {name: self.gallery.modalities[name][found.rows].float() for name in self.candidates}
         base, height = base_and_height(found.vector[None], *others.values())
         cosines = {name: cosine_similarity(found.vector, rows, dim=-1).tolist() for name, rows in others.items()}
+        own = _own_cosines(list(others.values()))
         ids = self.gallery.items["id"].astype(str)
         return [
             Hit(
@@ -279,9 +283,16 @@ class Retriever:
                 height=float(height[0, place]),
                 cosines={name: values[place] for name, values in cosines.items()},
                 correct=ids.iloc[row] == found.query.id,
+                own_cosine=float(own[place]),
             )
             for place, row in enumerate(found.rows)
         ]
+
+
+def _own_cosines(vectors: Sequence[Float[Tensor, "n d"]]) -> Float[Tensor, " n"]:
+    """Return each item's mean cosine over the pairs of its vectors that are there."""
+    pairs = [cosine_similarity(a, b, dim=-1) for place, a in enumerate(vectors) for b in vectors[:place]]
+    return torch.stack(pairs).nanmean(dim=0) if pairs else vectors[0].new_full((len(vectors[0]),), math.nan)
 
 
 class _Found(NamedTuple):

@@ -10,7 +10,6 @@ import streamlit as st
 
 from app import data, data_projection, data_volumes, media, session, theme
 from app.components import chart, scene3d
-from gram import measures
 from gram.embedding_set import EmbeddingSet
 from gram.errors import GramError
 from gram.figures.scatter import ByCategory, ByNumber, Colouring, Emphasis, sample_rows, scatter
@@ -89,7 +88,8 @@ def _controls(selection: session.Selection, embedding_set: EmbeddingSet) -> View
         "Dimensions", [2, 3], default=2, required=True, format_func="{}D".format, key="dims", bind="query-params"
     )
     colour = row.selectbox("Colour by", _colours(embedding_set), key="colour", bind="query-params", width=_SELECT_WIDTH)
-    digit, measure = 0, str(st.session_state.get("measure") or "volume")
+    offered = session.measures_for(1 + len(selection.candidates))
+    digit, measure = 0, str(st.session_state.get("measure") or offered[0])
     if colour == "digit":
         digit = row.segmented_control(
             "Which digit", [0, 1, 2, 3], default=0, required=True, format_func=lambda place: str(place + 1), key="digit"
@@ -97,7 +97,7 @@ def _controls(selection: session.Selection, embedding_set: EmbeddingSet) -> View
     elif colour == "rank":
         measure = row.selectbox(
             "Ranked by",
-            measures.names(),
+            offered,
             key="measure",
             bind="query-params",
             persist_state="session",

@@ -55,10 +55,11 @@ def _page() -> None:
     if query is not None:
         _show_query(query, gallery)
     columns = st.columns(2)
-    judges = _judge_in(columns[0], SIDES[0]), _judge_in(columns[1], SIDES[1])
+    candidates = candidates_for(query.modality if query else gallery.anchor, selection.candidates, gallery=gallery)
+    offered = measures.names(1 + len(candidates))
+    judges = _judge_in(columns[0], SIDES[0], offered), _judge_in(columns[1], SIDES[1], offered)
     if query is None:
         return
-    candidates = candidates_for(query.modality, selection.candidates, gallery=gallery)
     try:
         comparison, seconds = _answer(query, judges, candidates)
     except ValueError as error:  # this query cannot be asked of these sets
@@ -159,16 +160,19 @@ def _pick_disagreement(by: str, chosen: tuple[str, ...], gallery: EmbeddingSet) 
         st.toast("These two rankings find the same items: choose two that differ more.")
 
 
-def _judge_in(column: DeltaGenerator, side: str) -> Judge:
-    options = [Judge(model, measure).title for model in data.TWINS for measure in measures.names()]
+def _judge_in(column: DeltaGenerator, side: str, offered: list[str]) -> Judge:
+    """Show the choice of a ranking by a measure that fits the candidates; one that no longer does is put back."""
+    options = [Judge(model, measure).title for model in data.TWINS for measure in offered]
+    if st.session_state.get(side, DEFAULTS[side]) not in options:
+        st.session_state[side] = DEFAULTS[side]
     chosen = column.selectbox(
         f"{side.capitalize()} ranking",
         options,
         index=options.index(DEFAULTS[side]),
         key=side,
         bind="query-params",
-        help="Whose embeddings, by which measure: "
-        + "; ".join(f"{name}: {measures.get(name).help}" for name in measures.names()),
+        help="Whose embeddings, by which measure:\n\n"
+        + "\n".join(f"- **{name}**: {measures.get(name).help}" for name in offered),
     )
     return Judge.named(chosen or DEFAULTS[side])
 

@@ -20,7 +20,7 @@ from gram.figures.style import number
 KINDS = ("matched", "mismatched")
 FIRST_SHOWN, AT_MOST = 12, 48
 CHART_HEIGHT = {1: 440, 2: 330}
-SYMBOLS = {"volume": "V", "height": "height"}
+SYMBOLS = {"volume": "V", "height": "height", "triangle": "area"}
 _CHOSEN, _MORE = "volumes_chosen", "volumes_more"
 _STYLE = """<style>
 table.values { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
@@ -74,7 +74,7 @@ def render() -> None:
 @st.fragment
 def _page() -> None:
     view = _controls()
-    found = {twin: data_volumes.distributions(twin, view.selection.candidates, view.measure) for twin in view.twins}
+    found = data_volumes.on_one_axis(view.twins, view.selection.candidates, view.measure)
     picture, numbers = st.columns([2.7, 1], gap="medium")
     with picture:
         top = largest_share(*(n for each in found.values() for n in (each.matched_counts, each.mismatched_counts)))
@@ -89,21 +89,19 @@ def _page() -> None:
 def _controls() -> View:
     selection = session.current()
     row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
-    measure = row.segmented_control(
+    measure = row.selectbox(
         "Measure",
-        measures.names(),
-        default="volume",
-        required=True,
-        wrap=True,
+        session.measures_for(1 + len(selection.candidates)),
         key="measure",
         bind="query-params",
         persist_state="session",
-        help="What is computed of an anchor and a candidate. Volume and height are small when aligned; "
-        "cosines are large.",
+        width=220,
+        help="What is computed of an anchor and a candidate. Volume, height and the triangle's area are small when "
+        "aligned; the others are large.",
     )
     both = row.toggle("Both models", key="both", bind="query-params", help="One above the other, on the same axes")
     twins = data.TWINS if both else (selection.model,)
-    return View(selection, measure or "volume", twins)
+    return View(selection, str(measure), twins)
 
 
 # the picture
@@ -243,7 +241,7 @@ def _items(view: View, found: Distributions, chosen: Chosen, embedding_set: Embe
 
 def _pairs(view: View, found: Distributions, chosen: Chosen, embedding_set: EmbeddingSet) -> None:
     selection = view.selection
-    pairs = data_volumes.mismatched_in(selection.model, selection.candidates, view.measure, chosen.bins, limit=AT_MOST)
+    pairs = data_volumes.mismatched_in(selection.model, found, chosen.bins, limit=AT_MOST)
     shown = min(len(pairs.values), _how_many())
     if not shown:
         st.caption("No wrong pair lies here. Choose a wider range.")
@@ -349,7 +347,8 @@ def _facts(view: View, twin: str, found: Distributions) -> dict[str, tuple[str, 
         "Random": (number(expected), "expected", "What independent random directions give on average"),
     }
     if found.left_out:
-        facts["Left out"] = (f"{found.left_out:,}", "items", "They lack the anchor or every candidate")
+        lacking = "every candidate" if measures.get(view.measure).least == 1 else "a candidate that the measure needs"
+        facts["Left out"] = (f"{found.left_out:,}", "items", f"They lack the anchor or {lacking}")
     return facts
 
 
@@ -383,3 +382,5 @@ def _formula(view: View) -> None:
     st.latex(measure.formula)
     turned = " Drawn without the minus: small is aligned." if view.measure in SYMBOLS else ""
     st.caption(f"{measure.help}{turned}")
+    st.caption(f"**When it fails.** {measure.fails}")
+    st.caption(f"Source: {measure.source}.")

@@ -78,7 +78,8 @@ def _reports(args: argparse.Namespace) -> list[tuple[Path, "RetrievalReport"]]:
         embedded = EmbeddingSet.load(path)
         query, candidates = asked_candidates(args, embedded)
         with usage_errors(args):
-            check_candidates(embedded, candidates, query=query)
+            for measure in args.measure:
+                check_candidates(embedded, candidates, query=query, measure=measure)
         tasks.append((path, embedded, query, candidates))
     return [
         (path, evaluate(embedded, query, candidates, measure, direction, device=args.device))

@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     embedded = EmbeddingSet.load(args.set)
     modality, candidates = asked_candidates(args, embedded)
     with usage_errors(args):
-        check_candidates(embedded, candidates, query=modality)
+        check_candidates(embedded, candidates, query=modality, measure=args.measure)
     query = _query_of_item(embedded, args.item, modality)
     index = Index(embedded, candidates, args.measure, device=args.device)
     found = index.search(query.vector, k=args.k)

@@ -143,3 +143,11 @@ def test_what_is_done_in_the_picture_becomes_a_selection_or_the_current_item(gal
     assert current == [ids.iloc[7]]
     projection._act(Action("clear"), "gram", ids)
     assert not state
+
+
+def test_a_measure_that_does_not_fit_the_candidates_is_put_back(stored):
+    app = page(method="PCA", colour="rank", candidates="image,speech", measure="triangle")
+    assert [each.label for each in app.metric][-1] == "Rank by triangle"
+    app.pills(key="sidebar_candidates").set_value(["image"]).run()
+    assert not app.exception
+    assert [each.label for each in app.metric][-1] == "Rank by volume"

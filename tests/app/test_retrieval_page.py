@@ -199,3 +199,18 @@ def test_more_hits_on_demand(page):
     next(each for each in page.button if each.label == "More hits").click().run()
     assert not page.exception
     assert any(each.label == "Fewer hits" for each in page.button)
+
+
+def test_a_ranking_that_needs_two_candidates_is_offered_with_two_and_put_back_with_three():
+    item = data.load_set("gram").items["id"].iloc[3]
+    page = opened(q=item, candidates="image,speech", left="gram model by triangle", right="cosine model by singular")
+    assert [rank for _, rank, _ in headlines(page)] == [
+        plain_rank("gram", "triangle", item, candidates=("image", "speech")),
+        plain_rank("cosine", "singular", item, candidates=("image", "speech")),
+    ]
+    page.pills(key="sidebar_candidates").set_value(["image", "speech", "tones"]).run()
+    assert not page.exception
+    assert not page.warning
+    assert page.selectbox(key="left").value == "gram model by volume"
+    assert page.selectbox(key="right").value == "cosine model by singular"
+    assert headlines(page)[0][1] == plain_rank("gram", "volume", item)

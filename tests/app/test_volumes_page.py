@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 
 import gram
+from app import data_volumes
 from app.components.chart import Action
 from app.views import volumes
+from gram import measures
 from gram.distributions import distributions
 
 from .conftest import open_app
@@ -33,7 +35,7 @@ def test_the_first_visit_shows_volumes_of_the_current_model_and_what_to_try(asse
     app = page()
     data = gram.EmbeddingSet.load(assets / "numbers" / "gram" / "test").normalized()
     expected = distributions(data, candidates=["image", "speech", "tones"])
-    assert app.segmented_control(key="measure").value == "volume"
+    assert app.selectbox(key="measure").value == "volume"
     assert table(app)["AUC"] == [f"{expected.auc:.3g}"] or float(table(app)["AUC"][0]) == pytest.approx(
         expected.auc, abs=5e-3
     )
@@ -46,7 +48,7 @@ def test_the_first_visit_shows_volumes_of_the_current_model_and_what_to_try(asse
 def test_another_measure_changes_every_number(assets):
     app = page()
     before = table(app)
-    app.segmented_control(key="measure").set_value("cosine").run()
+    app.selectbox(key="measure").set_value("cosine").run()
     after = table(app)
     assert not app.exception
     assert after["Matched"] != before["Matched"]
@@ -125,3 +127,38 @@ def test_what_is_done_in_the_picture_becomes_a_choice(action, bins, kind, monkey
     chosen = state.get("volumes_chosen")
     assert (chosen.bins if chosen else None) == bins
     assert (chosen.kind if chosen else None) == kind
+
+
+def test_every_measure_that_fits_is_offered_and_drawn():
+    app = page(candidates="image,speech")
+    offered = app.selectbox(key="measure").options
+    assert offered == measures.names()
+    for name in offered:
+        app.selectbox(key="measure").set_value(name).run()
+        assert not app.exception
+        assert set(table(app)) >= {"AUC", "Matched", "Random"}
+        assert any(measures.get(name).fails in each.value for each in app.caption)
+
+
+def test_a_measure_that_no_longer_fits_is_put_back():
+    app = page(candidates="image,speech", measure="triangle")
+    assert app.selectbox(key="measure").value == "triangle"
+    app.pills(key="sidebar_candidates").set_value(["image", "speech", "tones"]).run()
+    assert not app.exception
+    assert app.selectbox(key="measure").value == "volume"
+    assert "triangle" not in app.selectbox(key="measure").options
+    assert table(app)["Matched"] == table(page())["Matched"]
+
+
+def test_a_link_to_a_measure_that_does_not_fit_shows_the_volume():
+    assert table(page(measure="triangle"))["Matched"] == table(page())["Matched"]
+
+
+def test_both_models_share_an_axis_that_comes_from_the_data(assets):
+    app = page(measure="symile", both="true")
+    assert len(table(app)["Matched"]) == 2
+    found = data_volumes.on_one_axis(("gram", "cosine"), ("image", "speech", "tones"), "symile")
+    np.testing.assert_array_equal(found["gram"].edges, found["cosine"].edges)
+    values = np.concatenate([each.matched for each in found.values()])
+    assert found["gram"].edges[0] <= values.min()
+    assert found["gram"].edges[-1] >= values.max()

@@ -55,7 +55,8 @@ def test_the_numbers_follow_model_and_measure(volumes):
         return volumes.get_by_text("median of 2,000").locator("xpath=ancestor::*[2]").inner_text()
 
     first = median()
-    volumes.get_by_text("centroid", exact=True).first.click()
+    volumes.get_by_role("combobox", name="Measure").click()
+    volumes.get_by_role("option", name="centroid").click()
     volumes.wait_for_url(re.compile("measure=centroid"))
     settle(volumes)
     second = median()

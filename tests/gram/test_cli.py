@@ -213,6 +213,11 @@ def test_items_that_cannot_ask(folder, run, argv, message):
         (["search", "--set", "SET", "--item", "0001", "-k", "0"], "expected a whole number of at least 1, got '0'"),
         (["search", "--set", "SET", "--item", "0001", "--candidates", "image,image"], "'image' is named twice"),
         (["search", "--set", "SET", "--item", "0001", "--measure", "area"], "area"),
+        (["evaluate", "SET", "--candidates", "image", "--measure", "volume,triangle"], "triangle needs 2 candidate"),
+        (
+            ["search", "--set", "SET", "--item", "0001", "--candidates", "image", "--measure", "triangle"],
+            "measure: triangle needs 2 candidate modalities beside the query, got 1: choose 2, or one of volume",
+        ),
         (["validate", "a", "b"], "unrecognized arguments: b"),
     ],
 )

@@ -235,7 +235,7 @@ def test_the_value_of_random_directions_is_what_sampling_gives(measure):
 
 
 def test_the_value_of_random_directions_is_known_only_where_there_is_a_formula():
-    assert np.isnan(random_value("symile", 3, 6))
+    assert np.isnan(random_value("triangle", 4, 6))
     assert random_value("height", 8, 3) == 0.0
 
 

@@ -1,0 +1,294 @@
+"""The arithmetic of the measures: what each prepares of a candidate, and what it then makes of an anchor.
+
+`prepare_*` take the candidates' rows (n, m, d), NaN where one is missing, to tensors with a row a candidate. The rest
+take anchors and these: (q, d) to scores (q, n), and `*_paired`, (n, d) to (n,). No step holds more than a few numbers
+a pair: a product with each prepared vector, one at a time.
+"""
+
+from collections.abc import Callable, Iterable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from gram._functions import candidate_blocks
+from gram._spans import (
+    full_precision,
+    missing_rows,
+    paired_distances,
+    pairwise_distances,
+    spans_of,
+    tolerance,
+    unit_rows,
+    widest,
+)
+
+Sides = tuple[Tensor, ...]
+_MOST_STEPS = 30  # of the search for a root: digits double, and 4 steps are usual
+_ROOTS_AT_ONCE = 1 << 15  # on a CPU: a dozen steps on numbers that stay in its cache, too few to be worth a thread
+
+
+# minus a volume: base x height
+
+
+def prepare_span_and_base(rows: Float[Tensor, "n m d"]) -> Sides:
+    """Return each candidate's orthonormal basis, and the volume of its vectors."""
+    spans = spans_of(rows)
+    return spans.basis, spans.volume
+
+
+def prepare_span(rows: Float[Tensor, "n m d"]) -> Sides:
+    """Return each candidate's orthonormal basis, and 1 for its volume."""
+    basis = spans_of(rows).basis
+    return basis, basis.new_ones(len(basis))
+
+
+def minus_volume(
+    anchor: Float[Tensor, "q d"],
+    basis: Float[Tensor, "n m d"],
+    base: Float[Tensor, "n"],
+    points: Float[Tensor, "n d"] | None = None,
+) -> Float[Tensor, "q n"]:
+    """Return minus base times the anchor's distance from the span; with points, from the span moved there."""
+    limit = tolerance(basis.shape[1] + 1, anchor.dtype)
+    scores = anchor.new_empty(len(anchor), len(basis))
+    for block in candidate_blocks(anchor, basis.shape[1], len(basis)):
+        at = None if points is None else points[block]
+        distances = pairwise_distances(anchor, basis[block], limit, at)
+        scores[:, block] = distances.mul_(-base[block].to(anchor.dtype))
+    return scores
+
+
+def minus_volume_paired(
+    anchor: Float[Tensor, "n d"], basis: Float[Tensor, "n m d"], base: Float[Tensor, "n"]
+) -> Float[Tensor, "n"]:
+    """Return the diagonal of `minus_volume`."""
+    return paired_distances(anchor, basis, tolerance(basis.shape[1] + 1, anchor.dtype)) * -base
+
+
+# minus the area of a triangle: half its base times its height
+
+
+def prepare_edge(rows: Float[Tensor, "n 2 d"]) -> Sides:
+    """Return the direction of the line through two unit vectors, half their distance, the line's point nearest to 0."""
+    first, second = unit_rows(rows).to(widest(rows.device)).unbind(dim=1)
+    edge = first - second
+    length = torch.linalg.vector_norm(edge, dim=-1)
+    length = length.masked_fill(length <= tolerance(2, rows.dtype), 0)
+    direction = unit_rows(edge).masked_fill((length == 0).unsqueeze(-1), 0)
+    point = first - torch.linalg.vecdot(first, direction).unsqueeze(-1) * direction
+    return direction.unsqueeze(1), length / 2, point
+
+
+def minus_area(
+    anchor: Float[Tensor, "q d"],
+    direction: Float[Tensor, "n 1 d"],
+    half: Float[Tensor, "n"],
+    point: Float[Tensor, "n d"],
+) -> Float[Tensor, "q n"]:
+    """Return minus half the edge's length times the unit anchor's distance from its line."""
+    return minus_volume(unit_rows(anchor), direction, half, point)
+
+
+def minus_area_paired(
+    anchor: Float[Tensor, "n d"],
+    direction: Float[Tensor, "n 1 d"],
+    half: Float[Tensor, "n"],
+    point: Float[Tensor, "n d"],
+) -> Float[Tensor, "n"]:
+    """Return the diagonal of `minus_area`."""
+    return minus_volume_paired(unit_rows(anchor).to(point.dtype) - point, direction, half)
+
+
+# products with one vector a candidate
+
+
+def prepare_mean_direction(rows: Float[Tensor, "n m d"]) -> Sides:
+    """Return the mean of each candidate's unit vectors."""
+    return (_sum_of_units(rows) / _there(rows),)
+
+
+def prepare_centroid(rows: Float[Tensor, "n m d"]) -> Sides:
+    """Return the direction of the mean of each candidate's unit vectors."""
+    return (unit_rows(*prepare_mean_direction(rows)),)
+
+
+def prepare_product(rows: Float[Tensor, "n m d"]) -> Sides:
+    """Return the product of each candidate's unit vectors, coordinate by coordinate."""
+    return (unit_rows(rows).masked_fill(missing_rows(rows).unsqueeze(-1), 1).prod(dim=1),)
+
+
+def projection(anchor: Float[Tensor, "q d"], direction: Float[Tensor, "n d"]) -> Float[Tensor, "q n"]:
+    """Return the product of the unit anchor with each candidate's vector."""
+    with full_precision(anchor.device):
+        return unit_rows(anchor) @ direction.to(anchor.dtype).mT
+
+
+def projection_paired(anchor: Float[Tensor, "n d"], direction: Float[Tensor, "n d"]) -> Float[Tensor, "n"]:
+    """Return the diagonal of `projection`."""
+    with full_precision(anchor.device):
+        return torch.linalg.vecdot(unit_rows(anchor), direction.to(anchor.dtype))
+
+
+# the mean over all pairs: what the anchor adds, and what is the candidate's own
+
+
+def prepare_sum_and_own(rows: Float[Tensor, "n m d"]) -> Sides:
+    """Return the sum of each candidate's unit vectors and that of its own cosines, both over the number of pairs.
+
+    The cosines of m vectors with each other add up to (|their sum|^2 - sum of their squares) / 2.
+    """
+    there = _there(rows)
+    pairs = there * (there + 1) / 2
+    wide = rows.to(widest(rows.device))
+    total = _sum_of_units(wide)
+    squares = unit_rows(wide).square().sum(dim=-1).masked_fill(missing_rows(rows), 0).sum(dim=1)
+    own = (torch.linalg.vecdot(total, total) - squares) / 2
+    return (total / pairs).to(rows.dtype), (own / pairs.squeeze(1)).to(rows.dtype)
+
+
+def projection_and_own(
+    anchor: Float[Tensor, "q d"], total: Float[Tensor, "n d"], own: Float[Tensor, "n"]
+) -> Float[Tensor, "q n"]:
+    """Return the product of the unit anchor with the sum, and the candidate's own part added."""
+    return projection(anchor, total).add_(own)
+
+
+def projection_and_own_paired(
+    anchor: Float[Tensor, "n d"], total: Float[Tensor, "n d"], own: Float[Tensor, "n"]
+) -> Float[Tensor, "n"]:
+    """Return the diagonal of `projection_and_own`."""
+    return projection_paired(anchor, total).add_(own)
+
+
+# the largest cosine
+
+
+def prepare_units(rows: Float[Tensor, "n m d"]) -> Sides:
+    """Return each candidate's unit vectors, a missing one replaced by another of its own, which no maximum sees."""
+    missing = missing_rows(rows)
+    first = (~missing).int().argmax(dim=1)
+    filled = torch.where(missing.unsqueeze(-1), rows[torch.arange(len(rows), device=rows.device), first, None], rows)
+    return (unit_rows(filled),)
+
+
+def largest_projection(anchor: Float[Tensor, "q d"], units: Float[Tensor, "n m d"]) -> Float[Tensor, "q n"]:
+    """Return the largest product of the unit anchor with the candidate's vectors."""
+    return _in_blocks(anchor, units, lambda products, block: _largest(products))
+
+
+def largest_projection_paired(anchor: Float[Tensor, "n d"], units: Float[Tensor, "n m d"]) -> Float[Tensor, "n"]:
+    """Return the diagonal of `largest_projection`."""
+    return _largest(projection_paired(anchor, each) for each in units.unbind(dim=1))
+
+
+# the largest singular value
+
+
+def prepare_principal_axes(rows: Float[Tensor, "n m d"]) -> Sides:
+    """Return each candidate's unit vectors turned onto their principal axes, and the squared lengths there.
+
+    With U the unit rows and U U^T = Q diag(s) Q^T, these are Q^T U and s: its rows are at right angles to each other,
+    so the Gram matrix of an anchor t and these rows is 1 at its corner, their products with t beside it, and diagonal
+    elsewhere. A turn of the rows among themselves leaves all singular values as they are.
+    """
+    missing = missing_rows(rows).unsqueeze(-1)
+    units = unit_rows(rows.to(widest(rows.device))).masked_fill(missing, 0)
+    with full_precision(rows.device):
+        squares, turn = torch.linalg.eigh((units @ units.mT).nan_to_num())
+        axes = turn.mT @ units
+    return axes.to(rows.dtype), squares.clamp_min(0).to(rows.dtype)
+
+
+def largest_singular(
+    anchor: Float[Tensor, "q d"], axes: Float[Tensor, "n m d"], squares: Float[Tensor, "n m"]
+) -> Float[Tensor, "q n"]:
+    """Return the largest singular value of the unit anchor and each candidate's unit vectors, stacked."""
+    length = anchor.ne(0).any(dim=1).to(anchor.dtype).unsqueeze(1)
+    wide = squares.to(anchor.dtype)
+
+    def compare(products: Iterable[Tensor], block: slice) -> Tensor:
+        step = len(anchor) if anchor.is_cuda else max(1, _ROOTS_AT_ONCE // len(wide[block]))
+        parts = zip(length.split(step), *(product.split(step) for product in products))
+        return torch.cat([_largest_root(corner, part, wide[block]) for corner, *part in parts]).sqrt_()
+
+    return _in_blocks(anchor, axes, compare)
+
+
+def largest_singular_paired(
+    anchor: Float[Tensor, "n d"], axes: Float[Tensor, "n m d"], squares: Float[Tensor, "n m"]
+) -> Float[Tensor, "n"]:
+    """Return the diagonal of `largest_singular`."""
+    length = anchor.ne(0).any(dim=1).to(anchor.dtype)
+    products = [projection_paired(anchor, axis) for axis in axes.unbind(dim=1)]
+    return _largest_root(length, products, squares.to(anchor.dtype)).sqrt()
+
+
+def _largest_root(length: Tensor, products: list[Tensor], squares: Float[Tensor, "n m"]) -> Tensor:
+    """Return the largest eigenvalue of [[length, z], [z^T, diag(s)]], for z = products and s = squares, ascending.
+
+    It is the root beyond every s_i of x - length - sum_i z_i^2 / (x - s_i). The search starts from the largest
+    eigenvalue of the 2 x 2 blocks, which no root is below and which for one product is the answer. A step puts
+    r + w / (x - s_m) in place of the sum, with its value and slope, and solves that quadratic equation: unlike
+    Newton's method this is quick next to s_m too.
+
+    Source: J. R. Bunch, C. P. Nielsen, D. C. Sorensen, Numerische Mathematik 31 (1978), section 3.
+    """
+    squared = [product.square_() for product in products]
+    poles = squares.unbind(dim=-1)
+    least = _root_of_two(length, poles[-1], squared[-1])
+    for square, pole in zip(squared[:-1], poles[:-1]):
+        least = torch.maximum(least, _root_of_two(length, pole, square))
+    found, eps = least, torch.finfo(least.dtype).eps
+    for _ in range(_MOST_STEPS if len(poles) > 1 else 0):
+        total, slope = torch.zeros_like(found), torch.zeros_like(found)
+        for square, pole in zip(squared, poles):
+            inverse = (found - pole).clamp_min_(eps).reciprocal_()
+            term = square * inverse
+            total += term
+            slope.addcmul_(term, inverse)
+        gap = (found - poles[-1]).clamp_min_(eps)
+        weight = slope.mul_(gap)  # w / (x - s_m)
+        nearer = torch.maximum(_root_of_two(total.sub_(weight).add_(length), poles[-1], weight.mul_(gap)), least)
+        moved = (nearer - found).abs_() > 4 * eps * nearer
+        found = nearer
+        if not moved.any():
+            break
+    return found
+
+
+def _root_of_two(corner: Tensor, other: Tensor, square: Tensor) -> Tensor:
+    """Return the largest eigenvalue of [[corner, z], [z, other]], for square = z^2."""
+    return ((corner - other) / 2).square().add_(square).sqrt_().add_((corner + other) / 2)
+
+
+def _in_blocks(
+    anchor: Float[Tensor, "q d"],
+    vectors: Float[Tensor, "n m d"],
+    compare: Callable[[Iterable[Tensor], slice], Tensor],
+) -> Float[Tensor, "q n"]:
+    """Return scores (q, n) from the unit anchors' products with a block of candidates, one modality after another."""
+    units = unit_rows(anchor)
+    scores = anchor.new_empty(len(anchor), len(vectors))
+    for block in candidate_blocks(anchor, vectors.shape[1], len(vectors)):
+        with full_precision(anchor.device):
+            products = (units @ each.to(anchor.dtype).mT for each in vectors[block].unbind(dim=1))
+            scores[:, block] = compare(products, block)
+    return scores
+
+
+def _largest(products: Iterable[Tensor]) -> Tensor:
+    products = iter(products)
+    largest = next(products)
+    for product in products:
+        largest = torch.maximum(largest, product)
+    return largest
+
+
+def _sum_of_units(rows: Float[Tensor, "n m d"]) -> Float[Tensor, "n d"]:
+    return unit_rows(rows).masked_fill(missing_rows(rows).unsqueeze(-1), 0).sum(dim=1)
+
+
+def _there(rows: Float[Tensor, "n m d"]) -> Float[Tensor, "n 1"]:
+    """Return how many vectors each candidate has, and 1 where it has none."""
+    return (~missing_rows(rows)).sum(dim=1, keepdim=True).clamp_min(1)
