@@ -52,6 +52,11 @@ class Question:
     real: bool
 
     @property
+    def asks_for_a_body(self) -> bool:
+        """Whether option i is body i; else the options are statements on all of them."""
+        return len(self.options) == len(self.bodies)
+
+    @property
     def values(self) -> tuple[Values, ...]:
         """Volume, base, height and mean cosine of each body."""
         return tuple(values_of(body) for body in self.bodies)
