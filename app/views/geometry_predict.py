@@ -27,6 +27,7 @@ _STYLE = """<style>
 .st-key-predict_side [data-testid=stRadio] p { font-size: 1.125rem; line-height: 1.4; }
 .st-key-predict_side [data-testid=stRadio] * { color: inherit !important; }
 .st-key-predict_dot button { padding-inline: 0.2rem; min-width: 2.5rem; justify-content: center; }
+.st-key-predict_dot button:last-child { padding-inline: 0.6rem; }
 .predict-reveal { font-size: 1.0625rem; line-height: 1.5; }
 .predict-verdict { font-size: 1.25rem; font-weight: 600; margin: 0 0 0.5rem; }
 .predict-reveal table { border-collapse: collapse; width: 100%; margin: 0 0 0.75rem; }
@@ -201,9 +202,7 @@ def _ask(deck: Deck, question: Question, at: int) -> None:
         "Your prediction",
         range(len(question.options)),
         index=given,
-        format_func=lambda place: (
-            _label(question, place) + (" ✓" if given is not None and place == question.answer else "")
-        ),
+        format_func=lambda place: f"{_label(question, place)}{_judged(question, given, place)}",
         key=key,
         disabled=given is not None,
     )
@@ -224,6 +223,13 @@ def _ask(deck: Deck, question: Question, at: int) -> None:
             on_click=_go,
             args=(None if last else at + 1,),
         )
+
+
+def _judged(question: Question, given: int | None, place: int) -> str:
+    """Return the mark of an option: none before the reveal, then one on the right answer and one on a wrong choice."""
+    if given is None or place not in (given, question.answer):
+        return ""
+    return " ✓" if place == question.answer else " ✗"
 
 
 def _commit(deck: Deck, question: Question, key: str) -> None:
