@@ -12,6 +12,7 @@ from jaxtyping import Float
 import gram
 from app import data, panels, session, theme
 from app.components import scene3d
+from app.views.geometry_predict import render_deck
 from gram.embedding_set import EmbeddingSet
 from gram.figures import Body, number, parallelotopes
 
@@ -57,6 +58,14 @@ def render() -> None:
 @st.fragment
 def _page() -> None:
     selection = session.current()
+    if (
+        st.segmented_control(
+            "Show", ("look", "predict"), default="look", required=True, key="show", bind="query-params"
+        )
+        == "predict"
+    ):
+        render_deck(selection)
+        return
     drawn = _choose(selection)
     picture, numbers = st.columns(_COLUMNS, gap="large")
     with picture:
