@@ -53,7 +53,7 @@ class Body:
         return float(base[0]), float(height[0, 0])
 
 
-def parallelotopes(bodies: Sequence[Body], *, dark: bool = False) -> go.Figure:
+def parallelotopes(bodies: Sequence[Body], *, dark: bool = False, sizes: bool = True) -> go.Figure:
     """Return bodies side by side on one floor: exact lengths, angles, base and height of each.
 
     The picture is an isometry of the span of each body's vectors (no projection): the vectors but the anchor lie on
@@ -63,6 +63,7 @@ def parallelotopes(bodies: Sequence[Body], *, dark: bool = False) -> go.Figure:
     Args:
         bodies: one or more, the matched one first.
         dark: for a dark ground.
+        sizes: whether base, height and volume are written and said on hover; without, the picture is a question.
 
     Raises:
         ValueError: when there is no body, or one does not have 2 or 3 vectors and as many names.
@@ -75,7 +76,7 @@ def parallelotopes(bodies: Sequence[Body], *, dark: bool = False) -> go.Figure:
     traces = [
         trace
         for body, (origin, points) in zip(bodies, placed)
-        for trace in _Painter(body, origin, points, dark).traces()
+        for trace in _Painter(body, origin, points, dark, sizes).traces()
     ]
     corners = np.concatenate([origin + _corners(points) for origin, points in placed])
     return go.Figure(traces, _layout(corners, dark))
@@ -119,8 +120,8 @@ def _side_by_side(each: Sequence[Points]) -> list[tuple[Points, Points]]:
 class _Painter:
     """Draws one body; `origin` is where it stands."""
 
-    def __init__(self, body: Body, origin: Points, points: Points, dark: bool) -> None:
-        self.body, self.origin, self.points, self.dark = body, origin, points, dark
+    def __init__(self, body: Body, origin: Points, points: Points, dark: bool, sizes: bool) -> None:
+        self.body, self.origin, self.points, self.dark, self.sizes = body, origin, points, dark, sizes
         self.colours = style.colours(body.names)
         self.grey = style.MISMATCH[dark]
         self.colour = _BODY[dark] if body.matched else self.grey
@@ -146,7 +147,7 @@ class _Painter:
             what, value = f"volume (k = 2): the area that {_and(self.body.names)} span", self.base * self.height
         return self._mesh(
             _corners(sides), ((0, 1, 3), (0, 3, 2)), opacity=0.34,
-            hovertemplate=f"{what}: {style.number(value)}<extra></extra>",
+            hovertemplate=self._hover(what, value),
         )  # fmt: skip
 
     def _mesh(self, corners: Points, faces: Sequence[tuple[int, int, int]], **look: object) -> go.Mesh3d:
@@ -171,11 +172,14 @@ class _Painter:
             step, up = along / length * _MARK, np.array([0.0, 0.0, _MARK])
             parts.append(foot + np.array([step, step + up, up]))
         anchor = self.body.names[0]
-        hint = f"height: distance of {anchor} from the span of {_and(self.body.names[1:])}: "
+        hint = f"height: distance of {anchor} from the span of {_and(self.body.names[1:])}"
         return self._line(
             parts, style.INK[self.dark], width=3, dash="dash",
-            hovertemplate=f"{hint}{style.number(self.height)}<extra></extra>",
+            hovertemplate=self._hover(hint, self.height),
         )  # fmt: skip
+
+    def _hover(self, what: str, value: float) -> str:
+        return f"{what}: {style.number(value)}<extra></extra>" if self.sizes else f"{what}<extra></extra>"
 
     def _arrow(self, name: str, tip: Float[np.ndarray, " 3"]) -> tuple[go.Scatter3d, go.Cone]:
         length = float(np.linalg.norm(tip))
@@ -194,7 +198,7 @@ class _Painter:
         )  # fmt: skip
         return shaft, head
 
-    def _labels(self) -> tuple[go.Scatter3d, go.Scatter3d]:
+    def _labels(self) -> tuple[go.Scatter3d, ...]:
         """Return the names at the tips with the title above, and the sizes: height at its foot, base at its corner.
 
         The sizes are a trace of their own, of meta "sizes", for a picture too small for them to leave out.
@@ -207,6 +211,8 @@ class _Painter:
             (tip * 1.06, name, self.colours[name], side) for name, tip, side in zip(self.body.names, self.points, sides)
         ]
         spots.append((top, self.body.title, ink if self.body.matched else self.grey, "top center"))
+        if not self.sizes:
+            return (self._text(spots, meta="names"),)
         sizes = [(self.foot, f"height {style.number(self.height)}", ink, "bottom right")]
         if len(self.points) == 3:
             corner = self.points[1] + self.points[2]

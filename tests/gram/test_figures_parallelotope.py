@@ -1,6 +1,7 @@
 """The picture of two or three vectors: exact lengths and angles, the anchor over its base, and what is written."""
 
 import itertools
+import re
 
 import numpy as np
 import plotly.graph_objects as go
@@ -73,6 +74,20 @@ def test_base_and_height_are_written_and_drawn():
     drop = polylines(dashed)[0]
     assert drop[0, 2] - drop[1, 2] == pytest.approx(0.8, abs=1e-6)
     np.testing.assert_allclose(drop[0, :2], drop[1, :2], atol=1e-6)
+
+
+@pytest.mark.parametrize("k", [2, 3])
+def test_without_sizes_no_number_gives_an_answer_away(k):
+    vectors = unit(k) * 0.7371  # lengths are no secret
+    figure = parallelotopes([body(vectors, title="A")], sizes=False)
+    said = [*texts(figure), *(trace.hovertemplate or "" for trace in figure.data)]
+    assert not any(re.search(r"\d\.\d", text.replace("0.737", "")) for text in said), said
+    assert any(text.startswith("height: distance of text") for text in said)
+    shown = parallelotopes([body(vectors, title="A")])
+    assert shown.layout == figure.layout
+    solids = [[trace for trace in each.data if trace.type == "mesh3d"] for each in (figure, shown)]
+    for hidden, seen in zip(*solids, strict=True):
+        np.testing.assert_array_equal(hidden.z, seen.z)
 
 
 def test_two_vectors_are_an_area():

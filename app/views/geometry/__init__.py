@@ -1,12 +1,13 @@
-"""Geometry: what a volume is, seen on one item, moved by hand, trained, and beyond three vectors."""
+"""Geometry: what a volume is, seen on one item, moved by hand, guessed, trained, and beyond three vectors."""
 
 import streamlit as st
 
-from app.views.geometry import higher, learn, pair, play
+from app.views.geometry import higher, learn, pair, play, predict
 
 LESSONS = {
     "pair": ("Item and mismatch", pair),
     "play": ("Play", play),
+    "predict": ("Predict", predict),
     "learn": ("Watch it learn", learn),
     "higher": ("More than three", higher),
 }
