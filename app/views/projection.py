@@ -196,6 +196,9 @@ def _offer_to_compute(view: View, embedding_set: EmbeddingSet, *, has_other: boo
 
 
 def _start(model: str, settings: Settings, embedding_set: EmbeddingSet) -> None:
+    running: ProjectionJob | None = st.session_state.get(_JOB)
+    if running is not None and running.running:  # a double click
+        return
     st.session_state.pop(_FAILED, None)
     st.session_state[_JOB] = ProjectionJob(embedding_set, settings)
     st.session_state[f"{_JOB}_model"] = model

@@ -193,3 +193,20 @@ def test_a_computation_that_failed_says_so_until_the_next_one(gallery, stored, m
     for _ in range(3):
         app.run()
         assert [each.value for each in app.error] == ["projection failed: no memory"]
+
+
+def test_a_double_click_starts_one_computation(gallery, monkeypatch):
+    state, started = {}, []
+
+    class Job:
+        running = True
+
+        def __init__(self, *_):
+            started.append(self)
+
+    monkeypatch.setattr(projection.st, "session_state", state)
+    monkeypatch.setattr(projection, "ProjectionJob", Job)
+    for _ in range(2):
+        projection._start("gram", Settings(method="pca"), gallery)
+    assert len(started) == 1
+    assert state["projection_job"] is started[0]

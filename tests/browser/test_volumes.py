@@ -75,3 +75,28 @@ def test_both_models_stand_on_one_axis(volumes):
         "Object.keys(p._fullLayout).filter(k => /^xaxis/.test(k)).map(k => p._fullLayout[k].range))"
     )
     assert len({tuple(found) for found in ranges}) == 1
+
+
+def test_a_link_reopens_the_range_in_another_browser(volumes, open_page):
+    drag_range(volumes, 0.5, 0.6)
+    volumes.wait_for_url(re.compile("range=volume-matched-"))
+    volumes.locator(".card img").first.wait_for()
+    settle(volumes)
+    other = open_page("/volumes?" + volumes.url.split("?")[1])
+    other.locator(".card img").first.wait_for()
+    assert listed(other) == listed(volumes)
+
+
+def test_nothing_below_the_picture_jumps_and_a_page_is_two_steps_of_the_back_button_at_most(open_page):
+    watch = (
+        "window.jumps = []; new PerformanceObserver(list => list.getEntries().forEach(({sources}) => sources.forEach("
+        "({node}) => window.jumps.push(node?.nodeName)))).observe({type: 'layout-shift', buffered: true})"
+    )
+    page = open_page("/volumes", before=watch)
+    page.wait_for_selector(DRAWN)
+    assert "FIGCAPTION" not in page.evaluate("window.jumps")
+    steps = page.evaluate("history.length")
+    page.get_by_role("link", name="Projection").click()
+    page.wait_for_url(re.compile(r"/projection\?.*partner="))
+    settle(page)
+    assert page.evaluate("history.length") <= steps + 2  # the page, and all of the selection at once
