@@ -5,7 +5,7 @@ the URL that this module did not write there came from a person (a link, the bac
 that makes no sense is answered with one line, and the selection stays as it was.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, NamedTuple
 
@@ -113,6 +113,29 @@ def link(name: str, label: str, **state: str) -> None:
     st.page_link(page(name), label=label, query_params=query)
 
 
+def check_choice(key: str, name: str, choices: Sequence[str]) -> None:
+    """Say in one line that the URL asks for what is not among the choices of a page's own key.
+
+    Call it before the widget that is bound to the key, which then goes back to its usual value.
+    """
+    asked = st.query_params.get(key)
+    if asked is not None and asked not in choices:
+        st.warning(f"There is no {name} “{asked}”; choose from {', '.join(choices)}.")
+        del st.query_params[key]
+
+
+def check_number(key: str, name: str, lowest: float, highest: float) -> None:
+    """Say in one line that the URL asks for a number that is none or out of bounds; call it as `check_choice`."""
+    asked = st.query_params.get(key)
+    try:
+        fits = asked is None or lowest <= float(asked) <= highest
+    except ValueError:
+        fits = False
+    if not fits:
+        st.warning(f"{name} “{asked}” cannot be; choose a number from {lowest:g} to {highest:g}.")
+        del st.query_params[key]
+
+
 # the URL
 
 
@@ -126,9 +149,8 @@ def _news() -> dict[str, str]:
 def _hold(selection: Selection) -> None:
     """Keep a selection, and say it in the URL."""
     query = selection.as_query()
-    for key, value in query.items():
-        if st.query_params.get(key) != value:
-            st.query_params[key] = value
+    if any(st.query_params.get(key) != value for key, value in query.items()):
+        st.query_params.update(query)  # all at once: each change is a step of the back button
     st.session_state[_SELECTION], st.session_state[_WRITTEN] = selection, query
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from app import data, data_projection, data_volumes, media, session, theme
+from app import data, data_projection, data_volumes, media, projection_facts, session, theme
 from app.components import chart, scene3d
 from gram.embedding_set import EmbeddingSet
 from gram.errors import GramError
@@ -17,12 +17,15 @@ from gram.figures.style import number
 from gram.projection import Layout, ProjectionJob, Settings
 
 METHODS = {"umap": "UMAP", "pca": "PCA"}
-LINES = ("current", "selected", "sample")
 FIRST_SHOWN, AT_MOST, SAMPLED_LINES = 12, 48, 150
+LINES = {"current": "current item", "selected": "selected items", "sample": f"{SAMPLED_LINES} items, a sample"}
+PLACES = ("1", "2", "3", "4")
 DIGITS = "0123456789"
 HEIGHT = 580
+NEIGHBORS, LAST_SEED = (5, 100), 9999
 _SELECT_WIDTH = 176
-_SELECTED, _MORE, _JOB, _DONE = "projection_selected", "projection_more", "projection_job", "projection_done"
+_SELECTED, _MORE = "projection_selected", "projection_more"
+_JOB, _DONE, _FAILED = "projection_job", "projection_done", "projection_failed"
 
 
 class View(NamedTuple):
@@ -43,7 +46,20 @@ def render() -> None:
         "Every embedding as a point, all modalities in one space; a thin line joins what belongs to one item. Try: "
         "colour by **volume**, draw a lasso round a group, and press a point to make its item current."
     )
+    _check_url(data.load_set(session.current().model))
     _page()
+
+
+def _check_url(embedding_set: EmbeddingSet) -> None:
+    session.check_choice("method", "method", list(METHODS.values()))
+    session.check_choice("dims", "number of dimensions", ["2D", "3D"])
+    session.check_choice("colour", "colouring", _colours(embedding_set))
+    session.check_choice("digit", "digit", PLACES)
+    session.check_choice("measure", "measure", measures.names())
+    session.check_choice("lines", "choice of lines", list(LINES.values()))
+    session.check_number("neighbors", "Neighbours", *NEIGHBORS)
+    session.check_number("distance", "Minimal distance", 0, 1)
+    session.check_number("seed", "Seed", 0, LAST_SEED)
 
 
 @st.fragment
@@ -53,6 +69,8 @@ def _page() -> None:
     view = _controls(selection, embedding_set)
     layout = _layout(view)
     job: ProjectionJob | None = st.session_state.get(_JOB)
+    if failed := st.session_state.get(_FAILED):
+        st.error(failed)
     if job is not None:
         _progress()
     if layout is None:
@@ -65,7 +83,7 @@ def _page() -> None:
     with picture:
         _picture(view, layout, embedding_set)
     with facts:
-        _facts(view, layout, embedding_set)
+        projection_facts.show(view.selection, view.measure, layout, embedding_set)
     _list(view, embedding_set)
 
 
@@ -73,7 +91,7 @@ def _page() -> None:
 
 
 def _controls(selection: session.Selection, embedding_set: EmbeddingSet) -> View:
-    row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
+    row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="projection_controls")
     method = row.segmented_control(
         "Method",
         list(METHODS),
@@ -89,10 +107,11 @@ def _controls(selection: session.Selection, embedding_set: EmbeddingSet) -> View
     )
     colour = row.selectbox("Colour by", _colours(embedding_set), key="colour", bind="query-params", width=_SELECT_WIDTH)
     offered = session.measures_for(1 + len(selection.candidates))
-    digit, measure = 0, str(st.session_state.get("measure") or offered[0])
+    place = "1"
+    measure = str(st.session_state.get("measure") or st.query_params.get("measure") or offered[0])
     if colour == "digit":
-        digit = row.segmented_control(
-            "Which digit", [0, 1, 2, 3], default=0, required=True, format_func=lambda place: str(place + 1), key="digit"
+        place = row.segmented_control(
+            "Which digit", PLACES, default="1", required=True, key="digit", bind="query-params"
         )
     elif colour == "rank":
         measure = row.selectbox(
@@ -105,12 +124,8 @@ def _controls(selection: session.Selection, embedding_set: EmbeddingSet) -> View
         )
     lines = row.selectbox(
         "Lines of",
-        LINES,
-        format_func={
-            "current": "current item",
-            "selected": "selected items",
-            "sample": f"{SAMPLED_LINES} items, a sample",
-        }.__getitem__,
+        list(LINES),
+        format_func=LINES.__getitem__,
         key="lines",
         bind="query-params",
         help="The current item and its partner are always joined",
@@ -119,16 +134,26 @@ def _controls(selection: session.Selection, embedding_set: EmbeddingSet) -> View
     with row.popover("More"):
         neighbors, distance, seed = _umap_options()
     settings = Settings(method=method, dims=dims, neighbors=neighbors, min_distance=distance, seed=seed)
-    return View(selection, settings, str(colour), int(digit or 0), str(measure), str(lines))
+    return View(selection, settings, str(colour), int(place or 1) - 1, str(measure), str(lines))
 
 
 def _umap_options() -> tuple[int, float, int]:
     st.caption("Of UMAP; a new picture takes about half a minute.")
     neighbors = st.slider(
-        "Neighbours", 5, 100, 15, 5, key="neighbors", help="Few show detail, many the whole arrangement"
+        "Neighbours",
+        *NEIGHBORS,
+        15,
+        5,
+        key="neighbors",
+        bind="query-params",
+        help="Few show detail, many the whole arrangement",
     )
-    distance = st.slider("Minimal distance", 0.0, 1.0, 0.1, 0.05, key="distance", help="0 packs points tightly")
-    seed = st.number_input("Seed", 0, 9999, 0, key="seed", help="The same seed gives the same picture")
+    distance = st.slider(
+        "Minimal distance", 0.0, 1.0, 0.1, 0.05, key="distance", bind="query-params", help="0 packs points tightly"
+    )
+    seed = st.number_input(
+        "Seed", 0, LAST_SEED, 0, key="seed", bind="query-params", help="The same seed gives the same picture"
+    )
     return int(neighbors), float(distance), int(seed)
 
 
@@ -172,6 +197,10 @@ def _offer_to_compute(view: View, embedding_set: EmbeddingSet, *, has_other: boo
 
 
 def _start(model: str, settings: Settings, embedding_set: EmbeddingSet) -> None:
+    running: ProjectionJob | None = st.session_state.get(_JOB)
+    if running is not None and running.running:  # a double click
+        return
+    st.session_state.pop(_FAILED, None)
     st.session_state[_JOB] = ProjectionJob(embedding_set, settings)
     st.session_state[f"{_JOB}_model"] = model
 
@@ -192,8 +221,8 @@ def _progress() -> None:
     try:
         layout = job.result()
     except GramError as error:
-        st.error(str(error))
-        return
+        layout = None
+        st.session_state[_FAILED] = str(error)  # this fragment runs again at once, and would wipe it away
     if layout is not None:
         st.session_state[_DONE] = (st.session_state[f"{_JOB}_model"], layout)
     st.rerun()
@@ -222,7 +251,7 @@ def _picture(view: View, layout: Layout, embedding_set: EmbeddingSet) -> None:
             Emphasis(row=item, label=selection.item),
         ],
         joined=joined,
-        selected=selected if layout.settings.dims == 3 else [],
+        selected=selected,
         dark=theme.is_dark(),
     )
     _show(figure, layout, selection.model, embedding_set.items["id"].astype(str))
@@ -251,6 +280,7 @@ def _show(figure: go.Figure, layout: Layout, model: str, ids: "pd.Series[str]") 
         filename=filename,
         description=description,
         hint="Draw round points to list their items; press one to make it current.",
+        keep_selection=False,
         tools=("lasso2d", "select2d", "zoom2d", "pan2d", "resetScale2d"),
         wheel_zooms=True,
     )
@@ -291,61 +321,14 @@ def _selected(view: View, embedding_set: EmbeddingSet) -> list[int]:
     return [row for row in rows if row < len(embedding_set)] if model == view.selection.model else []
 
 
-# beside and below it
-
-
-def _facts(view: View, layout: Layout, embedding_set: EmbeddingSet) -> None:
-    settings, n = layout.settings, len(embedding_set)
-    drawn = len(sample_rows(n, len(layout.points)))
-    whole = "all of them" if drawn == n else f"a sample of {drawn:,} items"
-    st.metric(
-        "Trustworthiness",
-        number(layout.trustworthiness),
-        help="1 when the neighbours of every point in the picture are its neighbours by cosine; about 0.5 by chance",
-    )
-    checked = "all points" if layout.trust_checked >= n * len(layout.points) else f"{layout.trust_checked:,} points"
-    st.caption(
-        f"A projection distorts. This looks at {layout.trust_neighbors} neighbours of {checked}. "
-        + ("Distances between groups mean little." if settings.method == "umap" else _explained(layout))
-    )
-    volume = data_volumes.item_values(view.selection.model, view.selection.candidates, "volume")
-    rank = data_projection.ranks(view.selection.model, view.selection.candidates, view.measure)
-    row = embedding_set.row(view.selection.item)
-    st.metric(f"Volume of {view.selection.item}", number(float(volume[row])), help="From 0, aligned, to 1")
-    st.metric(
-        f"Rank by {view.measure}",
-        "–" if np.isnan(rank[row]) else f"{rank[row]:,.0f}",
-        help=f"Where its own {', '.join(view.selection.candidates)} rank among {n:,} for its {embedding_set.anchor}",
-    )
-    st.caption(f"{n:,} items × {len(layout.points)} modalities: {whole}.")
-    session.link("geometry", "Open in Geometry")
-    st.download_button(
-        "Points as CSV",
-        lambda: _table(layout, embedding_set).to_csv(index=False),
-        f"{settings.method}-{settings.dims}d-{view.selection.model}.csv",
-        "text/csv",
-        on_click="ignore",
-    )
-
-
-def _explained(layout: Layout) -> str:
-    shares = " + ".join(f"{share:.0%}" for share in layout.explained)
-    return f"Its axes hold {shares} of the variance."
-
-
-def _table(layout: Layout, embedding_set: EmbeddingSet) -> pd.DataFrame:
-    axes = list("xyz"[: layout.settings.dims])
-    return pd.concat(
-        pd.DataFrame(points, columns=axes).assign(id=embedding_set.items["id"].astype(str), modality=name)
-        for name, points in layout.points.items()
-    )[["id", "modality", *axes]]
+# below it
 
 
 def _list(view: View, embedding_set: EmbeddingSet) -> None:
     """Show the selected items as cards."""
     rows = _selected(view, embedding_set)
     if not rows:
-        how = "Draw a lasso round points" if view.settings.dims == 2 else "Press points, or go to 2D and draw a lasso"
+        how = "Draw a lasso round points" if view.settings.dims == 2 else "Go to 2D and draw a lasso round points"
         st.info(f"{how}, and their items are listed here.", icon=":material/lasso_select:")
         return
     values = data_volumes.item_values(view.selection.model, view.selection.candidates, "volume")

@@ -1,18 +1,16 @@
 """Volumes: every item as one number, matched against mismatched."""
 
-from collections.abc import Callable, Mapping
-from html import escape
-from math import floor, log10
+import re
+from collections.abc import Callable
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import data, data_volumes, media, pair_cards, session, theme
+from app import data, data_volumes, media, pair_cards, session, theme, volume_numbers
 from app.components import chart
 from gram import measures
-from gram.distributions import Distributions, pair_value, random_value
+from gram.distributions import BINS, Distributions, pair_value, random_value
 from gram.embedding_set import EmbeddingSet
 from gram.figures.distribution import Mark, distribution, largest_share
 from gram.figures.style import number
@@ -22,14 +20,7 @@ FIRST_SHOWN, AT_MOST = 12, 48
 CHART_HEIGHT = {1: 440, 2: 330}
 SYMBOLS = {"volume": "V", "height": "height", "triangle": "area"}
 _CHOSEN, _MORE = "volumes_chosen", "volumes_more"
-_STYLE = """<style>
-table.values { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-table.values :is(th, td) { padding: 0.3rem 0.5rem 0.3rem 0; text-align: left; vertical-align: baseline; border: 0; }
-table.values tbody tr { border-top: 1px solid color-mix(in srgb, currentColor 14%, transparent); }
-table.values tbody th { font-weight: 400; font-size: 0.9rem; opacity: 0.7; cursor: help; }
-table.values td { font-size: 1.15rem; font-weight: 600; }
-table.values small { display: block; font-size: 0.75rem; font-weight: 400; opacity: 0.7; }
-</style>"""
+_RANGE = "range"
 
 
 class View(NamedTuple):
@@ -58,6 +49,11 @@ class Chosen(NamedTuple):
         """The run."""
         return range(self.start, self.stop)
 
+    @property
+    def in_url(self) -> str:
+        """How the URL says it."""
+        return f"{self.measure}-{self.kind}-{self.start}-{self.stop}"
+
 
 def render() -> None:
     """Show the page."""
@@ -68,6 +64,9 @@ def render() -> None:
         "aligns with what belongs to other items (**mismatched**). Try: drag across the aligned end of the axis, "
         "and see which wrong pairs look right."
     )
+    session.check_choice("measure", "measure", measures.names())
+    session.check_choice("both", "“both”", ("true", "false"))
+    _take_from_url()
     _page()
 
 
@@ -81,7 +80,7 @@ def _page() -> None:
         for twin, each in found.items():
             _histogram(view, twin, each, top)
     with numbers:
-        _numbers(view, found)
+        volume_numbers.show(view.measure, view.symbol, found)
     _list(view, found[view.selection.model])
     _formula(view)
 
@@ -161,7 +160,7 @@ def _marks(view: View, twin: str, found: Distributions) -> list[Mark]:
 def _choose(action: chart.Action, measure: str, found: Distributions) -> None:
     """Keep the bins that were clicked or dragged across."""
     if action.kind == "clear":
-        st.session_state.pop(_CHOSEN, None)
+        _keep(None)
         return
     held = st.session_state.get(_CHOSEN)
     if action.kind == "click" and action.points:
@@ -172,8 +171,32 @@ def _choose(action: chart.Action, measure: str, found: Distributions) -> None:
         kind = held.kind if held else KINDS[0]
     else:
         return
-    st.session_state[_CHOSEN] = Chosen(measure, bins.start, bins.stop, str(kind))
+    _keep(Chosen(measure, bins.start, bins.stop, str(kind)))
+
+
+def _keep(chosen: Chosen | None) -> None:
+    """Keep what is chosen, and say it in the URL."""
     st.session_state.pop(_MORE, None)
+    if chosen is None:
+        st.session_state.pop(_CHOSEN, None)
+        st.query_params.pop(_RANGE, None)
+        return
+    st.session_state[_CHOSEN] = chosen
+    if st.query_params.get(_RANGE) != chosen.in_url:
+        st.query_params[_RANGE] = chosen.in_url
+
+
+def _take_from_url() -> None:
+    """Take over the range that a link names; without one, name the range that was chosen before."""
+    held: Chosen | None = st.session_state.get(_CHOSEN)
+    asked = st.query_params.get(_RANGE)
+    said = re.fullmatch(rf"(.+)-({'|'.join(KINDS)})-(\d{{1,4}})-(\d{{1,4}})", asked or "")
+    if said and said[1] in measures.names() and int(said[3]) < int(said[4]) <= BINS:
+        _keep(Chosen(said[1], int(said[3]), int(said[4]), said[2]))
+        return
+    if asked is not None:
+        st.warning(f"There is no range “{asked}”; expected one like volume-matched-0-{BINS}, by numbers of the bins.")
+    _keep(held)
 
 
 def _chosen(view: View, found: Distributions) -> Chosen | None:
@@ -199,20 +222,25 @@ def _list(view: View, found: Distributions) -> None:
     st.subheader(f"{view.symbol} from {span} · {view.selection.model}", anchor=False)
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     titles = dict(zip(KINDS, (f"{inside[0]:,} matched items", f"{inside[1]:,} mismatched pairs"), strict=True))
+    st.session_state["volumes_kind"] = chosen.kind
     kind = left.segmented_control(
         "List",
         KINDS,
-        default=chosen.kind,
         required=True,
         format_func=lambda each: titles[each],
-        key=f"volumes_kind_{chosen.kind}",
+        key="volumes_kind",
+        on_change=lambda: _list_kind(chosen),
         label_visibility="collapsed",
     )
-    right.button("Clear", on_click=lambda: st.session_state.pop(_CHOSEN, None), width="stretch")
+    right.button("Clear", on_click=lambda: _keep(None), width="stretch")
     if kind == KINDS[0]:
         _items(view, found, chosen, embedding_set)
     else:
         _pairs(view, found, chosen, embedding_set)
+
+
+def _list_kind(chosen: Chosen) -> None:
+    _keep(chosen._replace(kind=st.session_state["volumes_kind"]))
 
 
 def _items(view: View, found: Distributions, chosen: Chosen, embedding_set: EmbeddingSet) -> None:
@@ -297,83 +325,6 @@ def _after_list(total: int, table: Callable[[], pd.DataFrame], name: str) -> Non
     with link:
         session.link("geometry", "Open in Geometry")
     st.caption(f"{shown:,} of {total:,} are shown, the best aligned first.")
-
-
-# the numbers
-
-
-def _numbers(view: View, found: Mapping[str, Distributions]) -> None:
-    names = _facts(view, view.selection.model, found[view.selection.model])
-    columns = [_facts(view, twin, each) for twin, each in found.items()]
-    head = "".join(f"<th scope='col'>{escape(twin)}</th>" for twin in found) if len(found) > 1 else ""
-    rows = "".join(
-        f"<tr><th scope='row' title='{escape(hint, quote=True)}'>{escape(name)}</th>"
-        + "".join(f"<td>{escape(column[name][0])}<small>{escape(column[name][1])}</small></td>" for column in columns)
-        + "</tr>"
-        for name, (_, _, hint) in names.items()
-    )
-    st.html(f"{_STYLE}<table class='values'><thead><tr><td></td>{head}</tr></thead><tbody>{rows}</tbody></table>")
-    st.download_button(
-        "Numbers and bins as CSV",
-        lambda: _bins_table(found).to_csv(index=False),
-        f"{view.measure}-distributions.csv",
-        "text/csv",
-        on_click="ignore",
-    )
-
-
-def _facts(view: View, twin: str, found: Distributions) -> dict[str, tuple[str, str, str]]:
-    """Return name -> (value, what goes with it, what it means) of one twin."""
-    embedding_set = data.load_set(twin)
-    expected = random_value(view.measure, 1 + len(found.candidates), embedding_set.d)
-    low, high = (_near_one(end) for end in found.auc_interval)
-    side = "≤" if found.small_is_aligned else "≥"
-    scope = "all of them" if found.is_exact else f"among {len(found.sample):,} sampled items"
-    facts = {
-        "AUC": (
-            _near_one(found.auc),
-            f"{low} to {high}",
-            "How likely a matched value is better than a mismatched one, ties half; 0.5 is chance. Below it, the 95 % "
-            "interval from leaving out one item at a time",
-        ),
-        "Overlap": (
-            number(found.overlap),
-            f"{view.symbol} {side} {number(found.threshold)}",
-            "Least sum of the share of matched turned away and of mismatched let in, over all thresholds; 0 apart, "
-            "1 alike. Below it, the threshold that gives it",
-        ),
-        "Matched": (number(float(np.median(found.matched))), f"median of {len(found.rows):,}", "One value an item"),
-        "Mismatched": (number(found.mismatched_median), f"median of {found.pairs:,}, {scope}", "One value a pair"),
-        "Random": (number(expected), "expected", "What independent random directions give on average"),
-    }
-    if found.left_out:
-        lacking = "every candidate" if measures.get(view.measure).least == 1 else "a candidate that the measure needs"
-        facts["Left out"] = (f"{found.left_out:,}", "items", f"They lack the anchor or {lacking}")
-    return facts
-
-
-def _near_one(share: float) -> str:
-    """Return a share in three digits, or in as many as show how far it is from 1."""
-    return number(share) if share < 0.99 or share == 1 else f"{share:.{min(9, 2 - floor(log10(1 - share)))}f}"
-
-
-def _bins_table(found: Mapping[str, Distributions]) -> pd.DataFrame:
-    return pd.concat(
-        pd.DataFrame(
-            {
-                "model": twin,
-                "from": each.edges[:-1],
-                "to": each.edges[1:],
-                "matched_items": each.matched_counts,
-                "mismatched_pairs": each.mismatched_counts,
-                "auc": each.auc,
-                "auc_low": each.auc_interval[0],
-                "auc_high": each.auc_interval[1],
-                "overlap": each.overlap,
-            }
-        )
-        for twin, each in found.items()
-    )
 
 
 def _formula(view: View) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import permutations
 
 import numpy as np
 import plotly.graph_objects as go
@@ -12,6 +13,7 @@ from gram.figures import style
 MATCHED, MISMATCHED = "matched", "mismatched"
 MATCHED_COLOURS = {False: "#294079", True: "#5bc2a4"}  # of the volume scale: no modality's
 _LABEL_STEP = 16
+_LETTER = 0.024  # width of a letter as a share of the axis on a phone, where room is shortest
 _HEADROOM = 1.08
 
 
@@ -137,22 +139,42 @@ def _shade(figure: go.Figure, edges: Float[np.ndarray, " bins+1"], selected: ran
 
 
 def _draw_marks(figure: go.Figure, edges: Float[np.ndarray, " bins+1"], marks: Sequence[Mark], dark: bool) -> None:
-    """Draw a line a mark; labels are stacked above the plot, each turned to the side with room."""
+    """Draw a line a mark, up to its label; labels are stacked above the plot, each turned to the side with room."""
     low, high = float(edges[0]), float(edges[-1])
     drawn = [mark for mark in marks if np.isfinite(mark.value)]
-    for step, mark in enumerate(drawn):
+    texts = [f"{mark.label} <b>{style.number(mark.value)}</b>" for mark in drawn]
+    places = [(min(max(mark.value, low), high) - low) / (high - low) for mark in drawn]
+    reaches = [_LETTER * (len(text) - len("<b></b>")) for text in texts]
+    for mark, text, place, step in zip(drawn, texts, places, _steps(places, reaches), strict=True):
         colour = mark.colour or style.INK[dark]
-        at = min(max(mark.value, low), high)
-        line = {"color": colour, "width": 1.5, "dash": mark.dash}
-        figure.add_shape(type="line", x0=at, x1=at, y0=0, y1=1, yref="paper", line=line)
+        at = low + place * (high - low)
+        line = {"x0": at, "x1": at, "yref": "paper", "line": {"color": colour, "width": 1.5, "dash": mark.dash}}
+        figure.add_shape(type="line", y0=0, y1=1, **line)
+        figure.add_shape(type="line", ysizemode="pixel", yanchor=1, y0=0, y1=_LABEL_STEP * (step + 1), **line)
         figure.add_annotation(
             x=at,
             y=1,
             yref="paper",
             yanchor="bottom",
-            yshift=2 + _LABEL_STEP * step,
-            xanchor="right" if at > (low + high) / 2 else "left",
-            text=f"{mark.label} <b>{style.number(mark.value)}</b>",
+            xshift=-3 if place > 0.5 else 3,
+            yshift=_LABEL_STEP * step,
+            xanchor="right" if place > 0.5 else "left",
+            text=text,
             font={"color": colour, "size": 12},
             showarrow=False,
         )
+
+
+def _steps(places: Sequence[float], reaches: Sequence[float]) -> tuple[int, ...]:
+    """Return how high each label is stacked so that as few lines as can be run through a label below their own."""
+
+    def crossings(steps: tuple[int, ...]) -> int:
+        return sum(
+            steps[line] > steps[label] and abs(places[line] - middle) < reaches[label] / 2
+            for label, middle in enumerate(middles)
+            for line in range(len(places))
+            if line != label
+        )
+
+    middles = [at - reach / 2 if at > 0.5 else at + reach / 2 for at, reach in zip(places, reaches, strict=True)]
+    return min(permutations(range(len(places))), key=crossings)

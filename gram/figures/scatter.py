@@ -17,6 +17,7 @@ CATEGORY_COLOURS = (
     "#D55E00", "#999933", "#882255", "#7F7F7F", "#44AA99",
 )  # fmt: skip
 POINT_LIMIT = 50_000
+_FADED = 0.12
 _GL = {2: go.Scattergl, 3: go.Scatter3d}
 
 
@@ -92,7 +93,7 @@ def scatter(
         colouring: by category or number of the item; by modality when None.
         emphasis: items to point out, drawn whether among `rows` or not.
         joined: items whose points are joined by a thin line.
-        selected: items to ring.
+        selected: items to point out: all others fade.
         dark: for a dark page.
 
     Raises:
@@ -108,10 +109,20 @@ def scatter(
         drawn = rows[np.isfinite(where[rows]).all(axis=1)]
         look = {"symbol": SYMBOLS[place % len(SYMBOLS)]} | _colours(own[name], place, drawn, colouring, dark)
         figure.add_trace(_cloud(name, where, drawn, labels, look, dims))
+        if len(selected):
+            chosen = drawn[np.isin(drawn, list(selected))]
+            look |= _colours(own[name], place, chosen, colouring, dark) | {"opacity": 0.95, "showscale": False}
+            figure.data[-1].update(marker_opacity=_FADED, showlegend=False, legendgroup=name)
+            figure.add_trace(
+                _cloud(name, where, chosen, labels, look, dims).update(
+                    meta="selected", uid=f"selected {name}", legendgroup=name
+                )
+            )
+    if colouring is not None:
+        _name_shapes(figure, dims, dark)
     if isinstance(colouring, ByCategory):
-        figure.add_traces([_key(colouring.title, name, colouring, dims) for name in colouring.order])
-    if len(selected):
-        figure.add_trace(_rings(points, selected, dims, dark))
+        figure.add_traces([_key(name, colouring, dims) for name in colouring.order])
+        figure.update_layout(legend2=_legend_of_categories(colouring.title))
     for item in emphasis:
         figure.add_traces(_emphasise(points, item, dims, dark))
     _lay_out(figure, dims, dark)
@@ -149,6 +160,7 @@ def _cloud(
         mode="markers",
         name=name,
         meta="points",
+        uid=f"points {name}",
         marker={"size": size, "opacity": 0.75, "line": {"width": 0}} | look,
         customdata=drawn.astype(np.int32),
         text=[labels[row] for row in drawn],
@@ -165,6 +177,8 @@ def _colours(own: str, place: int, drawn: np.ndarray, colouring: Colouring, dark
         return {"color": [code.get(colouring.values[row], grey) for row in drawn]}
     low, high = colouring.range
     values = colouring.values[drawn]
+    # Aligned is dark on every page; on a dark ground a thin edge keeps such points in sight.
+    edge = {"line": {"width": 0.5, "color": style.rgba(style.INK[dark], 0.45)}} if dark else {}
     if colouring.logarithmic:
         low, high, values = np.log10(low), np.log10(high), np.log10(values)
     return {
@@ -174,7 +188,7 @@ def _colours(own: str, place: int, drawn: np.ndarray, colouring: Colouring, dark
         "colorscale": style.VOLUME_SCALE,
         "showscale": place == 0,
         "colorbar": _bar(colouring),
-    }
+    } | edge
 
 
 def _bar(colouring: ByNumber) -> dict[str, object]:
@@ -189,15 +203,43 @@ def _category_colour(place: int) -> str:
     return CATEGORY_COLOURS[place % len(CATEGORY_COLOURS)]
 
 
-def _key(title: str, name: str, colouring: ByCategory, dims: int) -> go.Scattergl | go.Scatter3d:
-    """Return a trace without points that puts one category into the legend."""
+def _name_shapes(figure: go.Figure, dims: int, dark: bool) -> None:
+    """Put the shapes of the clouds into the legend without a colour, which says something else; they still switch."""
+    clouds = [trace for trace in figure.data if trace.meta == "points"]
+    figure.update_traces({"showlegend": False}, {"mode": "markers"})
+    for cloud in clouds:
+        cloud.legendgroup = cloud.name
+        look = {"color": style.QUIET[dark], "size": 9, "symbol": cloud.marker.symbol}
+        figure.add_trace(
+            _GL[dims](
+                **_nowhere(dims), mode="markers", name=cloud.name, meta="shape", legendgroup=cloud.name, marker=look
+            )
+        )
+
+
+def _nowhere(dims: int) -> dict[str, list[None]]:
+    return {axis: [None] for axis in "xyz"[:dims]}
+
+
+def _legend_of_categories(title: str) -> dict[str, object]:
+    """Return a legend beside the picture, where a colour scale would be; there is nothing to switch in it."""
+    place = {"x": 1.02, "xanchor": "left", "y": 1, "yanchor": "top"}
+    return place | {
+        "title": {"text": title, "font": {"size": 14}},
+        "itemsizing": "constant",
+        "itemclick": False,
+        "itemdoubleclick": False,
+    }
+
+
+def _key(name: str, colouring: ByCategory, dims: int) -> go.Scattergl | go.Scatter3d:
+    """Return a trace without points that puts one category into its legend."""
     return _GL[dims](
-        **{axis: [None] for axis in "xyz"[:dims]},
+        **_nowhere(dims),
         mode="markers",
         name=name,
         meta="key",
-        legendgroup="categories",
-        legendgrouptitle={"text": title},
+        legend="legend2",
         marker={"color": _category_colour(colouring.order.index(name)), "size": 9, "symbol": "circle"},
         hoverinfo="skip",
     )
@@ -230,19 +272,6 @@ def _lines(
     )
 
 
-def _rings(points: Mapping[str, np.ndarray], rows: Sequence[int], dims: int, dark: bool) -> go.Scattergl | go.Scatter3d:
-    chosen = np.concatenate([where[list(rows)] for where in points.values()])
-    return _GL[dims](
-        **_axes(chosen),
-        mode="markers",
-        name="selected",
-        meta="rings",
-        marker={"symbol": "circle-open", "size": 9, "color": style.INK[dark], "line": {"width": 1}},
-        showlegend=False,
-        hoverinfo="skip",
-    )
-
-
 def _emphasise(
     points: Mapping[str, np.ndarray], item: Emphasis, dims: int, dark: bool
 ) -> list[go.Scattergl | go.Scatter3d]:
@@ -261,6 +290,7 @@ def _emphasise(
             "line": {"width": 2, "color": ink},
         },
         customdata=np.full(len(own), item.row, dtype=np.int32),
+        **({"unselected": {"marker": {"opacity": 1}}} if dims == 2 else {}),
         showlegend=False,
         hoverinfo="skip",
     )

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("assets")
 
 
 def page(**query):
-    app = open_app("geometry", show="predict", **query).run()
+    app = open_app("geometry", lesson="predict", **query).run()
     assert not app.exception
     return app
 

@@ -8,6 +8,7 @@ import pytest
 import gram
 from app.components.chart import Action
 from app.views import projection
+from gram.errors import GramError
 from gram.projection import find_layout, project
 from gram.projection.layout import Settings
 
@@ -151,3 +152,69 @@ def test_a_measure_that_does_not_fit_the_candidates_is_put_back(stored):
     app.pills(key="sidebar_candidates").set_value(["image"]).run()
     assert not app.exception
     assert [each.label for each in app.metric][-1] == "Rank by volume"
+
+
+def test_a_link_reopens_the_digit_and_the_options_of_umap(stored):
+    app = page(method="PCA", colour="digit", digit="3", neighbors="40", distance="0.5", seed="7")
+    assert app.segmented_control(key="digit").value == "3"
+    assert (app.slider(key="neighbors").value, app.slider(key="distance").value) == (40, 0.5)
+    assert app.number_input(key="seed").value == 7
+    assert not app.warning
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"dims": "4D"},
+        {"colour": "taste"},
+        {"lines": "all"},
+        {"measure": "taste"},
+        {"digit": "9"},
+        {"neighbors": "9999"},
+        {"distance": "far"},
+        {"seed": "-1"},
+        {"seed": "nan"},
+    ],
+)
+def test_a_bad_value_in_the_url_is_answered_in_one_line_and_the_picture_is_there(bad, stored):
+    app = page(method="PCA", **bad)
+    (line,) = (each.value for each in app.warning)
+    assert f"“{next(iter(bad.values()))}”" in line
+    assert metric(app, "Trustworthiness")
+    assert not set(bad) & set(app.query_params)
+
+
+def test_the_rank_is_by_the_measure_of_the_url_whatever_the_colour(stored):
+    app = page(method="PCA", measure="cosine")
+    assert [each.label for each in app.metric][-1] == "Rank by cosine"
+
+
+def test_a_computation_that_failed_says_so_until_the_next_one(gallery, stored, monkeypatch):
+    class Failed:
+        running = False
+
+        def result(self):
+            raise GramError("projection failed: no memory")
+
+    app = page(method="PCA")
+    app.session_state["projection_job"] = Failed()
+    for _ in range(3):
+        app.run()
+        assert [each.value for each in app.error] == ["projection failed: no memory"]
+
+
+def test_a_double_click_starts_one_computation(gallery, monkeypatch):
+    state, started = {}, []
+
+    class Job:
+        running = True
+
+        def __init__(self, *_):
+            started.append(self)
+
+    monkeypatch.setattr(projection.st, "session_state", state)
+    monkeypatch.setattr(projection, "ProjectionJob", Job)
+    for _ in range(2):
+        projection._start("gram", Settings(method="pca"), gallery)
+    assert len(started) == 1
+    assert state["projection_job"] is started[0]

@@ -83,7 +83,7 @@ def test_a_chosen_range_lists_its_items_and_its_wrong_pairs(assets):
     matched = int(found.matched_counts[low : low + 10].sum())
     assert matched
     assert any(f"of {matched:,} are shown" in each.value for each in app.caption)
-    kinds = app.segmented_control(key="volumes_kind_matched")
+    kinds = app.segmented_control(key="volumes_kind")
     kinds.set_value("mismatched").run()
     pairs = int(found.mismatched_counts[low : low + 10].sum())
     assert any(f"of {pairs:,} are shown" in each.value or not pairs for each in app.caption)
@@ -121,8 +121,9 @@ def test_what_is_done_in_the_picture_becomes_a_choice(action, bins, kind, monkey
     rows /= np.linalg.norm(rows, axis=2, keepdims=True)
     items = pd.DataFrame({"id": range(5)})
     found = distributions(gram.EmbeddingSet({"text": rows[0], "image": rows[1]}, items), candidates=["image"])
-    state = {}
+    state, url = {}, {}
     monkeypatch.setattr(volumes.st, "session_state", state)
+    monkeypatch.setattr(volumes.st, "query_params", url)
     volumes._choose(action, "volume", found)
     chosen = state.get("volumes_chosen")
     assert (chosen.bins if chosen else None) == bins
@@ -162,3 +163,32 @@ def test_both_models_share_an_axis_that_comes_from_the_data(assets):
     values = np.concatenate([each.matched for each in found.values()])
     assert found["gram"].edges[0] <= values.min()
     assert found["gram"].edges[-1] >= values.max()
+
+    assert url == ({"range": f"volume-{kind}-{bins.start}-{bins.stop}"} if bins else {})
+
+
+def test_a_link_names_the_range_and_what_is_listed_of_it():
+    app = page(range="volume-mismatched-10-40")
+    assert app.subheader
+    assert app.segmented_control(key="volumes_kind").value == "mismatched"
+    app.segmented_control(key="volumes_kind").set_value("matched").run()
+    assert app.query_params["range"] == "volume-matched-10-40"
+    next(button for button in app.button if button.label == "Clear").click().run()
+    assert "range" not in app.query_params
+
+
+@pytest.mark.parametrize(
+    "bad", ["x", "volume-matched-9-9", "volume-matched-0-51", "taste-matched-0-9", "volume-odd-0-9"]
+)
+def test_a_range_that_cannot_be_is_answered_in_one_line_and_the_page_stays(bad):
+    app = page(range=bad)
+    (line,) = (each.value for each in app.warning)
+    assert f"no range “{bad}”" in line
+    assert "range" not in app.query_params
+    assert table(app)
+
+
+def test_a_measure_that_is_none_is_answered_in_one_line():
+    app = page(measure="taste", both="maybe")
+    assert ["taste" in each.value for each in app.warning] == [True, False]
+    assert app.selectbox(key="measure").value == "volume"

@@ -53,3 +53,40 @@ def test_space_is_drawn_and_pressed_points_become_current(projection):
     projection.wait_for_url(re.compile("dims=3D"))
     projection.wait_for_selector(".scene3d-plot[data-drawn] canvas")
     assert projection.locator(".scene3d-plot").get_attribute("aria-label").startswith("UMAP of the embeddings")
+
+
+def test_a_selection_is_seen_again_after_another_model_and_in_space(open_page):
+    page = open_page("/projection?colour=digit&method=PCA")
+    page.wait_for_selector(DRAWN)
+    shown = page.evaluate(
+        "(([low, high]) => high - low)(document.querySelector('.js-plotly-plot')._fullLayout.yaxis.domain)"
+    )
+    plot = page.evaluate(
+        "(({_size, height}) => _size.h / height)(document.querySelector('.js-plotly-plot')._fullLayout)"
+    )
+    assert shown * plot > 0.8  # ten digits below the picture left it a third
+    page.locator(".modebar-btn[data-val=select]").click()
+    box = page.locator(".nsewdrag").first.bounding_box()
+    page.mouse.move(box["x"] + 4, box["y"] + 4)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.3, steps=5)
+    page.mouse.move(box["x"] + box["width"] * 0.55, box["y"] + box["height"] * 0.45, steps=5)
+    page.mouse.up()
+    heading = page.get_by_role("heading", name=re.compile("selected items"))
+    heading.wait_for()
+    settle(page)
+    count = int(heading.inner_text().split()[0].replace(",", ""))
+    bright = (
+        "count => { const bright = [...document.querySelectorAll('.js-plotly-plot')].flatMap(plot => plot._fullData)"
+        ".filter(trace => trace.meta === 'selected'); "
+        "return bright.length === 4 && bright.every(trace => trace.x.length === count); }"
+    )
+    page.wait_for_function(bright, arg=count)
+    sidebar = page.locator(".st-key-sidebar_model")
+    sidebar.get_by_text("cosine", exact=True).click()
+    heading.wait_for(state="detached")
+    sidebar.get_by_text("gram", exact=True).click()
+    page.wait_for_function(bright, arg=count)
+    page.get_by_text("3D", exact=True).click()
+    page.wait_for_selector(".scene3d-plot[data-drawn] canvas")
+    page.wait_for_function(bright, arg=count)

@@ -76,3 +76,23 @@ def test_both_models_stand_on_one_axis(volumes):
         "Object.keys(p._fullLayout).filter(k => /^xaxis/.test(k)).map(k => p._fullLayout[k].range))"
     )
     assert len({tuple(found) for found in ranges}) == 1
+
+
+def test_a_link_reopens_the_range_in_another_browser(volumes, open_page):
+    drag_range(volumes, 0.5, 0.6)
+    volumes.wait_for_url(re.compile("range=volume-matched-"))
+    volumes.locator(".card img").first.wait_for()
+    settle(volumes)
+    other = open_page("/volumes?" + volumes.url.split("?")[1])
+    other.locator(".card img").first.wait_for()
+    assert listed(other) == listed(volumes)
+
+
+def test_a_visit_is_two_steps_of_the_back_button_at_most_and_the_picture_has_its_room_reserved(volumes):
+    plot = "document.querySelector('.chart-plot')"
+    assert volumes.evaluate(f"parseFloat({plot}.style.minHeight) === {plot}.layout.height")
+    steps = volumes.evaluate("history.length")
+    volumes.get_by_role("link", name="Projection").click()
+    volumes.wait_for_url(re.compile(r"/projection\?.*partner="))
+    settle(volumes)
+    assert volumes.evaluate("history.length") <= steps + 2  # the page, and all of the selection at once

@@ -52,12 +52,22 @@ def test_empty_histograms_are_drawn_as_nothing():
 def test_marks_are_lines_with_labels_that_do_not_collide():
     marks = [Mark(label="random", value=0.9), Mark(label="4721", value=0.2), Mark(label="none", value=np.nan)]
     figure = distribution(EDGES, MATCHED, MISMATCHED, axis="V", marks=marks)
-    assert [shape.x0 for shape in figure.layout.shapes] == [0.9, 0.2]
+    assert {shape.x0 for shape in figure.layout.shapes} == {0.9, 0.2}
     first, second = figure.layout.annotations
     assert "random" in first.text
     assert "0.900" in first.text
     assert (first.xanchor, second.xanchor) == ("right", "left")
     assert first.yshift != second.yshift
+
+
+def test_a_line_reaches_up_to_its_label_and_crosses_no_other():
+    marks = [Mark(label="4721", value=0.36), Mark(label="4721 with 6781", value=0.62), Mark(label="random", value=0.97)]
+    figure = distribution(EDGES, MATCHED, MISMATCHED, axis="V", marks=marks)
+    reaches = {shape.x0: shape.y1 for shape in figure.layout.shapes if shape.ysizemode == "pixel"}
+    for label in figure.layout.annotations:
+        assert reaches[label.x] > label.yshift
+    crossed = next(label for label in figure.layout.annotations if "with" in label.text)  # lies over 0.36 on a phone
+    assert reaches[0.36] <= crossed.yshift
 
 
 def test_a_mark_beyond_the_axis_is_drawn_at_its_end_with_its_true_value():
@@ -170,14 +180,59 @@ def test_an_item_without_any_point_is_not_named():
     assert not figure.layout.annotations
 
 
-def test_joined_items_are_open_lines_and_selected_ones_are_ringed():
+def test_joined_items_are_open_lines():
     where = points()
-    figure = scatter(where, labels=LABELS, joined=[0, 5], selected=[2])
+    figure = scatter(where, labels=LABELS, joined=[0, 5])
     (line,) = traces(figure, "lines")
     assert np.isnan(np.asarray(line.x)).tolist() == [False] * 3 + [True] + [False] * 3 + [True]
     assert line.x[4] == where["text"][5, 0]
-    (rings,) = traces(figure, "rings")
-    np.testing.assert_array_equal(rings.x, [where[name][2, 0] for name in where])
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+@pytest.mark.parametrize(
+    "colouring",
+    [
+        None,
+        ByNumber(title="V", values=np.arange(6) / 6, range=(0, 1)),
+        ByCategory(title="digit", values="aabbcc", order="abc"),
+    ],
+)
+def test_selected_items_stay_bright_in_every_modality_in_their_colours_and_the_others_fade(dims, colouring):
+    where = points(dims=dims)
+    plain = traces(scatter(where, labels=LABELS, colouring=colouring), "points")
+    figure = scatter(where, labels=LABELS, colouring=colouring, selected=[2, 4])
+    bright = traces(figure, "selected")
+    assert [trace.name for trace in bright] == list(where)
+    for trace, faded, before in zip(bright, traces(figure, "points"), plain, strict=True):
+        assert list(trace.customdata) == [2, 4]
+        np.testing.assert_array_equal(trace.x, where[trace.name][[2, 4], 0])
+        assert faded.marker.opacity < 0.3 < trace.marker.opacity
+        if colouring is None:
+            assert trace.marker.color == before.marker.color
+        else:
+            assert list(trace.marker.color) == [before.marker.color[row] for row in (2, 4)]
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_the_key_of_categories_leaves_the_picture_its_room_and_the_shapes_have_no_category(dims):
+    colouring = ByCategory(title="digit", values=list("aabbcc"), order=("a", "b", "c"))
+    figure = scatter(points(dims=dims), labels=LABELS, colouring=colouring)
+    assert {key.legend for key in traces(figure, "key")} == {"legend2"}  # below the picture, each would take a line
+    assert figure.layout.legend2.title.text == "digit"
+    shapes = traces(figure, "shape")
+    assert [shape.marker.symbol for shape in shapes] == list(SYMBOLS[:3])
+    assert not {shape.marker.color for shape in shapes} & {key.marker.color for key in traces(figure, "key")}
+    shown = [trace.name for trace in figure.data if trace.showlegend is not False]
+    assert sorted(shown) == ["a", "b", "c", "image", "speech", "text"]
+
+
+def test_what_is_aligned_has_an_edge_on_a_dark_ground_where_its_dark_colour_would_be_lost():
+    colouring = ByNumber(title="volume V", values=np.zeros(6), range=(0, 1))
+    widths = [
+        traces(scatter(points(), labels=LABELS, colouring=colouring, dark=dark), "points")[0].marker.line.width
+        for dark in (False, True)
+    ]
+    assert widths[0] == 0 < widths[1]
 
 
 def test_a_sample_is_taken_only_when_there_are_too_many_points_and_is_the_same_each_time():

@@ -28,6 +28,11 @@ function size(plot, wanted) {
   return { width, height: Math.max(280, Math.min(wanted, Math.round(width * 1.05))) };
 }
 
+// Room for the picture before there is one, so that nothing below it jumps.
+function reserve(plot, wanted) {
+  plot.style.minHeight = `${size(plot, wanted).height}px`;
+}
+
 async function draw(root) {
   const { data, plot } = root;
   const Plotly = await plotly(data.plotly);
@@ -54,6 +59,7 @@ function listen(root, Plotly) {
   plot.on("plotly_deselect", () => root.send("action", { kind: "clear" }));
   root.sizes = new ResizeObserver(() => {
     const wanted = size(plot, root.data.height);
+    reserve(plot, root.data.height);
     if (wanted.width && wanted.width !== plot.layout.width) Plotly.relayout(plot, wanted);
   });
   root.sizes.observe(root);
@@ -115,6 +121,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   }
   root.plot.setAttribute("aria-label", data.description);
   root.querySelector(".chart-hint").textContent = data.hint;
+  reserve(root.plot, data.height);
   const isNew = root.data?.figure !== data.figure || root.data?.height !== data.height;
   root.data = data;
   if (isNew) draw(root).catch((error) => fail(root, error));

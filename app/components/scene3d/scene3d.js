@@ -84,6 +84,7 @@ function listen(root, Plotly) {
   root.sizes = new ResizeObserver(() => {
     const width = plot.clientWidth;
     const height = heightFor(plot, root.data.height);
+    plot.style.minHeight = `${height}px`;
     if (width && (width !== plot.layout.width || height !== plot.layout.height)) {
       Plotly.relayout(plot, { width, height });
     }
@@ -160,6 +161,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     });
   }
   root.plot.setAttribute("aria-label", data.description);
+  root.plot.style.minHeight = `${heightFor(root.plot, data.height)}px`; // so that nothing below jumps when it is drawn
   if (root.data?.figure !== data.figure || root.data?.height !== data.height) {
     root.data = data;
     draw(root).catch((error) => {

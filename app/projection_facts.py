@@ -1,0 +1,66 @@
+"""The numbers beside the picture of the Projection page."""
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app import data_projection, data_volumes, session
+from gram.embedding_set import EmbeddingSet
+from gram.figures.scatter import sample_rows
+from gram.figures.style import number
+from gram.projection import Layout
+
+
+def show(selection: session.Selection, measure: str, layout: Layout, embedding_set: EmbeddingSet) -> None:
+    """Show how far a layout can be trusted, and the numbers of the current item.
+
+    Args:
+        selection: what is current.
+        measure: by which the item's rank is told.
+        layout: what is drawn.
+        embedding_set: what it shows.
+    """
+    settings, n = layout.settings, len(embedding_set)
+    drawn = len(sample_rows(n, len(layout.points)))
+    whole = "all of them" if drawn == n else f"a sample of {drawn:,} items"
+    st.metric(
+        "Trustworthiness",
+        number(layout.trustworthiness),
+        help="1 when the neighbours of every point in the picture are its neighbours by cosine; about 0.5 by chance",
+    )
+    checked = "all points" if layout.trust_checked >= n * len(layout.points) else f"{layout.trust_checked:,} points"
+    st.caption(
+        f"A projection distorts. This looks at {layout.trust_neighbors} neighbours of {checked}. "
+        + ("Distances between groups mean little." if settings.method == "umap" else _explained(layout))
+    )
+    volume = data_volumes.item_values(selection.model, selection.candidates, "volume")
+    rank = data_projection.ranks(selection.model, selection.candidates, measure)
+    row = embedding_set.row(selection.item)
+    st.metric(f"Volume of {selection.item}", number(float(volume[row])), help="From 0, aligned, to 1")
+    st.metric(
+        f"Rank by {measure}",
+        "–" if np.isnan(rank[row]) else f"{rank[row]:,.0f}",
+        help=f"Where its own {', '.join(selection.candidates)} rank among {n:,} for its {embedding_set.anchor}",
+    )
+    st.caption(f"{n:,} items × {len(layout.points)} modalities: {whole}.")
+    session.link("geometry", "Open in Geometry")
+    st.download_button(
+        "Points as CSV",
+        lambda: _table(layout, embedding_set).to_csv(index=False),
+        f"{settings.method}-{settings.dims}d-{selection.model}.csv",
+        "text/csv",
+        on_click="ignore",
+    )
+
+
+def _explained(layout: Layout) -> str:
+    shares = " + ".join(f"{share:.0%}" for share in layout.explained)
+    return f"Its axes hold {shares} of the variance."
+
+
+def _table(layout: Layout, embedding_set: EmbeddingSet) -> pd.DataFrame:
+    axes = list("xyz"[: layout.settings.dims])
+    return pd.concat(
+        pd.DataFrame(points, columns=axes).assign(id=embedding_set.items["id"].astype(str), modality=name)
+        for name, points in layout.points.items()
+    )[["id", "modality", *axes]]
