@@ -10,6 +10,7 @@ import streamlit as st
 
 from app import data, data_projection, data_volumes, media, projection_facts, session, theme
 from app.components import chart, scene3d
+from gram import measures
 from gram.embedding_set import EmbeddingSet
 from gram.errors import GramError
 from gram.figures.scatter import ByCategory, ByNumber, Colouring, Emphasis, sample_rows, scatter

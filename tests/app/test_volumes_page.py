@@ -128,6 +128,7 @@ def test_what_is_done_in_the_picture_becomes_a_choice(action, bins, kind, monkey
     chosen = state.get("volumes_chosen")
     assert (chosen.bins if chosen else None) == bins
     assert (chosen.kind if chosen else None) == kind
+    assert url == ({"range": f"volume-{kind}-{bins.start}-{bins.stop}"} if bins else {})
 
 
 def test_every_measure_that_fits_is_offered_and_drawn():
@@ -163,8 +164,6 @@ def test_both_models_share_an_axis_that_comes_from_the_data(assets):
     values = np.concatenate([each.matched for each in found.values()])
     assert found["gram"].edges[0] <= values.min()
     assert found["gram"].edges[-1] >= values.max()
-
-    assert url == ({"range": f"volume-{kind}-{bins.start}-{bins.stop}"} if bins else {})
 
 
 def test_a_link_names_the_range_and_what_is_listed_of_it():
