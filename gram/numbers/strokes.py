@@ -1,6 +1,6 @@
 """Digits drawn with a pen: strokes to the four 8 x 8 pictures that the image encoder was trained on.
 
-A stroke is a polyline in the coordinates of its box, (0, 0) at the top left and (1, 1) at the bottom right.
+A stroke is a polyline, its points (x, y) measured from the top left of its box in heights of the box.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,8 @@ def picture_of_strokes(boxes: Sequence[Sequence[Stroke]]) -> Float[NDArray[np.fl
     0.305. Where in its box a digit stands, and how large it is, changes nothing.
 
     Args:
-        boxes: four boxes, left to right; each holds strokes, and each stroke points (x, y) from 0 to 1.
+        boxes: four boxes, left to right; each holds strokes, and each stroke points (x, y) from 0 to 1,
+            in one unit across and down.
 
     Raises:
         NumberError: not four boxes, a box without a digit, points that are not pairs of finite numbers, or more
