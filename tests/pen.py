@@ -1,5 +1,7 @@
 """Digits as a person draws them: polylines in a box, with slant, size and a hand that shakes."""
 
+from itertools import pairwise
+
 import numpy as np
 
 Points = np.ndarray
@@ -11,7 +13,7 @@ def _arc(x: float, y: float, across: float, down: float, start: float, end: floa
 
 
 def _line(*points: tuple[float, float]) -> Points:
-    return np.concatenate([np.linspace(a, b, 8) for a, b in zip(points, points[1:])])
+    return np.concatenate([np.linspace(a, b, 8) for a, b in pairwise(points)])
 
 
 # several hands a digit; a 9 with a straight foot and one with a curled foot
