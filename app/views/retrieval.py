@@ -40,8 +40,8 @@ def render() -> None:
     """Show the page."""
     st.title("Retrieval")
     st.markdown(
-        "Ask for a number and see what two rankings of the gallery put first, each score taken apart into "
-        "base × height. Try **A case where they differ** first, then listen to what fooled the one that failed."
+        "Type, draw, say or dial a number and see what two rankings of the gallery put first, each score taken apart "
+        "into base × height. Try **A case where they differ** first, then listen to what fooled the one that failed."
     )
     _page()
 
@@ -64,6 +64,7 @@ def _page() -> None:
     except GramError as error:
         st.error(str(error))
         return
+    st.session_state[_LAST] = query
     for column, answer in zip(columns, (comparison.left, comparison.right)):
         with column:
             _show_rank(answer)
@@ -95,7 +96,6 @@ def _ask(gallery: EmbeddingSet, selection: session.Selection) -> Query | None:
     with sight:
         if query is not None:
             seen.show(query, gallery, selection.model)
-            st.session_state[_LAST] = query
             return query
         if fault:
             st.warning(fault)
