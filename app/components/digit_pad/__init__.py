@@ -27,7 +27,9 @@ def show(*, key: str) -> Boxes | None:
     kept = f"{key}:kept"
 
     def drawn() -> None:
-        st.session_state[kept] = st.session_state[key].get("strokes")
+        said = st.session_state[key].get("strokes")
+        if said:
+            st.session_state[kept] = said["boxes"]
 
     _component()(data={"start": st.session_state.get(kept)}, key=key, on_strokes_change=drawn)
     boxes: Boxes | None = st.session_state.get(kept)

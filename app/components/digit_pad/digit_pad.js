@@ -57,7 +57,7 @@ function send(root) {
   const said = JSON.stringify(value);
   if (said === root.said) return;
   root.said = said;
-  root.send("strokes", value);
+  root.send("strokes", { boxes: value, at: Date.now() }); // a time, since Streamlit drops a value that is as before
 }
 
 function changed(root) {

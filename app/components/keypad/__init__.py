@@ -21,7 +21,9 @@ def show(keys: Sequence[Sequence[tuple[str, float, float]]], *, key: str) -> lis
     kept = f"{key}:kept"
 
     def dialled() -> None:
-        st.session_state[kept] = st.session_state[key].get("dialled")
+        said = st.session_state[key].get("dialled")
+        if said:
+            st.session_state[kept] = said["presses"]
 
     rows = [[{"key": name, "low": low, "high": high} for name, low, high in row] for row in keys]
     _component()(data={"rows": rows, "start": st.session_state.get(kept)}, key=key, on_dialled_change=dialled)

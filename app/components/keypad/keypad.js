@@ -60,7 +60,8 @@ function release(root, name) {
   show(root);
   if (root.presses.length === DIGITS) {
     const first = root.presses[0].at;
-    root.send("dialled", root.presses.map((each) => ({ ...each, at: each.at - first })));
+    const presses = root.presses.map((each) => ({ ...each, at: each.at - first }));
+    root.send("dialled", { presses, at: Date.now() }); // a time, since Streamlit drops a value that is as before
   }
 }
 
