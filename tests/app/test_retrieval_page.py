@@ -9,6 +9,7 @@ from scipy.signal import resample_poly
 
 from app import data
 from gram import measures, numbers
+from gram.numbers.strokes import picture_of_strokes
 from tests import pen
 
 from .conftest import open_app
@@ -228,11 +229,13 @@ def shown_pixels(at):
 def test_a_drawn_number_is_shown_and_ranked():
     page = open_app("retrieval", by="draw")
     item = data.load_set("gram").items["id"].iloc[12]
-    page.session_state["pad:kept"] = pen.draw(item, np.random.default_rng(1))
+    boxes = pen.draw(item, np.random.default_rng(1))
+    page.session_state["pad:kept"] = boxes
     page.run()
     page.text_input(key="known").input(item).run()
     assert not page.exception
     strip = shown_pixels(page)
+    assert np.array_equal(strip, picture_of_strokes(boxes))
     vector = data.load_model("gram").encode("image", [strip])
     gallery = data.load_set("gram")
     others = [gallery.modalities[name].double() for name in ("text", "speech", "tones")]

@@ -93,7 +93,7 @@ def test_a_leaning_bar_stands_up(lean):
 
 def test_a_bar_stays_a_bar():
     digit = digits_of(picture_of_strokes([BAR] * 4))[0]
-    assert 6 <= digit.sum(axis=1).mean() / 4 <= 14  # pixels across, of 32; training ones have 5 to 16
+    assert 6 <= digit.sum(axis=1).mean() / 4 <= 12  # pixels across, of 32; half of the training ones have 7 to 12
 
 
 def test_little_ink_is_thickened_and_much_is_thinned():
