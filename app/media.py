@@ -27,8 +27,8 @@ _SEEN_AS = {"image": "picture"}  # what a person calls it
 _PLACES = ("first", "second", "third", "last")
 _RECIPE = {"handwriting", "takes", "voice", "seed"}  # columns that only an item of the built-in sets has
 # colours by whether the page is dark
-_INK = {False: (28, 32, 38), True: (232, 234, 238)}
-_PAPER = {False: (246, 246, 243), True: (38, 41, 48)}
+INK = {False: (28, 32, 38), True: (232, 234, 238)}
+PAPER = {False: (246, 246, 243), True: (38, 41, 48)}
 _IMAGE_TYPES = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp", ".gif": "gif"}
 _AUDIO_TYPES = {".wav": "wav", ".flac": "flac", ".ogg": "ogg", ".mp3": "mpeg"}
 _HEADLINE = "font-size:2.25rem;line-height:1.2;font-weight:600;letter-spacing:.06em;font-variant-numeric:tabular-nums"
@@ -41,7 +41,8 @@ def is_rendered(gallery: EmbeddingSet) -> bool:
     return set(gallery.items.columns) >= _RECIPE
 
 
-def _item(gallery: EmbeddingSet, row: int) -> dict[str, Any]:
+def item_of(gallery: EmbeddingSet, row: int) -> dict[str, Any]:
+    """Return a row of the items by column."""
     return {str(column): value for column, value in gallery.items.iloc[row].items()}
 
 
@@ -81,7 +82,7 @@ def _level(snr: float) -> str:
 def picture_uri(picture: Float[np.ndarray, "8 32"], *, dark: bool) -> str:
     """Return a strip of digits (0 paper to 16 ink) as a PNG data URI, one pixel a value; CSS enlarges it."""
     share = np.clip(np.asarray(picture, dtype=np.float32) / 16, 0, 1)[..., None]
-    pixels = share * np.array(_INK[dark]) + (1 - share) * np.array(_PAPER[dark])
+    pixels = share * np.array(INK[dark]) + (1 - share) * np.array(PAPER[dark])
     buffer = io.BytesIO()
     Image.fromarray(pixels.round().astype(np.uint8)).save(buffer, "PNG")
     return _uri("image/png", buffer.getvalue())
@@ -103,7 +104,7 @@ def _uri(kind: str, content: bytes) -> str:
 
 def picture_html(gallery: EmbeddingSet, row: int, *, dark: bool) -> str:
     """Return an item's pictures as `<img>` elements with alternative texts; "" where it has none."""
-    item = _item(gallery, row)
+    item = item_of(gallery, row)
     if is_rendered(gallery):
         covered = int(item["image_occluded"])
         note = f", {_PLACES[covered]} digit covered" if covered >= 0 else ""
@@ -147,7 +148,7 @@ def sound_of(gallery: EmbeddingSet, row: int, name: str) -> tuple[str, bytes]:
     """
     if is_rendered(gallery):
         render = {"speech": numbers.render_speech, "tones": numbers.render_tones}[name]
-        item = _item(gallery, row)
+        item = item_of(gallery, row)
         return "audio/wav", data_retrieval.rendered_sound(
             str(item["id"]), int(item["seed"]), name, lambda: sound_bytes(render(item))
         )
@@ -171,7 +172,7 @@ def card_html(
     gallery: EmbeddingSet, row: int, *, place: str, dark: bool, caption: str = "", current: bool = False
 ) -> str:
     """Return one compact card: number, caption, picture, play buttons, corruption; `caption` is escaped here."""
-    item = _item(gallery, row)
+    item = item_of(gallery, row)
     item_id = escape(str(item["id"]), quote=True)
     parts = [
         number_html(gallery, row, place=place),
@@ -190,7 +191,7 @@ def _div(text: str, *, kind: str = "", style: str = "") -> str:
 
 def number_html(gallery: EmbeddingSet, row: int, *, place: str) -> str:
     """Return an item's label as a button that selects it."""
-    item = _item(gallery, row)
+    item = item_of(gallery, row)
     item_id = escape(str(item["id"]), quote=True)
     label = escape(str(item.get("label", item["id"])))
     return (
@@ -263,7 +264,7 @@ def _sound_uri(gallery: EmbeddingSet, action: Mapping[str, str]) -> str | None:
 
 def card(gallery: EmbeddingSet, row: int) -> None:
     """Show one item large: number, words, picture, a player a sound, and what was corrupted."""
-    item = _item(gallery, row)
+    item = item_of(gallery, row)
     st.html(large_html(gallery, row, dark=theme.is_dark()))
     for name in sound_names(gallery, row):
         kind, content = sound_of(gallery, row, name)
@@ -275,7 +276,7 @@ def card(gallery: EmbeddingSet, row: int) -> None:
 
 def large_html(gallery: EmbeddingSet, row: int, *, dark: bool) -> str:
     """Return the number, the words and the picture of an item, in large."""
-    item = _item(gallery, row)
+    item = item_of(gallery, row)
     parts = [
         _div(str(item.get("label", item["id"])), style=_HEADLINE),
         _div(str(item.get("words", "")), style="opacity:.7;margin-bottom:.5rem"),

@@ -7,16 +7,15 @@ from typing import NamedTuple
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app import data, data_retrieval, hits, media, session, theme
-from gram import measures, numbers
+from app import asking, data, data_retrieval, hits, media, seen, session, theme
+from gram import measures
 from gram.embedding_set import EmbeddingSet
 from gram.errors import GramError, NumberError
-from gram.numbers import uploads
 from gram.retrieval import Answer, Comparison, Query, candidates_for, compare
 
-BY = ("number", "image", "speech", "tones", "file")  # what to ask with; these are in the page's address
 HITS = (10, 50)  # listed at first, and after "More hits"
 SIDES = ("left", "right")
+_LAST = "retrieval_last"  # the query that was answered last
 DEFAULTS = {"left": "gram model by volume", "right": "cosine model by cosine"}
 
 
@@ -41,8 +40,8 @@ def render() -> None:
     """Show the page."""
     st.title("Retrieval")
     st.markdown(
-        "Ask for a number and see what two rankings of the gallery put first, each score taken apart into "
-        "base × height. Try **A case where they differ** first, then listen to what fooled the one that failed."
+        "Type, draw, say or dial a number and see what two rankings of the gallery put first, each score taken apart "
+        "into base × height. Try **A case where they differ** first, then listen to what fooled the one that failed."
     )
     _page()
 
@@ -52,8 +51,6 @@ def _page() -> None:
     selection = session.current()
     gallery = data.load_set(selection.model)
     query = _ask(gallery, selection)
-    if query is not None:
-        _show_query(query, gallery)
     columns = st.columns(2)
     candidates = candidates_for(query.modality if query else gallery.anchor, selection.candidates, gallery=gallery)
     offered = measures.names(1 + len(candidates))
@@ -68,6 +65,7 @@ def _page() -> None:
     except GramError as error:
         st.error(str(error))
         return
+    st.session_state[_LAST] = query
     for column, answer in zip(columns, (comparison.left, comparison.right)):
         with column:
             _show_rank(answer)
@@ -78,79 +76,63 @@ def _page() -> None:
 
 
 def _ask(gallery: EmbeddingSet, selection: session.Selection) -> Query | None:
-    """Show the controls that make a query; return it, or None after a line that says what is missing."""
-    number, way, differ = st.columns([1.1, 2.6, 1.3], vertical_alignment="bottom")
-    by = way.segmented_control(
+    """Show the controls that make a query, and what the model sees of it; return it, or the last one answered."""
+    number, ways, differ = st.columns([0.9, 3.8, 1.2], vertical_alignment="bottom")
+    way = asking.WAYS[_way_in(ways)]
+    differ.button(
+        "A case where they differ",
+        on_click=_pick_disagreement,
+        args=(way.picks, selection.candidates, gallery),
+        disabled=way.picks is None,
+        help="Pick an item that one ranking puts first and the other does not",
+        width="stretch",
+    )
+    controls, sight = (st.container(), st.container()) if way.picks else st.columns(2)
+    try:
+        with controls:
+            query = way.ask(asking.Place(number, gallery, selection.item))
+        fault = None
+    except NumberError as error:
+        query, fault = None, str(error)
+    with sight:
+        if query is not None:
+            seen.show(query, gallery, selection.model)
+            return query
+        if fault:
+            st.warning(fault)
+        else:
+            st.info(way.waiting)
+        return _last()
+
+
+def _way_in(column: DeltaGenerator) -> str:
+    chosen = column.segmented_control(
         "Ask with",
-        BY,
-        default=BY[0],
+        list(asking.WAYS),
+        default="number",
         required=True,
         wrap=True,
         key="by",
         bind="query-params",
-        help="The number in words; the picture or a sound of the item that has this number; or a file of yours",
+        help="The number in words; the picture or a sound of the item that has it; or something of yours: draw it, "
+        "say it, dial it, or give a file",
     )
-    differ.button(
-        "A case where they differ",
-        on_click=_pick_disagreement,
-        args=(by, selection.candidates, gallery),
-        disabled=by == "file",
-        help="Pick an item that one ranking puts first and the other does not",
-        width="stretch",
-    )
-    try:
-        if by == "file":
-            return _from_file(number.text_input("The number in it", key="known", placeholder="if you know it"))
-        typed = number.text_input("Number", key="q", bind="query-params", placeholder=selection.item)
-        return _from_number(typed or selection.item, by or BY[0], gallery)
-    except NumberError as error:
-        st.warning(str(error))
-        return None
+    return chosen or "number"
 
 
-def _from_number(typed: str, by: str, gallery: EmbeddingSet) -> Query:
-    query = Query.typed(typed)
-    known = bool((gallery.items["id"] == query.id).any())
-    if by == "number":
-        if not known:
-            st.info(f"{query.id} is not among the {len(gallery):,} items; these are the nearest to its words.")
-        return query
-    if not known:
-        raise NumberError(f"{query.id} is not among the items, so it has no {by} to ask with: ask with number")
-    return Query(by, id=query.id)
+def _last() -> Query | None:
+    """Return the query that was answered last, after a line that says so; None on a first visit."""
+    query: Query | None = st.session_state.get(_LAST)
+    if query is not None:
+        what = {"text": "the words", "image": "the picture"}.get(query.modality, f"the {query.modality}")
+        st.caption(
+            f"Below is still the answer to {what}{f' of {query.id}' if query.id else ''} that you asked with last."
+        )
+    return query
 
 
-def _from_file(typed: str | None) -> Query | None:
-    """Show the upload; return the query it makes, or None while there is none."""
-    sound, upload = st.columns([1, 3], vertical_alignment="center")
-    file = upload.file_uploader(
-        "A recording or a picture of four digits",
-        type=["wav", "flac", "ogg", "mp3", "png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff"],
-        key="retrieval_file",
-        max_upload_size=uploads.MAX_BYTES // 2**20,
-    )
-    heard_as = sound.segmented_control(
-        "A recording holds",
-        ["speech", "tones"],
-        default="speech",
-        required=True,
-        key="sound",
-        bind="query-params",
-        help="Speech: four spoken digits. Tones: four keys of a telephone. Ignored for a picture.",
-    )
-    if file is None:
-        st.info("Give a photo of four handwritten digits, or a recording of four digits spoken or dialled.")
-        return None
-    content = file.getvalue()
-    known = numbers.parse(typed) if typed and typed.strip() else None
-    if uploads.sniff(content) == "image":
-        return Query("image", uploads.read_image(content), known)
-    return Query(heard_as or "speech", uploads.read_audio(content), known)
-
-
-def _pick_disagreement(by: str, chosen: tuple[str, ...], gallery: EmbeddingSet) -> None:
+def _pick_disagreement(modality: str, chosen: tuple[str, ...], gallery: EmbeddingSet) -> None:
     """Put an item that one ranking finds and the other does not into the query."""
-    modality = gallery.anchor if by == "number" else by
     candidates = candidates_for(modality, chosen, gallery=gallery)
     left, right = (Judge.named(st.session_state.get(side) or DEFAULTS[side]) for side in SIDES)
     ids = data_retrieval.disagreeing_ids(left, right, modality, candidates)
@@ -186,30 +168,6 @@ def _answer(query: Query, judges: tuple[Judge, Judge], candidates: tuple[str, ..
     left, right = (data_retrieval.retriever(judge.model, judge.measure, candidates) for judge in judges)
     ready = time.perf_counter()
     return compare(query, left, right, k=st.session_state.get("retrieval_k", HITS[0])), ready - started
-
-
-def _show_query(query: Query, gallery: EmbeddingSet) -> None:
-    """Show what the models are given."""
-    if query.modality == "text":
-        st.caption(f"Asked in words: “{query.content}”")
-        return
-    if query.content is None:
-        row = int((gallery.items["id"] == query.id).to_numpy().argmax())
-        shown = media.large_picture_html(gallery, row, dark=theme.is_dark()) if query.modality == "image" else ""
-        sound = None if shown else media.sound_of(gallery, row, query.modality)[1]
-        told = media.corruptions(gallery.items.iloc[row], only=query.modality)
-        label = f"Asked with the {query.modality} of {query.id}" + (f" ({told})" if told else "")
-    elif query.modality == "image":
-        label = "What the model sees: four digits of 8 × 8 pixels."
-        shown, sound = media.strip_html(query.content, label, dark=theme.is_dark(), style=media.LARGE), None
-    else:
-        label = f"What the model hears: {len(query.content) / numbers.SAMPLE_RATE:.1f} s at 8 kHz."
-        shown, sound = "", media.sound_bytes(query.content)
-    st.caption(label)
-    if shown:
-        st.html(shown)
-    if sound:
-        st.audio(sound, format="audio/wav", alt=label)
 
 
 # showing

@@ -2,6 +2,7 @@
 
 from gram.figures.growth import volume_by_k
 from gram.figures.parallelotope import Body, parallelotopes
+from gram.figures.spectrogram import spectrogram
 from gram.figures.style import COLOURS, VOLUME_SCALE, colours, number, template, volume_colour
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "colours",
     "number",
     "parallelotopes",
+    "spectrogram",
     "template",
     "volume_by_k",
     "volume_colour",

@@ -14,6 +14,13 @@ def hertz_to_mel(hertz: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
     return 2595.0 * torch.log10(1.0 + hertz / 700.0)
 
 
+def band_hertz(bands: int, sample_rate: int) -> Float[Tensor, " bands"]:
+    """Return the frequency at the peak of each filter of `mel_filters`, in hertz, rising."""
+    top = hertz_to_mel(torch.tensor([sample_rate / 2.0], dtype=torch.float64))
+    mel = torch.linspace(0.0, float(top), bands + 2, dtype=torch.float64)[1:-1]
+    return 700.0 * (10.0 ** (mel / 2595.0) - 1.0)
+
+
 def mel_filters(bands: int, bins: int, sample_rate: int) -> Float[Tensor, "bands bins"]:
     """Return triangular filters, equally wide in mel from 0 Hz to half the sample rate, each with a peak of 1."""
     nyquist = torch.tensor([sample_rate / 2.0], dtype=torch.float64)

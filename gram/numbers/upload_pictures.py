@@ -4,24 +4,18 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
 from gram.errors import NumberError
+from gram.numbers.bitmaps import FULL, SIDE, Mask, blocks_of
 
 Gray = Float[NDArray[np.float32], "height width"]
-Mask = Bool[NDArray[np.bool_], "height width"]
 
 DIGITS = 4
-SIDE = 8  # a digit is SIDE x SIDE blocks
-BLOCK = 4  # each block counts BLOCK x BLOCK pixels of ink, so 0 to 16
-FULL = BLOCK * BLOCK
-BITMAP = SIDE * BLOCK
 CONTRAST = 20.0  # gray levels of 255 between ink and paper, below which there is no ink
-INK_SHARE = 0.25  # of a digit's 32 x 32 bitmap: a little under the mean of the UCI digits, 0.30
-NARROWEST, WIDEST = 16, 22  # a digit's width in its bitmap; the UCI digits are normalised likewise
 
 
 def picture_of_number(gray: Gray) -> Float[NDArray[np.float32], "8 32"]:
@@ -34,7 +28,7 @@ def picture_of_number(gray: Gray) -> Float[NDArray[np.float32], "8 32"]:
     if strip is not None:
         return strip
     ink = _ink(gray)
-    return np.concatenate([_normalised(digit) for digit in _four(_pieces(ink))], axis=1)
+    return np.concatenate([blocks_of(digit) for digit in _four(_pieces(ink))], axis=1)
 
 
 def _as_strip(gray: Gray) -> Float[NDArray[np.float32], "8 32"] | None:
@@ -169,32 +163,3 @@ def _cut(piece: _Piece, parts: int) -> list[Mask]:
     edges.append(piece.right)
     columns = np.arange(piece.ink.shape[1])
     return [piece.ink & (columns >= left) & (columns < right) for left, right in pairwise(edges)]
-
-
-def _normalised(ink: Mask) -> Float[NDArray[np.float32], "8 8"]:
-    """Return one digit in the UCI form: full height, centred, strokes of their weight, 4 x 4 block counts."""
-    if not ink.any():
-        return np.zeros((SIDE, SIDE), dtype=np.float32)
-    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
-    crop = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    height, width = crop.shape
-    wide = int(np.clip(round(BITMAP * width / height), NARROWEST, WIDEST))
-    scaled = Image.fromarray(crop.astype(np.float32)).resize((wide, BITMAP), Image.Resampling.BOX)
-    bitmap = np.zeros((BITMAP, BITMAP), dtype=np.float32)
-    left = (BITMAP - wide) // 2
-    bitmap[:, left : left + wide] = np.asarray(scaled)
-    ink_map = _thickened(bitmap)
-    blocks = ink_map.reshape(SIDE, BLOCK, SIDE, BLOCK)
-    return blocks.sum(axis=(1, 3), dtype=np.float32)
-
-
-def _thickened(bitmap: Float[NDArray[np.float32], "32 32"]) -> Bool[NDArray[np.bool_], "32 32"]:
-    """Grow strokes outwards from what is most surely ink until they cover INK_SHARE of the bitmap.
-
-    A stroke's growth is a distance, so it is the same everywhere: a thin pen becomes a marker. Strokes that
-    cover more already are left as they are.
-    """
-    ink = bitmap >= min(0.5, bitmap.max() / 2)
-    distance = ndimage.distance_transform_edt(~ink)
-    reach = np.sort(distance, axis=None)[int(INK_SHARE * distance.size)]
-    return ink | (distance <= min(reach, 2.5))

@@ -5,9 +5,12 @@ import numpy as np
 import pytest
 import soundfile
 from PIL import Image
+from scipy.signal import resample_poly
 
 from app import data
 from gram import measures, numbers
+from gram.numbers.strokes import picture_of_strokes
+from tests import pen
 
 from .conftest import open_app
 
@@ -28,6 +31,11 @@ def headlines(at):
     """The two lines on the true item's rank: [(label, rank, size), ...]."""
     found = [re.fullmatch(r"#### (\S+) ranks ([\d,.]+) of ([\d,]+)", each.value) for each in at.markdown]
     return [(match[1], float(match[2].replace(",", "")), int(match[3].replace(",", ""))) for match in found if match]
+
+
+def html_with(at, kind):
+    """The markup of the first element that has a class."""
+    return next(each.body for each in at.get("html") if f'class="{kind}"' in each.body)
 
 
 def plain_rank(model, measure, item, query="text", candidates=("image", "speech", "tones")):
@@ -62,6 +70,7 @@ def test_an_items_own_modality_asks_the_others(page, by):
     ]
     assert [rank for _, rank, _ in headlines(page)] == expected
     assert any(f"Asked with the {by} of {item}" in each.value for each in page.caption)
+    assert bool(page.get("plotly_chart")) == (by != "image")
 
 
 def test_a_ranking_can_be_exchanged(page):
@@ -89,6 +98,8 @@ def test_words_and_digits_ask_the_same(page):
     assert headlines(page) == typed
     assert typed[0][0] == item
     assert any(f"“{numbers.words(item)}”" in each.value for each in page.caption)
+    tokens = re.findall(r">(\w+)<small>(\d+)</small>", html_with(page, "tokens"))
+    assert tokens == [(word, str(1 + int(digit))) for word, digit in zip(numbers.words(item).split(), item)]
 
 
 def test_a_number_that_is_not_there_is_still_ranked(page):
@@ -105,10 +116,12 @@ def test_a_number_that_is_not_there_is_still_ranked(page):
 
 @pytest.mark.parametrize(("typed", "line"), [("47", "has 2 digits"), ("forty two", "'forty' is not a digit")])
 def test_what_is_no_number_gets_one_clear_line(page, typed, line):
+    before = headlines(page)
     page.text_input(key="q").input(typed).run()
     assert not page.exception
-    assert any(line in each.value for each in page.warning)
-    assert headlines(page) == []
+    assert [each.value for each in page.warning if line in each.value]
+    assert headlines(page) == before  # the answer before stays,
+    assert any("still the answer to the words of" in each.value for each in page.caption)  # and the page says so
 
 
 def test_a_link_restores_the_question():
@@ -174,6 +187,8 @@ def test_an_uploaded_recording_is_heard_as_speech_or_tones():
         (b"not a sound", "neither a recording nor a picture"),
         (wav(np.zeros(8000)), "silent"),
         (wav(np.full(8000, np.nan)), "NaN or infinity"),
+        (wav(np.full(8000 * 31, 0.1)), "longer than 30 s"),
+        (b"\x89PNG\r\n\x1a\n and no more", "not a picture that can be read"),  # a PNG that calls itself a WAV
     ],
 )
 def test_a_file_that_cannot_be_used_gets_one_clear_line(content, line):
@@ -214,3 +229,87 @@ def test_a_ranking_that_needs_two_candidates_is_offered_with_two_and_put_back_wi
     assert page.selectbox(key="left").value == "gram model by volume"
     assert page.selectbox(key="right").value == "cosine model by singular"
     assert headlines(page)[0][1] == plain_rank("gram", "volume", item)
+
+
+# drawing, dialling, speaking: AppTest cannot move a pen, so what the components keep is put in their place
+
+
+def shown_pixels(at):
+    """The four pictures that the page says the model sees, rounded, as one strip."""
+    boxes = html_with(at, "digits").split('class="pixels"')[1:]
+    values = [[int(value) for value in re.findall(r">(\d+)</i>", box)] for box in boxes]
+    return np.concatenate([np.reshape(each, (8, 8)) for each in values], axis=1)
+
+
+def test_a_drawn_number_is_shown_and_ranked():
+    page = open_app("retrieval", by="draw")
+    item = data.load_set("gram").items["id"].iloc[12]
+    boxes = pen.draw(item, np.random.default_rng(1))
+    page.session_state["pad:kept"] = boxes
+    page.run()
+    page.text_input(key="known").input(item).run()
+    assert not page.exception
+    strip = shown_pixels(page)
+    assert np.array_equal(strip, picture_of_strokes(boxes))
+    vector = data.load_model("gram").encode("image", [strip])
+    gallery = data.load_set("gram")
+    others = [gallery.modalities[name].double() for name in ("text", "speech", "tones")]
+    scores = measures.score("volume", vector.double(), *others)[0]
+    rank = 1 + int((scores > scores[12]).sum())
+    assert headlines(page)[0] == (item, rank, len(gallery))
+
+
+def test_a_pad_with_an_empty_box_keeps_the_answer(page):
+    before = headlines(page)
+    boxes = pen.draw("4721", np.random.default_rng(1))
+    page.session_state["pad:kept"] = [*boxes[:2], [], boxes[3]]
+    page.segmented_control(key="by").set_value("draw")
+    page.run()
+    assert [each.value for each in page.warning] == ["box 3 is empty: draw a digit in it"]
+    assert headlines(page) == before
+    page.session_state["pad:kept"] = None
+    page.run()
+    assert [each.value for each in page.info] == ["The answer follows your pen once each box holds a digit."]
+    assert headlines(page) == before
+
+
+def test_a_dialled_number_is_known_from_its_keys():
+    page = open_app("retrieval", by="keypad")
+    item = data.load_set("gram").items["id"].iloc[20]
+    page.session_state["keypad:kept"] = [
+        {"key": key, "at": 0.3 * place, "held": 0.12} for place, key in enumerate(item)
+    ]
+    page.run()
+    assert not page.exception
+    assert [label for label, _, _ in headlines(page)] == [item, item]
+    assert any("What the model hears: 1.0 s" in each.value for each in page.caption)
+    assert min(rank for _, rank, _ in headlines(page)) <= 10
+
+
+def test_what_was_said_is_heard_at_8_kHz(page):
+    items, others = data.load_set("gram").items, ["text", "image", "tones"]
+    item = next(item for _, item in items.iterrows() if plain_rank("gram", "volume", item["id"], "speech", others) == 1)
+    page.segmented_control(key="by").set_value("microphone")
+    page.run()
+    before = headlines(page)
+    page.text_input(key="known").input(item["id"])
+    page.audio_input(key="mic").set_value(("said.wav", wav(np.zeros(32000), 16000), "audio/wav"))
+    page.run()
+    assert any("silent" in each.value for each in page.warning)
+    assert headlines(page) == before
+    spoken = resample_poly(numbers.render_speech(item), 2, 1)  # at 16 kHz
+    page.audio_input(key="mic").set_value(("said.wav", wav(spoken, 16000), "audio/wav"))
+    page.run()
+    assert not page.exception
+    assert any(f"hears: {len(spoken) / 16000:.1f} s at 8 kHz" in each.value for each in page.caption)
+    assert headlines(page)[0][0] == item["id"]
+    assert headlines(page)[0][1] <= 3
+
+
+def test_what_is_no_known_number_is_said(page):
+    page.segmented_control(key="by").set_value("draw")
+    page.session_state["pad:kept"] = pen.draw("4721", np.random.default_rng(1))
+    page.run()
+    page.text_input(key="known").input("forty").run()
+    assert any("'forty' is not a digit" in each.value for each in page.warning)
+    assert sum("comes first" in each.value for each in page.markdown) == 2

@@ -1,0 +1,96 @@
+"""What a model is given of a query: words as tokens, pictures as numbers, sounds as spectrograms."""
+
+from html import escape
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from jaxtyping import Float
+
+from app import data, media, theme
+from gram import numbers
+from gram.embedding_set import EmbeddingSet
+from gram.figures.spectrogram import spectrogram
+from gram.figures.style import ink_on
+from gram.models.features import band_hertz
+from gram.retrieval import Query
+
+_RENDER = {"image": numbers.render_image, "speech": numbers.render_speech, "tones": numbers.render_tones}
+_PLAIN = {"displayModeBar": False, "scrollZoom": False}
+
+
+def show(query: Query, gallery: EmbeddingSet, model: str) -> None:
+    """Show what a query is and what the model of that name is given of it."""
+    content = query.content
+    if content is None:
+        content = _own(query, gallery)
+    if content is None:
+        return
+    if query.modality == "text":
+        st.caption(f"Asked in words: “{content}”. The model sees each word as the number of its token.")
+        st.html(tokens_html(str(content), data.load_model(model).prepare("text", content).tolist()))
+    elif query.modality == "image":
+        st.caption(_said(query, gallery) or "What the model sees: four digits of 8 × 8 numbers, 0 paper to 16 ink.")
+        st.html(pixels_html(content, dark=theme.is_dark()))
+    else:
+        length = f"{len(content) / numbers.SAMPLE_RATE:.1f} s at 8 kHz"
+        label = _said(query, gallery) or f"What the model hears: {length}, as the log-mel spectrogram below."
+        st.caption(label)
+        _show_sound(query.modality, content, model, label)
+
+
+def _own(query: Query, gallery: EmbeddingSet) -> Any:
+    """Return an item's own picture or sound as its recipe renders it; None, after showing its file, without one."""
+    row = int((gallery.items["id"] == query.id).to_numpy().argmax())
+    if media.is_rendered(gallery):
+        return _RENDER[query.modality](media.item_of(gallery, row))
+    if query.modality == "image":
+        st.html(media.large_picture_html(gallery, row, dark=theme.is_dark()))
+    return None
+
+
+def _said(query: Query, gallery: EmbeddingSet) -> str | None:
+    """Return a line on an item's own picture or sound, with what was done to it; None for a person's own."""
+    if query.content is not None:
+        return None
+    row = int((gallery.items["id"] == query.id).to_numpy().argmax())
+    told = media.corruptions(gallery.items.iloc[row], only=query.modality)
+    return f"Asked with the {query.modality} of {query.id}" + (f" ({told})" if told else "")
+
+
+def tokens_html(text: str, found: list[int]) -> str:
+    """Return words as boxes, each with the number of its token."""
+    boxes = "".join(
+        f'<span title="token {token}">{escape(word)}<small>{token}</small></span>'
+        for word, token in zip(text.split(), found)
+    )
+    return f'<div class="tokens">{boxes}</div>'
+
+
+def pixels_html(strip: Float[np.ndarray, "8 32"], *, dark: bool) -> str:
+    """Return the four 8 x 8 pictures enlarged, each value written in its pixel."""
+    ink, paper = media.INK[dark], media.PAPER[dark]
+    boxes = []
+    for place, digit in enumerate(np.split(np.asarray(strip), 4, axis=1), start=1):
+        cells = "".join(_cell(float(value), ink, paper) for value in digit.ravel())
+        boxes.append(f'<div class="pixels" role="img" aria-label="Digit {place} as the model sees it">{cells}</div>')
+    return f'<div class="digits">{"".join(boxes)}</div>'
+
+
+def _cell(value: float, ink: tuple[int, ...], paper: tuple[int, ...]) -> str:
+    share = min(max(value / 16, 0.0), 1.0)
+    colour = "#" + "".join(f"{round(share * a + (1 - share) * b):02x}" for a, b in zip(ink, paper))
+    return f'<i style="background:{colour};color:{ink_on(colour)}" title="ink {value:.1f} of 16">{value:.0f}</i>'
+
+
+def _show_sound(modality: str, waveform: Float[np.ndarray, " samples"], model: str, label: str) -> None:
+    st.audio(media.sound_bytes(waveform), format="audio/wav", alt=label)
+    loaded = data.load_model(model)
+    features = loaded.prepare(modality, waveform).cpu().numpy()
+    figure = spectrogram(
+        features,
+        band_hertz(len(features), numbers.SAMPLE_RATE).numpy(),
+        frame_seconds=loaded.log_mel.hop / numbers.SAMPLE_RATE,
+        dark=theme.is_dark(),
+    )
+    st.plotly_chart(figure.update_layout(height=220), width="stretch", config=_PLAIN, key="spectrogram", theme=None)
