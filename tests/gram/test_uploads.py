@@ -287,7 +287,7 @@ def with_bad_sample(value):
         (b"plain words", "not a recording that can be read: give a WAV"),
         (sound(chord(8000), 8000)[:20], "not a recording that can be read"),
         (sound(np.zeros(0), 8000), "recording is empty"),
-        (sound(np.zeros(8000), 8000), "recording is silent"),
+        (sound(np.zeros(8000), 8000), "no sound in it: the recording is silent"),
         (sound(chord(8000, 0.05), 8000), "0.050 s and needs 0.1 s"),
         (sound(chord(8000, 30.5), 8000), "longer than 30 s; cut it"),
         (with_bad_sample(np.nan), "NaN or infinity, first at 0.500 s"),
