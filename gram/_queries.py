@@ -1,5 +1,6 @@
 """What a gallery is asked: an item, words, a picture or a sound, alone or several at once."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -127,8 +128,8 @@ def read_query(
         try:
             parts.append(Query(modality, read(source), id))
         except NumberError as error:
-            known = isinstance(source, bytes) or str(error).startswith("cannot read")
-            raise NumberError(f"{modality}: {error}" if known else f"{modality} {source}: {error}") from error
+            name = "" if isinstance(source, bytes) or str(error).startswith("cannot read") else f" {os.fspath(source)}"
+            raise NumberError(f"{modality}{name}: {error}") from error
     if not parts:
         raise ValueError("nothing is asked: give text, image, speech or tones")
     return parts[0] if len(parts) == 1 else JointQuery(tuple(parts))

@@ -3,10 +3,13 @@
 import argparse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gram.embedding_set import EmbeddingSet
+
+BUILT_IN = Path(__file__).parents[2] / "assets" / "numbers" / "gram"  # the gram twin: its model, its test set
 
 Subparsers = argparse._SubParsersAction  # argparse has no public name for what add_subparsers returns
 

@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gram.cli._arguments import Subparsers, add_task, names, positive, usage_errors
+from gram.cli._arguments import BUILT_IN, Subparsers, add_task, names, positive, usage_errors
 from gram.cli._output import print_json, table
 
 if TYPE_CHECKING:
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from gram.models import MultimodalModel
     from gram.retrieval import Answer, Hit, JointQuery, Query
 
-BUILT_IN = Path(__file__).parents[2] / "assets" / "numbers" / "gram"
 CONTENT = {
     "text": ("TEXT", "number to ask with, in digits or words"),
     "image": ("FILE", "picture of four digits to ask with (PNG, JPEG, WebP, GIF, BMP, TIFF)"),

@@ -65,7 +65,7 @@ def render_pool(
 ) -> TrainingPool:
     """Return the training split rendered `renderings` times, in parallel on the CPU, the same for the same seed."""
     numbers = numbers_of("train")
-    items = [
+    items: list[Any] = [
         item
         for rendering in range(renderings)
         for item in draw_recipes(numbers, "train", seed=_seed(seed, rendering), extra_voices=extra_voices).to_dict(
@@ -73,7 +73,8 @@ def render_pool(
         )
     ]
     examples: dict[str, list[Tensor]] = {name: [] for name in MODALITIES}
-    for done, example in enumerate(_rendered(model, items, extra_voices, processes), start=1):
+    rendered = render_examples(model, items, extra_voices=extra_voices, processes=processes, half=True)
+    for done, example in enumerate(rendered, start=1):
         for name, value in example.items():
             examples[name].append(torch.from_numpy(value))
         if progress is not None:
@@ -95,11 +96,25 @@ def _seed(seed: int, rendering: int) -> int:
     return int(np.random.SeedSequence((seed, rendering)).generate_state(1)[0])
 
 
-def _rendered(
-    model: MultimodalModel, items: list[Any], extra_voices: Sequence[Voice], processes: int | None
+def render_examples(
+    model: MultimodalModel,
+    items: Sequence[Mapping[str, Any]],
+    *,
+    extra_voices: Sequence[Voice] = (),
+    processes: int | None = None,
+    half: bool = False,
 ) -> Iterator[dict[str, np.ndarray]]:
-    voices = {voice.name: voice for voice in extra_voices}
-    _worker.update(model=model, voices=voices)
+    """Yield what the encoders of a model take of each item, in order, rendered in parallel on the CPU.
+
+    Args:
+        model: prepares what is rendered.
+        items: recipes.
+        extra_voices: voices beside the packed ones.
+        processes: how many render; None takes as many as there are cores, 1 renders in this process.
+        half: give half-precision numbers, to keep many in memory.
+    """
+    model.log_mel.cpu()  # before the workers start: they cannot use a GPU
+    _worker.update(model=model, voices={voice.name: voice for voice in extra_voices}, half=half)
     processes = processes or os.cpu_count() or 1
     if processes == 1:
         yield from map(_example, items)
@@ -111,4 +126,8 @@ def _rendered(
 def _example(item: Mapping[str, Any]) -> dict[str, np.ndarray]:
     model: MultimodalModel = _worker["model"]
     prepared = {name: model.prepare(name, raw) for name, raw in raw_inputs(item, _worker["voices"]).items()}
-    return {name: (value.half() if value.is_floating_point() else value).numpy() for name, value in prepared.items()}
+    narrow = _worker["half"]
+    return {
+        name: (value.half() if narrow and value.is_floating_point() else value).numpy()
+        for name, value in prepared.items()
+    }
