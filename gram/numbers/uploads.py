@@ -101,12 +101,10 @@ def read_audio(source: Source) -> Float[NDArray[np.float32], " samples"]:
             raise
         raise NumberError(_unreadable(data, "recording")) from error
     _check_samples(waveform, rate)
+    if np.ptp(waveform) < 2 * SILENCE:  # a steady level is no sound either
+        raise NumberError("no sound in it: the recording is silent (its peak is below -60 dB); record it again")
     divisor = np.gcd(rate, SAMPLE_RATE)
-    resampled = resample_poly(waveform, SAMPLE_RATE // divisor, rate // divisor).astype(np.float32)
-    for heard in (waveform, resampled):  # a steady level, or what lies above 4 kHz, is no sound to the model
-        if np.ptp(heard) < 2 * SILENCE:
-            raise NumberError("no sound in it: the recording is silent (its peak is below -60 dB); record it again")
-    return resampled
+    return resample_poly(waveform, SAMPLE_RATE // divisor, rate // divisor).astype(np.float32)
 
 
 def read_image(source: Source) -> Float[NDArray[np.float32], "8 32"]:

@@ -56,9 +56,7 @@ def test_a_joint_score_is_that_of_all_vectors_together(gallery, measure, asked, 
     own = [name for name in NAMES if name not in asked]
     anchor, *joined = vectors_of(gallery, row, anchor_first)
     there = [item for item in range(70) if not np.isnan(np.stack(vectors_of(gallery, item, own))).all()]
-    scores = {
-        item: pair_score(measure, anchor, np.stack([*joined, *vectors_of(gallery, item, own)])) for item in there
-    }
+    scores = {item: pair_score(measure, anchor, np.stack([*joined, *vectors_of(gallery, item, own)])) for item in there}
     best = sorted(scores, key=lambda item: -scores[item])
     answer = ask(together(*asked, item="0017"), gallery=gallery, measure=measure, k=9)
     assert answer.candidates == tuple(own)
@@ -141,7 +139,10 @@ def test_parts_of_different_items_have_no_true_item(gallery):
 
 @pytest.mark.parametrize(
     ("parts", "message"),
-    [((), "expected one query or more, got none"), (("text", "text"), "'text' comes twice; ask with each modality once")],
+    [
+        ((), "expected one query or more, got none"),
+        (("text", "text"), "'text' comes twice; ask with each modality once"),
+    ],
 )
 def test_parts_that_make_no_query(parts, message):
     with pytest.raises(ValueError, match=message):
@@ -152,7 +153,7 @@ def test_a_query_of_everything_leaves_nothing_to_judge_by(gallery):
     with pytest.raises(ValueError, match="has image, text, speech, tones, and nothing is left to judge items by"):
         ask(together(*NAMES, item="0001"), gallery=gallery)
     assert candidates_for(("text", "image"), ["image", "tones"], gallery=gallery) == ("tones",)
-    with pytest.raises(ValueError, match="has image, text, and nothing is left .* choose more candidates"):
+    with pytest.raises(ValueError, match=r"has image, text, and nothing is left .* choose more candidates"):
         candidates_for(("text", "image"), ["image"], gallery=gallery)
 
 
@@ -187,9 +188,7 @@ def test_the_reason_says_what_is_in_the_base():
         "image": unit(np.stack([joined, joined])),
         "speech": unit(np.stack([three_vectors(0.3, 0.9)[1], three_vectors(0.5, 0.2)[1]])),
     }
-    gallery = EmbeddingSet(
-        modalities=vectors, items=pd.DataFrame({"id": ["true", "other"]}), info={"anchor": "text"}
-    )
+    gallery = EmbeddingSet(modalities=vectors, items=pd.DataFrame({"id": ["true", "other"]}), info={"anchor": "text"})
     by_volume = ask(together("image", "text", item="true"), gallery=gallery)
     assert by_volume.why() == (
         "true is nearer the text, height 0.3 against 0.5, yet other wins by base 0.2 against 0.9, "
