@@ -1,6 +1,7 @@
 """The training items, rendered once into the encoders' inputs and drawn from in every batch."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from multiprocessing import get_context
 from typing import Any
@@ -119,8 +120,13 @@ def render_examples(
     if processes == 1:
         yield from map(_example, items)
         return
-    with get_context("fork").Pool(processes, initializer=torch.set_num_threads, initargs=(1,)) as workers:
+    with get_context("fork").Pool(processes, initializer=_start_worker) as workers:
         yield from workers.imap(_example, items, chunksize=64)
+
+
+def _start_worker() -> None:
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C stops the process that started the workers, and it them
 
 
 def _example(item: Mapping[str, Any]) -> dict[str, np.ndarray]:

@@ -1,6 +1,7 @@
 """`gram search` with words, pictures and recordings of one's own, on the built-in set and model."""
 
 import json
+import re
 import struct
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 import soundfile
 from PIL import Image
 
+import gram
 from gram import EmbeddingSet
 from gram.cli import main
 from gram.models import load_model
@@ -77,6 +79,25 @@ def test_words_and_picture_give_what_the_library_gives(item, files, gallery, run
     assert content["true_rank"] == answer.true.rank
     assert [(hit["id"], hit["score"]) for hit in content["hits"]] == [(hit.id, hit.score) for hit in answer.hits]
     assert set(content["hits"][0]["cosines"]) == {"speech", "tones"}
+
+
+def test_the_lines_in_the_readme_ask_as_they_say(item, files, monkeypatch):
+    root = TWIN.parents[2]
+    (lines,) = [
+        block
+        for block in re.findall(r"```python\n(.*?)```", (root / "README.md").read_text(), re.DOTALL)
+        if "read_query" in block
+    ]
+    assert len(lines.strip().splitlines()) == 3
+    folder = files["speech"].parent
+    (folder / "assets").symlink_to(root / "assets")
+    monkeypatch.chdir(folder)
+    known = {"gram": gram}
+    exec(lines, known)
+    answer = known["answer"]
+    assert answer.query.modalities == ("image", "speech")
+    assert answer.hits[0].id == item["id"]
+    assert answer.table()["id"][0] == item["id"]
 
 
 def test_the_table_of_a_joint_query(item, files, run):
