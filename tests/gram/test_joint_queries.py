@@ -7,7 +7,7 @@ import torch
 
 from gram import EmbeddingSet
 from gram._one_query import Candidates
-from gram.retrieval import JointQuery, Query, Retriever, ask, candidates_for, compare
+from gram.retrieval import JointQuery, Query, Retriever, ask, candidates_for, compare, read_query
 
 from .oracle import cosine, pair_score, span_distance, volume
 
@@ -147,6 +147,12 @@ def test_parts_of_different_items_have_no_true_item(gallery):
 def test_parts_that_make_no_query(parts, message):
     with pytest.raises(ValueError, match=message):
         together(*parts, item="0001")
+
+
+def test_nothing_is_no_query():
+    with pytest.raises(ValueError, match="nothing is asked: give text, image, speech or tones"):
+        read_query()
+    assert read_query(text="4721", id="0001") == Query("text", "four seven two one", "0001")
 
 
 def test_a_query_of_everything_leaves_nothing_to_judge_by(gallery):
