@@ -51,6 +51,7 @@ contracts: $(VENV)/.dev-ready ## check that imports run one way
 
 bench: $(VENV)/.dev-ready ## print the benchmarks' tables
 	$(BIN)/python benchmarks/pairwise_volume.py
+	$(BIN)/python benchmarks/ask.py
 
 voices: $(VENV)/.app-ready ## build the packed voices (needs espeak-ng)
 	$(BIN)/python -m gram.numbers.build_voices

@@ -6,42 +6,67 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gram._ranking import TOLERANCE
+
 if TYPE_CHECKING:
     from gram.retrieval import Hit
 
 
-def reason(measure: str, first: "Hit", true: "Hit") -> str:
+def reason(measure: str, first: "Hit", true: "Hit", *, asked: tuple[str, ...]) -> str:
     """Return what put the first hit before the true item under a measure.
 
     Under `volume` the ratio of the two volumes is the product of the ratios of their bases and of their heights;
     the sentence names the larger one. Under `pairwise-mean` it names the larger of the two parts of the difference, the
     query's cosines and the candidate's own. Under the others it compares what the score is made of.
+
+    Args:
+        measure: what ranked them.
+        first: the first hit.
+        true: the true item.
+        asked: the modalities asked with, the anchor part first; the other parts are in every base.
     """
-    if first.correct or first.score == true.score:
+    if first.correct or abs(first.score - true.score) <= TOLERANCE * (1 + abs(true.score)):
         return f"{true.label} ties with others: equal scores share a rank."
-    return _WHY.get(measure, _why_cosines)(first, true)
+    anchor, *joined = asked
+    query = f"the {anchor}" if joined else "the query"
+    if measure == "volume":
+        return _why_volume(first, true, query, joined)
+    if measure == "height":
+        return _why_height(first, true, query, joined)
+    if measure not in _WHY:
+        return _why_cosines(first, true, query)
+    if joined:  # what was asked with is part of every candidate, and a hit does not hold its cosines
+        return f"Asked with {' and '.join(asked)}, {first.label} scores {first.score:.3g} against {true.score:.3g}."
+    return _WHY[measure](first, true)
 
 
-def _why_volume(first: "Hit", true: "Hit") -> str:
+def _beside(joined: list[str]) -> str:
+    return f" and the {' and '.join(joined)} asked with" if joined else ""
+
+
+def _why_volume(first: "Hit", true: "Hit", query: str, joined: list[str]) -> str:
     nearer = f"height {first.height:.3g} against {true.height:.3g}"
     bases = f"base {first.base:.3g} against {true.base:.3g}"
-    hub = " (its own vectors are nearly dependent: a hub)" if first.base < 0.5 * true.base else ""
+    if first.base < 0.5 * true.base:
+        bases += " (its own vectors are nearly dependent: a hub)" if not joined else ""
+    if joined:  # a small base may mean that the item fits what was asked with
+        bases += f", its vectors{_beside(joined)}"
     if true.height <= first.height:
         return (
-            f"{true.label} is nearer the query, height {true.height:.3g} against {first.height:.3g}, "
-            f"yet {first.label} wins by {bases}{hub}."
+            f"{true.label} is nearer {query}, height {true.height:.3g} against {first.height:.3g}, "
+            f"yet {first.label} wins by {bases}."
         )
     tiny = np.finfo(np.float64).tiny  # a base or height of exactly 0 has no logarithm
     by_base = math.log(max(true.base, tiny) / max(first.base, tiny))
     by_height = math.log(max(true.height, tiny) / max(first.height, tiny))
     if by_base > by_height:
-        return f"{first.label} wins mostly by {bases}{hub}; {nearer}."
-    return f"{first.label} lies nearer the query, {nearer}; {bases}."
+        return f"{first.label} wins mostly by {bases}; {nearer}."
+    return f"{first.label} lies nearer {query}, {nearer}; {bases}."
 
 
-def _why_height(first: "Hit", true: "Hit") -> str:
+def _why_height(first: "Hit", true: "Hit", query: str, joined: list[str]) -> str:
     return (
-        f"The query lies nearer to the span of {first.label}'s vectors: "
+        f"{query.capitalize()} lies nearer to the span of {first.label}'s vectors{_beside(joined)}: "
         f"height {first.height:.3g} against {true.height:.3g}."
     )
 
@@ -90,7 +115,7 @@ def _why_product(first: "Hit", true: "Hit") -> str:
     )
 
 
-def _why_cosines(first: "Hit", true: "Hit") -> str:
+def _why_cosines(first: "Hit", true: "Hit", query: str) -> str:
     behind = {name: first.cosines[name] - true.cosines[name] for name in true.cosines}
     behind = {name: gap for name, gap in behind.items() if not math.isnan(gap)}
     if not behind:
@@ -98,7 +123,7 @@ def _why_cosines(first: "Hit", true: "Hit") -> str:
     cosines = [value for value in true.cosines.values() if not math.isnan(value)]
     if max(cosines) < -0.2:
         return (
-            f"{true.label} points away from the query (its best cosine is {max(cosines):.3g}): "
+            f"{true.label} points away from {query} (its best cosine is {max(cosines):.3g}): "
             "cosine counts that as far, volume ignores the sign."
         )
     worst = max(behind, key=lambda name: behind[name])
@@ -108,7 +133,7 @@ def _why_cosines(first: "Hit", true: "Hit") -> str:
             f"all together, {first.label} scores {first.score:.3g} against {true.score:.3g}."
         )
     return (
-        f"The {worst} of {true.label} is what falls short: cosine {true.cosines[worst]:.3g} with the query, "
+        f"The {worst} of {true.label} is what falls short: cosine {true.cosines[worst]:.3g} with {query}, "
         f"against {first.cosines[worst]:.3g} for {first.label}."
     )
 
@@ -123,8 +148,6 @@ def _pairs(hit: "Hit") -> float:
 
 
 _WHY: "dict[str, Callable[[Hit, Hit], str]]" = {
-    "volume": _why_volume,
-    "height": _why_height,
     "cosine-max": _why_largest,
     "pairwise-mean": _why_all_pairs,
     "triangle": _why_triangle,

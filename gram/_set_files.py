@@ -48,10 +48,7 @@ def write_set(folder: Path, modalities: Mapping[str, Tensor], items: pd.DataFram
         EmbeddingSetError: the folder holds files but no set, the disk refuses, or `items` or `info` hold what
             Parquet or JSON cannot.
     """
-    if folder.exists() and not _may_write(folder):
-        raise EmbeddingSetError(
-            f"{folder}: is not an embedding set and not empty, so nothing was written; give a new folder"
-        )
+    check_writable(folder)
 
     def write(pending: Path) -> None:
         _write_embeddings(pending / EMBEDDINGS, modalities)
@@ -65,6 +62,18 @@ def write_set(folder: Path, modalities: Mapping[str, Tensor], items: pd.DataFram
         raise EmbeddingSetError(
             f"{folder}: cannot be written ({_line(error)}); free space or give another folder"
         ) from error
+
+
+def check_writable(folder: Path) -> None:
+    """Check that a set may be saved here.
+
+    Raises:
+        EmbeddingSetError: the folder holds files but no set.
+    """
+    if folder.exists() and not _may_write(folder):
+        raise EmbeddingSetError(
+            f"{folder}: is not an embedding set and not empty, so nothing was written; give a new folder"
+        )
 
 
 def _may_write(folder: Path) -> bool:

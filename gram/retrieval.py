@@ -17,14 +17,17 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
+from gram import measures
+from gram._one_query import Candidates, Ranking
+from gram._queries import AnyQuery, JointQuery, Query, candidates_for, read_query
 from gram._reasons import reason
 from gram.embedding_set import EmbeddingSet
 from gram.geometry import base_and_height
-from gram.index import Index
-from gram.numbers.wording import parse, words
+from gram.index import check_candidates, pick_device, rows_with_any
 
 __all__ = [
-    "Answer", "Comparison", "Hit", "Query", "Retriever", "ask", "candidates_for", "compare", "disagreements",
+    "Answer", "Comparison", "Hit", "JointQuery", "Query", "Retriever",
+    "ask", "candidates_for", "compare", "disagreements", "read_query",
 ]  # fmt: skip
 
 
@@ -33,32 +36,6 @@ class Encoder(Protocol):
 
     def encode(self, modality: str, inputs: Sequence[Any]) -> Float[Tensor, "n d"]:
         """Return one vector an input."""
-
-
-@dataclass(frozen=True)
-class Query:
-    """What is asked, in one modality.
-
-    Attributes:
-        modality: what the query is: text, image, speech, tones, ...
-        content: what a model encodes (words, a picture, a waveform); None takes the gallery's own embedding
-            of the item `id`.
-        id: the item it should find, where that is known; its rank is then reported.
-    """
-
-    modality: str
-    content: Any = None
-    id: str | None = None
-
-    @classmethod
-    def typed(cls, text: str) -> "Query":
-        """Return the query for a number typed in digits or words.
-
-        Raises:
-            NumberError: the text does not name four digits.
-        """
-        number = parse(text)
-        return cls("text", words(number), number)
 
 
 @dataclass(frozen=True)
@@ -71,9 +48,9 @@ class Hit:
         id: the item's id.
         label: what the item is called.
         score: the measure's score, higher = better aligned.
-        base: volume of the candidate's own vectors.
-        height: distance of the query from their span; volume = base x height.
-        cosines: cosine of the query with each candidate modality; NaN where the item lacks it.
+        base: volume of the candidate's own vectors, together with all but the anchor part of a joint query.
+        height: distance of the query (the anchor part of a joint one) from their span; volume = base x height.
+        cosines: cosine of the query (its anchor part) with each candidate modality; NaN where the item lacks it.
         correct: whether this is the item that was asked for.
         own_cosine: mean cosine of the candidate's own vectors with each other; NaN with fewer than two.
     """
@@ -101,20 +78,25 @@ class Answer:
         size: how many items were ranked: those with at least one candidate modality.
         hits: the best items, best first.
         true: the item that was asked for, wherever it ranks; None when it is unknown or cannot be a hit.
-        embedding: the query's vector, (d,).
+        embeddings: the query's vectors, (d,) each, by modality, the anchor part first.
         encode_seconds: time to embed the query; 0.0 where its embedding was in the gallery.
         search_seconds: time to rank the gallery and take the hits apart.
     """
 
-    query: Query
+    query: AnyQuery
     measure: str
     candidates: tuple[str, ...]
     size: int
     hits: tuple[Hit, ...]
     true: Hit | None
-    embedding: Float[Tensor, " d"] = field(repr=False)
+    embeddings: Mapping[str, Float[Tensor, " d"]] = field(repr=False)
     encode_seconds: float
     search_seconds: float
+
+    @property
+    def embedding(self) -> Float[Tensor, " d"]:
+        """The query's vector; that of its anchor part where it is joint."""
+        return next(iter(self.embeddings.values()))
 
     @property
     def found(self) -> bool:
@@ -149,16 +131,7 @@ class Answer:
         """
         if self.true is None or self.true.rank <= 1:
             return None
-        return reason(self.measure, self.hits[0], self.true)
-
-
-def candidates_for(modality: str, chosen: Sequence[str], *, gallery: EmbeddingSet) -> tuple[str, ...]:
-    """Return the modalities to judge items by: those chosen and the anchor, without the query's own.
-
-    Example: of image, speech and tones, a text query keeps all; an image query asks text, speech, tones.
-    """
-    wanted = {*chosen, gallery.anchor} - {modality}
-    return tuple(name for name in gallery.modalities if name in wanted)
+        return reason(self.measure, self.hits[0], self.true, asked=tuple(self.embeddings))
 
 
 class Retriever:
@@ -187,35 +160,51 @@ class Retriever:
         """
         self.gallery = gallery
         self.model = model
-        self.measure = measure
-        self.candidates = tuple(
-            candidates_for(gallery.anchor, list(gallery.modalities), gallery=gallery)
-            if candidates is None
-            else candidates
-        )
-        self._index = Index(gallery, candidates=list(self.candidates), measure=measure, device=device)
-        self._row_of = {str(item): row for row, item in enumerate(gallery.items["id"])}
-        self._ranked = set(self._index.rows.tolist())
-        self._labels = gallery.items["label"] if "label" in gallery.items else gallery.items["id"]
+        chosen = measures.get(measure)
+        self.measure = chosen.name
+        if candidates is None:
+            candidates = candidates_for(gallery.anchor, list(gallery.modalities), gallery=gallery)
+        self.candidates = check_candidates(gallery, candidates)
+        rows = rows_with_any(gallery, self.candidates, at_least=min(chosen.least, len(self.candidates)))
+        self._rows = rows.tolist()  # of the gallery, by place among those that can be hits
+        vectors = [gallery.modalities[name] for name in self.candidates]
+        vectors = vectors if len(rows) == len(gallery) else [tensor[rows] for tensor in vectors]
+        self._ranked = Candidates(self.measure, vectors, device=pick_device(device))
+        self._place_of = {row: place for place, row in enumerate(self._rows)}
+        self._ids = gallery.items["id"].astype(str).tolist()
+        self._row_of = {item: row for row, item in enumerate(self._ids)}
+        self._labels = gallery.items["label"].astype(str).tolist() if "label" in gallery.items else self._ids
 
-    def ask(self, query: Query, *, k: int = 10) -> Answer:
+    def ask(self, query: AnyQuery, *, k: int = 10) -> Answer:
         """Return the k best items, the true item's rank, and the time it took.
 
         Raises:
-            ValueError: the query's modality is one of the candidates or unknown; its item is not in the
-                gallery or lacks that modality; it has neither content nor item; or content and no model.
+            ValueError: k below 1; a modality of the query is one of the candidates or unknown; its item is not in
+                the gallery or lacks that modality; it has neither content nor item; content and no model, or a
+                model of another width than the gallery.
         """
         found = self._find(query, k)
         started = time.perf_counter()
-        return self._answer(found, self.ranks_of(found.vector, found.true_id), started)
+        ranks = self._ranks(found.ranking, [] if query.id is None else [query.id])
+        return self._answer(found, ranks, started)
 
-    def ranks_of(self, embedding: Float[Tensor, " d"], ids: Sequence[str]) -> dict[str, float]:
-        """Return where items rank for a query's embedding; ids that cannot be hits are left out."""
-        rows = {item: self._row_of[item] for item in ids if self._row_of.get(item) in self._ranked}
-        if not rows:
-            return {}
-        queries = embedding.expand(len(rows), -1)
-        return dict(zip(rows, self._index.ranks(queries, torch.tensor(list(rows.values()))).tolist()))
+    def ranks_of(self, embeddings: Float[Tensor, "*parts d"], ids: Sequence[str]) -> dict[str, float]:
+        """Return where items rank for a query's embedding; ids that cannot be hits are left out.
+
+        Args:
+            embeddings: (d,), or (parts, d) of a joint query with the anchor part first.
+            ids: the items.
+        """
+        return self._ranks(self._ranked.rank(torch.atleast_2d(embeddings)), ids)
+
+    def _ranks(self, ranking: Ranking, ids: Sequence[str]) -> dict[str, float]:
+        places = {item: self._place_of.get(self._row_of.get(item, -1)) for item in ids}
+        return {item: ranking.rank(place) for item, place in places.items() if place is not None}
+
+    def _vectors(self, query: AnyQuery) -> dict[str, Float[Tensor, " d"]]:
+        """Return the vector of each part, the anchor first."""
+        parts = sorted(query.parts, key=lambda part: part.modality != self.gallery.anchor)
+        return {part.modality: self._vector(part) for part in parts}
 
     def _vector(self, query: Query) -> Float[Tensor, " d"]:
         if query.modality in self.candidates:
@@ -226,7 +215,13 @@ class Retriever:
         if query.content is not None:
             if self.model is None:
                 raise ValueError("a query with content needs a model to embed it; give model=")
-            return self.model.encode(query.modality, [query.content])[0]
+            vector = self.model.encode(query.modality, [query.content])[0]
+            if len(vector) != self.gallery.d:
+                raise ValueError(
+                    f"model embeds in {len(vector)} dimensions and the gallery has {self.gallery.d}: "
+                    "give the model that made the gallery"
+                )
+            return vector
         if query.id is None:
             raise ValueError("query must have content to encode or the id of an item; it has neither")
         if query.id not in self._row_of:
@@ -239,16 +234,18 @@ class Retriever:
             raise ValueError(f"query names item {query.id!r}, which lacks {query.modality}; choose another modality")
         return vector
 
-    def _find(self, query: Query, k: int) -> "_Found":
+    def _find(self, query: AnyQuery, k: int) -> "_Found":
+        if k < 1:
+            raise ValueError(f"k: expected at least 1, got {k}")
         started = time.perf_counter()
-        vector = self._vector(query)
+        vectors = self._vectors(query)
         encoded = time.perf_counter()
-        rows, scores = (found[0].tolist() for found in self._index.search(vector[None], k=k))
-        true_row = self._row_of.get(query.id) if query.id is not None else None
-        if true_row is not None and true_row in self._ranked and true_row not in rows:
-            rows.append(true_row)
-            scores.append(float(self._index.score(vector[None], true_row)[0]))
-        return _Found(query, vector, rows, scores, k, encoded - started, time.perf_counter() - encoded)
+        ranking = self._ranked.rank(torch.stack(list(vectors.values())))
+        places = ranking.best(k).tolist()
+        true = self._place_of.get(self._row_of.get(query.id, -1)) if query.id is not None else None
+        if true is not None and true not in places:
+            places.append(true)
+        return _Found(query, vectors, ranking, places, k, encoded - started, time.perf_counter() - encoded)
 
     def _answer(self, found: "_Found", ranks: Mapping[str, float], started: float) -> Answer:
         hits = self._hits(found)
@@ -257,35 +254,38 @@ class Retriever:
             query=found.query,
             measure=self.measure,
             candidates=self.candidates,
-            size=len(self._index),
+            size=len(self._rows),
             hits=tuple(hits[: found.k]),
             true=true,
-            embedding=found.vector,
-            encode_seconds=found.encode_seconds if found.query.content is not None else 0.0,
+            embeddings=found.vectors,
+            encode_seconds=found.encode_seconds if any(part.content is not None for part in found.query.parts) else 0.0,
             search_seconds=found.search_seconds + time.perf_counter() - started,
         )
 
     def _hits(self, found: "_Found") -> list[Hit]:
-        """Take the rows that were found apart."""
-        others = {name: self.gallery.modalities[name][found.rows].float() for name in self.candidates}
-        base, height = base_and_height(found.vector[None], *others.values())
-        cosines = {name: cosine_similarity(found.vector, rows, dim=-1).tolist() for name, rows in others.items()}
-        own = _own_cosines(list(others.values()))
-        ids = self.gallery.items["id"].astype(str)
+        """Take the items that were found apart, in float64 as they were ranked."""
+        rows = [self._rows[place] for place in found.places]
+        anchor, *joined = (vector.double() for vector in found.vectors.values())
+        own = {name: self.gallery.modalities[name][rows].double() for name in self.candidates}
+        base, height = base_and_height(
+            anchor[None], *(vector.expand(len(rows), -1) for vector in joined), *own.values()
+        )
+        cosines = {name: cosine_similarity(anchor, vectors, dim=-1).tolist() for name, vectors in own.items()}
+        own_cosines = _own_cosines(list(own.values()))
         return [
             Hit(
-                rank=place + 1,
+                rank=number + 1,
                 row=row,
-                id=ids.iloc[row],
-                label=str(self._labels.iloc[row]),
-                score=found.scores[place],
-                base=float(base[place]),
-                height=float(height[0, place]),
-                cosines={name: values[place] for name, values in cosines.items()},
-                correct=ids.iloc[row] == found.query.id,
-                own_cosine=float(own[place]),
+                id=self._ids[row],
+                label=self._labels[row],
+                score=float(found.ranking.scores[found.places[number]]),
+                base=float(base[number]),
+                height=float(height[0, number]),
+                cosines={name: values[number] for name, values in cosines.items()},
+                correct=self._ids[row] == found.query.id,
+                own_cosine=float(own_cosines[number]),
             )
-            for place, row in enumerate(found.rows)
+            for number, row in enumerate(rows)
         ]
 
 
@@ -296,23 +296,19 @@ def _own_cosines(vectors: Sequence[Float[Tensor, "n d"]]) -> Float[Tensor, " n"]
 
 
 class _Found(NamedTuple):
-    """The rows of the k best items, and of the true item behind them, with their scores."""
+    """The places of the k best candidates, and of the true item behind them, in a ranking of all."""
 
-    query: Query
-    vector: Float[Tensor, " d"]
-    rows: list[int]
-    scores: list[float]
+    query: AnyQuery
+    vectors: dict[str, Float[Tensor, " d"]]
+    ranking: Ranking
+    places: list[int]
     k: int
     encode_seconds: float
     search_seconds: float
 
-    @property
-    def true_id(self) -> list[str]:
-        return [] if self.query.id is None else [self.query.id]
-
 
 def ask(
-    query: Query | str,
+    query: AnyQuery | str,
     *,
     gallery: EmbeddingSet,
     model: Encoder | None = None,
@@ -323,7 +319,7 @@ def ask(
     """Return what a gallery answers to one query; `Retriever` answers many without preparing anew.
 
     Args:
-        query: a `Query`, or a number in digits or words.
+        query: a `Query`, a `JointQuery`, or a number in digits or words.
         gallery: the items that are ranked.
         model: what embeds a query that is not an item of the gallery.
         candidates: modalities that each item is judged by; default: every modality but the query's.
@@ -341,7 +337,7 @@ def ask(
     """
     query = Query.typed(query) if isinstance(query, str) else query
     if candidates is None:
-        candidates = candidates_for(query.modality, list(gallery.modalities), gallery=gallery)
+        candidates = candidates_for(query.modalities, list(gallery.modalities), gallery=gallery)
     return Retriever(gallery, candidates=candidates, measure=measure, model=model).ask(query, k=k)
 
 
@@ -360,7 +356,7 @@ class Comparison:
     places: Mapping[str, tuple[float, float]]
 
 
-def compare(query: Query, left: Retriever, right: Retriever, *, k: int = 10) -> Comparison:
+def compare(query: AnyQuery, left: Retriever, right: Retriever, *, k: int = 10) -> Comparison:
     """Return two retrievers' answers to one query and where each one's hits rank in the other.
 
     Raises:
@@ -369,15 +365,15 @@ def compare(query: Query, left: Retriever, right: Retriever, *, k: int = 10) -> 
     retrievers = left, right
     found = [retriever._find(query, k) for retriever in retrievers]
     listed = {
-        str(item): None
-        for retriever, rows in zip(retrievers, found)
-        for item in retriever.gallery.items["id"].iloc[rows.rows]
+        retriever._ids[retriever._rows[place]]: None
+        for retriever, each in zip(retrievers, found)
+        for place in each.places
     }
     answers, ranks = [], []
-    for retriever, rows in zip(retrievers, found):
+    for retriever, each in zip(retrievers, found):
         started = time.perf_counter()
-        ranks.append(retriever.ranks_of(rows.vector, list(listed)))
-        answers.append(retriever._answer(rows, ranks[-1], started))
+        ranks.append(retriever._ranks(each.ranking, list(listed)))
+        answers.append(retriever._answer(each, ranks[-1], started))
     places = {item: (rank, ranks[1][item]) for item, rank in ranks[0].items() if item in ranks[1]}
     return Comparison(answers[0], answers[1], places)
 

@@ -1,12 +1,15 @@
 """Arguments that several commands share, and how what is wrong with them is said."""
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gram.embedding_set import EmbeddingSet
+
+BUILT_IN = Path(__file__).parents[2] / "assets" / "numbers" / "gram"  # the gram twin: its model, its test set
 
 Subparsers = argparse._SubParsersAction  # argparse has no public name for what add_subparsers returns
 
@@ -30,9 +33,14 @@ def positive(text: str) -> int:
     return number
 
 
-def add_task(parser: argparse.ArgumentParser) -> None:
+def add_task(
+    parser: argparse.ArgumentParser,
+    *,
+    query_type: Callable[[str], Any] = str,
+    query_help: str = "modality that asks (default: the set's anchor)",
+) -> None:
     """Add what says who asks, who answers, and where it is computed."""
-    parser.add_argument("--query", metavar="NAME", help="modality that asks (default: the set's anchor)")
+    parser.add_argument("--query", type=query_type, metavar="NAME", help=query_help)
     parser.add_argument(
         "--candidates",
         type=names,

@@ -1,26 +1,24 @@
-"""`python -m gram search`: the items of a set that fit a query best."""
+"""`python -m gram search`: the items of a set that fit a query best, in one modality or several at once."""
 
 import argparse
-from dataclasses import dataclass
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gram.cli._arguments import Subparsers, add_task, asked_candidates, positive, usage_errors
+from gram.cli._arguments import BUILT_IN, Subparsers, add_task, names, positive, usage_errors
 from gram.cli._output import print_json, table
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from gram.embedding_set import EmbeddingSet
+    from gram.models import MultimodalModel
+    from gram.retrieval import Answer, Hit, JointQuery, Query
 
-
-@dataclass(frozen=True)
-class Query:
-    """What is asked: a vector (d,), what to call it, and the row of the item that should answer, if any."""
-
-    vector: "Tensor"
-    name: str
-    true_row: int | None
+CONTENT = {
+    "text": ("TEXT", "number to ask with, in digits or words"),
+    "image": ("FILE", "picture of four digits to ask with (PNG, JPEG, WebP, GIF, BMP, TIFF)"),
+    "speech": ("FILE", "recording of four spoken digits to ask with (WAV, FLAC, OGG, MP3, up to 30 s)"),
+    "tones": ("FILE", "recording of four dialled digits to ask with"),
+}
 
 
 def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
@@ -29,13 +27,19 @@ def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
         "search",
         help="search an embedding set",
         description=(
-            "Rank the items of a set for one query, best first, each score taken apart into base and height. "
-            "Example: gram search --set assets/numbers/gram/test --item 4721 --measure volume -k 5"
+            "Rank the items of a set for one query, best first, each score taken apart into base and height. Ask with "
+            "words, a picture and recordings, alone or together, or with an item's own embeddings. Examples: "
+            "gram search --speech clip.wav --image number.png; "
+            "gram search --set assets/numbers/cosine/test --item 4721 --query text,image --measure volume -k 5"
         ),
     )
-    parser.add_argument("--set", type=Path, required=True, metavar="DIR", help="folder of the embedding set")
-    parser.add_argument("--item", required=True, metavar="ID", help="item whose own modality asks")
-    add_task(parser)
+    for name, (kind, meaning) in CONTENT.items():
+        parser.add_argument(f"--{name}", metavar=kind, help=meaning)
+    parser.add_argument("--item", metavar="ID", help="item of the set whose own embeddings ask")
+    add_task(parser, query_type=names, query_help="modalities of --item that ask, with commas (default: the anchor)")
+    parser.add_argument("--true", metavar="ID", help="item to find, if you know it (default: that of --text or --item)")
+    parser.add_argument("--set", type=Path, metavar="DIR", help="folder of the embedding set (default: the built-in)")
+    parser.add_argument("--model", type=Path, metavar="DIR", help="model that made the set (default: SET/../model)")
     parser.add_argument("--measure", default="volume", metavar="NAME", help="measure (default: %(default)s)")
     parser.add_argument("-k", type=positive, default=10, help="how many hits (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print the hits as JSON")
@@ -45,68 +49,115 @@ def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
 def run(args: argparse.Namespace) -> int:
     """Search, print the hits, and return the exit status."""
     from gram import measures
-    from gram.embedding_set import EmbeddingSet
-    from gram.index import Index, check_candidates, pick_device
+    from gram.index import pick_device
+    from gram.retrieval import Retriever, candidates_for
 
     with usage_errors(args):
         measures.get(args.measure)
         pick_device(args.device)
-    embedded = EmbeddingSet.load(args.set)
-    modality, candidates = asked_candidates(args, embedded)
+    gallery = _gallery(args)
+    query, model = _query(args, gallery)
     with usage_errors(args):
-        check_candidates(embedded, candidates, query=modality, measure=args.measure)
-    query = _query_of_item(embedded, args.item, modality)
-    index = Index(embedded, candidates, args.measure, device=args.device)
-    found = index.search(query.vector, k=args.k)
-    rank = None
-    if query.true_row is not None and (index.rows == query.true_row).any():
-        rank = float(index.ranks(query.vector, [query.true_row])[0])
-    hits = [
-        _hit(embedded, candidates, query, place, int(row), float(score))
-        for place, (row, score) in enumerate(zip(found.indices[0], found.scores[0], strict=True), start=1)
-    ]
+        chosen = args.candidates or gallery.names
+        candidates = args.candidates or candidates_for(query.modalities, chosen, gallery=gallery)
+        for name in query.modalities:
+            if name in candidates:
+                raise ValueError(f"--candidates: {name!r} also asks, so each item would find itself; leave it out")
+        retriever = Retriever(gallery, candidates=candidates, measure=args.measure, model=model, device=args.device)
+        answer = retriever.ask(query, k=args.k)
+    asked = " + ".join(query.modalities) + (f" of {args.item}" if args.item else "")
     if args.json:
-        task = {"query": query.name, "candidates": candidates, "measure": args.measure, "items": len(index)}
-        print_json(task | {"true_rank": rank, "hits": hits})
+        print_json(_as_json(answer, asked))
         return 0
-    print(f"{query.name} against {' + '.join(candidates)} by {args.measure}, {len(index):,} items")
-    print(f"the true item is at place {rank:g}\n" if rank else "no item of the gallery is the true one\n")
-    print(table([_row(hit) for hit in hits]))
+    print(f"{asked} against {' + '.join(candidates)} by {args.measure}, {answer.size:,} items")
+    print(f"{_verdict(answer)}\n")
+    print(table([_row(hit, "label" in gallery.items) for hit in answer.hits]))
     return 0
 
 
-def _query_of_item(embedded: "EmbeddingSet", item: str, modality: str) -> Query:
-    from gram.errors import EmbeddingSetError
+def _gallery(args: argparse.Namespace) -> "EmbeddingSet":
+    """Return the set; one that is not named is the built-in one, with its model."""
+    from gram.embedding_set import EmbeddingSet
 
-    row = embedded.row(item)
-    if not embedded.present(modality)[row]:
-        raise EmbeddingSetError(f"item '{item}' has no {modality}; ask with another modality or item")
-    return Query(embedded.modalities[modality][row], f"{modality} of {item}", row)
+    if args.set is None:
+        if not (BUILT_IN / "test").is_dir():
+            args.parser.error("--set is needed: the built-in set is not here")
+        args.set = BUILT_IN / "test"
+    return EmbeddingSet.load(args.set)
 
 
-def _hit(
-    embedded: "EmbeddingSet", candidates: list[str], query: Query, place: int, row: int, score: float
-) -> dict[str, Any]:
-    from gram.geometry import base_and_height
+def _query(args: argparse.Namespace, gallery: "EmbeddingSet") -> "tuple[Query | JointQuery, MultimodalModel | None]":
+    """Return what the arguments ask, and the model that embeds it; an item needs none."""
+    from gram.retrieval import JointQuery, Query, read_query
 
-    there = [embedded.modalities[name][[row]].double() for name in candidates if embedded.present(name)[row]]
-    base, height = base_and_height(query.vector[None].double(), *there)
-    item = embedded.items.iloc[row]
+    content = {name: value for name in CONTENT if (value := getattr(args, name)) is not None}
+    if bool(content) == (args.item is not None):
+        args.parser.error(f"ask with {', '.join(f'--{name}' for name in CONTENT)} (one or more), or else with --item")
+    if content:
+        if args.query:
+            args.parser.error("--query says which modalities of --item ask; leave it out")
+        if args.true is not None:
+            gallery.row(args.true)
+        return read_query(**content, id=args.true), _model(args)
+    with usage_errors(args):
+        asked = args.query or [gallery.anchor]
+        lacking = [name for name in asked if not gallery.present(name)[gallery.row(args.item)]]
+        query = JointQuery(tuple(Query(name, id=args.item) for name in asked))
+    if lacking:
+        from gram.errors import EmbeddingSetError
+
+        raise EmbeddingSetError(f"item '{args.item}' has no {lacking[0]}; ask with another modality or item")
+    return query, None
+
+
+def _model(args: argparse.Namespace) -> "MultimodalModel":
+    from gram.models import load_model
+
+    folder = args.model or args.set.resolve().parent / "model"
+    if args.model is None and not folder.is_dir():
+        args.parser.error(f"--model is needed: the folder of the model that made {args.set}")
+    return load_model(folder, device=args.device)
+
+
+def _verdict(answer: "Answer") -> str:
+    if answer.true is None:
+        return "no item of the gallery is the true one" if answer.query.id else "the true item is not known"
+    why = answer.why()
+    return f"the true item is at place {answer.true.rank:g}" + (f": {why}" if why else "")
+
+
+def _as_json(answer: "Answer", asked: str) -> dict[str, Any]:
     return {
-        "place": place,
-        "score": score,
-        "base": float(base[0]),
-        "height": float(height[0, 0]),
-        "id": str(item["id"]),
-        "label": str(item["label"]) if "label" in item.index else None,
-        "true": row == query.true_row,
+        "query": asked,
+        "candidates": list(answer.candidates),
+        "measure": answer.measure,
+        "items": answer.size,
+        "true_rank": answer.true.rank if answer.true else None,
+        "why": answer.why(),
+        "encode_seconds": answer.encode_seconds,
+        "search_seconds": answer.search_seconds,
+        "hits": [
+            {
+                "rank": hit.rank,
+                "id": hit.id,
+                "label": hit.label,
+                "score": hit.score,
+                "base": hit.base,
+                "height": hit.height,
+                "cosines": {name: None if math.isnan(value) else value for name, value in hit.cosines.items()},
+                "true": hit.correct,
+            }
+            for hit in answer.hits
+        ],
     }
 
 
-def _row(hit: dict[str, Any]) -> dict[str, str]:
-    shown = {"place": str(hit["place"])}
-    shown |= {name: f"{hit[name]:.3g}" for name in ("score", "base", "height")}
-    shown["id"] = hit["id"]
-    if hit["label"] is not None:
-        shown["label"] = hit["label"]
-    return shown | {"": "<- true item" if hit["true"] else ""}
+def _row(hit: "Hit", labelled: bool) -> dict[str, str]:
+    shown = {"rank": f"{hit.rank:g}", "id": hit.id}
+    if labelled:
+        shown["label"] = hit.label
+    shown |= {
+        name: f"{value:.3g}" for name, value in (("score", hit.score), ("base", hit.base), ("height", hit.height))
+    }
+    shown |= {f"cos {name}": "" if math.isnan(value) else f"{value:.3f}" for name, value in hit.cosines.items()}
+    return shown | {"": "<- true item" if hit.correct else ""}

@@ -37,6 +37,9 @@ MAX_SIDE = 1200  # larger pictures are reduced to this side before anything look
 AUDIO_HINT = "give a WAV, FLAC, OGG or MP3 recording"
 IMAGE_HINT = "give a PNG, JPEG, WebP, GIF, BMP or TIFF picture"
 
+_UNKNOWN_FRAMES = 2**62  # libsndfile counts frames it cannot know as 2^63 - 1
+_STREAMED_BYTES = 0x7FFFF000  # from here on, a WAV file's size means that it was streamed and not known
+
 _IMAGE_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 _IMAGE_STARTS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\x00", b"MM\x00*")
 _AUDIO_STARTS = (b"fLaC", b"OggS", b"ID3", b"FORM", b".snd", b"caff", b"RF64")
@@ -81,25 +84,25 @@ def read_audio(source: Source) -> Float[NDArray[np.float32], " samples"]:
         source: the file's bytes, or its path. WAV, FLAC, OGG, MP3 and whatever else libsndfile reads.
 
     Raises:
-        NumberError: no such file, too large, not a recording, empty, shorter than 0.1 s, longer than 30 s,
-            silent (peak below -60 dB), more than 8 channels, a rate above 384 kHz, or samples that are not
-            finite numbers.
+        NumberError: no such file, too large, not a recording, empty, shorter than 0.1 s, longer than 30 s or
+            said to be (refused before it is decoded) or of a length that it does not say, silent (peak below
+            -60 dB), more than 8 channels, a rate above 384 kHz, or samples that are not finite numbers.
     """
     data = _bytes_of(source)
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as recording:
             rate = recording.samplerate
             _check_layout(rate, recording.channels)
-            longest = int(MAX_SECONDS * rate)
-            samples = recording.read(longest + 1, dtype="float32", always_2d=True)
+            _check_length(max(recording.frames, _promised_frames(data)), rate)
+            blocks = recording.blocks(blocksize=rate, dtype="float32", always_2d=True)
+            waveform = np.concatenate([np.zeros(0, np.float32), *(block.mean(axis=1) for block in blocks)])
     except (soundfile.LibsndfileError, ValueError) as error:
         if isinstance(error, NumberError):
             raise
-        raise NumberError(f"this is not a recording that can be read: {AUDIO_HINT}") from error
-    _check_samples(samples, rate)
-    waveform = samples.mean(axis=1)
-    if np.abs(waveform).max() < SILENCE:
-        raise NumberError("this recording is silent (its peak is below -60 dB); record it again, louder")
+        raise NumberError(_unreadable(data, "recording")) from error
+    _check_samples(waveform, rate)
+    if np.ptp(waveform) < 2 * SILENCE:  # a steady level is no sound either
+        raise NumberError("no sound in it: the recording is silent (its peak is below -60 dB); record it again")
     divisor = np.gcd(rate, SAMPLE_RATE)
     return resample_poly(waveform, SAMPLE_RATE // divisor, rate // divisor).astype(np.float32)
 
@@ -152,17 +155,56 @@ def _check_layout(rate: int, channels: int) -> None:
         raise NumberError(f"this recording's rate is {rate} Hz and the limit is {MAX_RATE} Hz; resample it")
 
 
-def _check_samples(samples: Float[NDArray[np.float32], "samples channels"], rate: int) -> None:
-    seconds = len(samples) / rate
-    if not len(samples):
+def _check_length(frames: int, rate: int) -> None:
+    if not frames:
         raise NumberError("this recording is empty: it has a header and no sound; record it again")
+    if frames >= _UNKNOWN_FRAMES:
+        raise NumberError("this recording does not say how long it is, as when it was streamed; save it as WAV")
+    seconds = frames / rate
     if seconds > MAX_SECONDS:
-        raise NumberError(f"this recording is longer than {MAX_SECONDS:.0f} s; cut it to the four digits")
+        raise NumberError(
+            f"this recording lasts {seconds:,.1f} s, longer than {MAX_SECONDS:.0f} s; cut it to the four digits"
+        )
     if seconds < MIN_SECONDS:
         raise NumberError(f"this recording has {seconds:.3f} s and needs {MIN_SECONDS} s or more; record it again")
-    bad = np.flatnonzero(~np.isfinite(samples).all(axis=1))
+
+
+def _promised_frames(data: bytes) -> int:
+    """Return how many frames the header of a WAV file promises, there or not; 0 where it is another or says none."""
+    if not (data[:4] == b"RIFF" and data[8:12] == b"WAVE"):
+        return 0
+    at, width = 12, 0
+    while at + 8 <= len(data):
+        name, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
+        if name == b"fmt ":
+            width = int.from_bytes(data[at + 20 : at + 22], "little")  # bytes a frame, all channels
+        if name == b"data":
+            return size // width if width and size < _STREAMED_BYTES else 0
+        at += 8 + size + size % 2
+    return 0
+
+
+def _check_samples(waveform: Float[NDArray[np.float32], " samples"], rate: int) -> None:
+    bad = np.flatnonzero(~np.isfinite(waveform))
     if len(bad):
         raise NumberError(f"this recording holds NaN or infinity, first at {bad[0] / rate:.3f} s; export it again")
+
+
+def _unreadable(data: bytes, wanted: Literal["recording", "picture"]) -> str:
+    """Say what bytes are that are not what was wanted, where that is known."""
+    hint = AUDIO_HINT if wanted == "recording" else IMAGE_HINT
+    known = [what.split(";")[0] for mark, what in _KNOWN_OTHERS.items() if mark in data[:16]]
+    if known:
+        return f"this is {known[0]}, which cannot be read here: {hint}"
+    try:
+        found = "picture" if sniff(data) == "image" else "recording"
+    except NumberError:
+        found = wanted
+    return (
+        f"this is not a {wanted} that can be read: {hint}"
+        if found == wanted
+        else (f"this is a {found}, not a {wanted}: {hint}")
+    )
 
 
 def _gray(data: bytes) -> Float[NDArray[np.float32], "height width"]:
@@ -179,7 +221,7 @@ def _gray(data: bytes) -> Float[NDArray[np.float32], "height width"]:
     except NumberError:
         raise
     except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise NumberError(f"this is not a picture that can be read: {IMAGE_HINT}") from error
+        raise NumberError(_unreadable(data, "picture")) from error
 
 
 def _check_pixels(width: int, height: int) -> None:

@@ -1,6 +1,7 @@
 """The training items, rendered once into the encoders' inputs and drawn from in every batch."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from multiprocessing import get_context
 from typing import Any
@@ -65,7 +66,7 @@ def render_pool(
 ) -> TrainingPool:
     """Return the training split rendered `renderings` times, in parallel on the CPU, the same for the same seed."""
     numbers = numbers_of("train")
-    items = [
+    items: list[Any] = [
         item
         for rendering in range(renderings)
         for item in draw_recipes(numbers, "train", seed=_seed(seed, rendering), extra_voices=extra_voices).to_dict(
@@ -73,7 +74,8 @@ def render_pool(
         )
     ]
     examples: dict[str, list[Tensor]] = {name: [] for name in MODALITIES}
-    for done, example in enumerate(_rendered(model, items, extra_voices, processes), start=1):
+    rendered = render_examples(model, items, extra_voices=extra_voices, processes=processes, half=True)
+    for done, example in enumerate(rendered, start=1):
         for name, value in example.items():
             examples[name].append(torch.from_numpy(value))
         if progress is not None:
@@ -95,20 +97,43 @@ def _seed(seed: int, rendering: int) -> int:
     return int(np.random.SeedSequence((seed, rendering)).generate_state(1)[0])
 
 
-def _rendered(
-    model: MultimodalModel, items: list[Any], extra_voices: Sequence[Voice], processes: int | None
+def render_examples(
+    model: MultimodalModel,
+    items: Sequence[Mapping[str, Any]],
+    *,
+    extra_voices: Sequence[Voice] = (),
+    processes: int | None = None,
+    half: bool = False,
 ) -> Iterator[dict[str, np.ndarray]]:
-    voices = {voice.name: voice for voice in extra_voices}
-    _worker.update(model=model, voices=voices)
+    """Yield what the encoders of a model take of each item, in order, rendered in parallel on the CPU.
+
+    Args:
+        model: prepares what is rendered.
+        items: recipes.
+        extra_voices: voices beside the packed ones.
+        processes: how many render; None takes as many as there are cores, 1 renders in this process.
+        half: give half-precision numbers, to keep many in memory.
+    """
+    model.log_mel.cpu()  # before the workers start: they cannot use a GPU
+    _worker.update(model=model, voices={voice.name: voice for voice in extra_voices}, half=half)
     processes = processes or os.cpu_count() or 1
     if processes == 1:
         yield from map(_example, items)
         return
-    with get_context("fork").Pool(processes, initializer=torch.set_num_threads, initargs=(1,)) as workers:
+    with get_context("fork").Pool(processes, initializer=_start_worker) as workers:
         yield from workers.imap(_example, items, chunksize=64)
+
+
+def _start_worker() -> None:
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C stops the process that started the workers, and it them
 
 
 def _example(item: Mapping[str, Any]) -> dict[str, np.ndarray]:
     model: MultimodalModel = _worker["model"]
     prepared = {name: model.prepare(name, raw) for name, raw in raw_inputs(item, _worker["voices"]).items()}
-    return {name: (value.half() if value.is_floating_point() else value).numpy() for name, value in prepared.items()}
+    narrow = _worker["half"]
+    return {
+        name: (value.half() if narrow and value.is_floating_point() else value).numpy()
+        for name, value in prepared.items()
+    }

@@ -96,11 +96,11 @@ def test_search_marks_the_true_item_and_takes_scores_apart(folder, run):
     assert (status, err) == (0, "")
     assert out.startswith("text of 0003 against image + speech by volume, 39 items\nthe true item is at place ")
     header, rows = columns_of(out)
-    assert header.split() == ["place", "score", "base", "height", "id", "label"]
+    assert header.split() == ["rank", "id", "label", "score", "base", "height", "cos", "image", "cos", "speech"]
     assert len(rows) == 39
     (true,) = [row for row in rows if row.endswith("<- true item")]
-    assert true.split()[4] == "0003"
-    assert out.splitlines()[1].split()[-1] == true.split()[0]
+    assert true.split()[1] == "0003"
+    assert out.splitlines()[1].removeprefix("the true item is at place ").split(":")[0] == true.split()[0]
     assert not any("0011" in row for row in rows)
 
 
@@ -112,17 +112,20 @@ def test_search_as_json(folder, run):
     content = json.loads(out)
     assert (content["query"], content["items"], content["measure"]) == ("text of 0003", 39, "volume")
     hits = content["hits"]
-    assert [hit["place"] for hit in hits] == list(range(1, 40))
+    assert [hit["rank"] for hit in hits] == list(range(1, 40))
     assert [hit["score"] for hit in hits] == sorted((hit["score"] for hit in hits), reverse=True)
     arrays = EmbeddingSet.load(folder).modalities
     for hit in hits:
         row = int(hit["id"])
         assert hit["label"] == f"number {row}"
-        assert hit["score"] == pytest.approx(-hit["base"] * hit["height"], rel=1e-4)
+        assert hit["score"] == pytest.approx(-hit["base"] * hit["height"], rel=1e-9)
+        for name, cosine in hit["cosines"].items():
+            expected = float(arrays["text"][3] @ arrays[name][row])
+            assert cosine is None if np.isnan(expected) else cosine == pytest.approx(expected, abs=1e-6)
         vectors = np.stack([arrays["text"][3], arrays["image"][row], arrays["speech"][row]])
         vectors = vectors[~np.isnan(vectors).any(axis=1)]
         assert -hit["score"] == pytest.approx(np.prod(np.linalg.svd(vectors, compute_uv=False)), rel=1e-4)
-    assert [hit["place"] for hit in hits if hit["true"]] == [content["true_rank"]]
+    assert [hit["rank"] for hit in hits if hit["true"]] == [content["true_rank"]]
 
 
 def test_search_for_an_item_outside_the_gallery(folder, run):
@@ -135,7 +138,7 @@ def test_search_of_a_set_without_labels(tmp_path, run):
     EmbeddingSet(modalities=make_arrays(), items=pd.DataFrame({"id": range(40)})).save(tmp_path / "set")
     status, out, _ = run("search", "--set", tmp_path / "set", "--item", "3", "--query", "image", "--measure", "height")
     assert status == 0
-    assert columns_of(out)[0].split() == ["place", "score", "base", "height", "id"]
+    assert columns_of(out)[0].split()[:5] == ["rank", "id", "score", "base", "height"]
 
 
 # --- validate ---
@@ -218,6 +221,21 @@ def test_items_that_cannot_ask(folder, run, argv, message):
             ["search", "--set", "SET", "--item", "0001", "--candidates", "image", "--measure", "triangle"],
             "measure: triangle needs 2 candidate modalities beside the query, got 1: choose 2, or one of volume",
         ),
+        (["search", "--set", "SET"], "ask with --text, --image, --speech, --tones (one or more), or else with --item"),
+        (["search", "--set", "SET", "--item", "0001", "--text", "4721"], "or else with --item"),
+        (["search", "--set", "SET", "--text", "4721", "--query", "image"], "--query says which modalities of --item"),
+        (["search", "--set", "SET", "--text", "4721"], "--model is needed: the folder of the model that made"),
+        (["search", "--set", "SET", "--item", "0001", "--query", "video"], "'video' is not in this set"),
+        (["search", "--set", "SET", "--item", "0001", "--query", "text,text"], "'text' comes twice"),
+        (
+            ["search", "--set", "SET", "--item", "0001", "--query", "image", "--candidates", "image"],
+            "'image' also asks, so each item would find itself",
+        ),
+        (
+            ["search", "--set", "SET", "--item", "0001", "--query", "text,image,speech"],
+            "the query has text, image, speech, and nothing is left to judge items by",
+        ),
+        (["embed", "--out", "nowhere", "--items", "0"], "expected a whole number of at least 1, got '0'"),
         (["validate", "a", "b"], "unrecognized arguments: b"),
     ],
 )

@@ -214,6 +214,8 @@ def test_a_decompression_bomb_is_refused(width, height):
     ("data", "message"),
     [
         (b"", "file is empty"),
+        (sound(chord(8000), 8000), "this is a recording, not a picture: give a PNG"),
+        (b"%PDF-1.7", "this is a PDF, which cannot be read here: give a PNG"),
         (b"not a picture at all", "not a picture that can be read: give a PNG, JPEG"),
         (encoded(Image.new("L", (300, 80), 255))[:60], "not a picture that can be read"),
         (encoded(Image.new("L", (300, 80), 255)), "no digits found .* dark on light or light on dark"),
@@ -287,11 +289,15 @@ def with_bad_sample(value):
         (b"plain words", "not a recording that can be read: give a WAV"),
         (sound(chord(8000), 8000)[:20], "not a recording that can be read"),
         (sound(np.zeros(0), 8000), "recording is empty"),
-        (sound(np.zeros(8000), 8000), "recording is silent"),
+        (sound(np.zeros(8000), 8000), "no sound in it: the recording is silent"),
         (sound(chord(8000, 0.05), 8000), "0.050 s and needs 0.1 s"),
         (sound(chord(8000, 30.5), 8000), "longer than 30 s; cut it"),
         (with_bad_sample(np.nan), "NaN or infinity, first at 0.500 s"),
         (with_bad_sample(np.inf), "NaN or infinity, first at 0.500 s"),
+        (sound(np.full(8000, 0.5), 8000, subtype="FLOAT"), "no sound in it"),  # a steady level
+        (sound(chord(8000), 8000).replace(b"RIFF", b"RIFX"), "not a recording that can be read"),
+        (encoded(Image.new("L", (300, 80), 255)), "this is a picture, not a recording: give a WAV"),
+        (b"\0\0\0\x18ftypM4A \0\0\0\0", "an MP4 or M4A file, which cannot be read here: give a WAV"),
         (sound(np.zeros((800, 12)), 8000), "12 channels and the limit is 8"),
         (sound(np.ones(800), 500_000), "500000 Hz and the limit is 384000 Hz"),
     ],
@@ -301,8 +307,51 @@ def test_recordings_that_cannot_be_used(data, message):
         uploads.read_audio(data)
 
 
-def test_thirty_seconds_are_taken():
-    assert len(uploads.read_audio(sound(chord(8000, 30), 8000))) == 240_000
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize(
+    ("kind", "rate"), [("WAV", 8000), ("WAV", 44100), ("FLAC", 22050), ("OGG", 48000), ("MP3", 8000), ("MP3", 44100)]
+)
+def test_thirty_seconds_are_taken(kind, rate, channels):
+    samples = np.stack([chord(rate, 30)] * channels, axis=1)
+    waveform = uploads.read_audio(sound(samples, rate, kind))
+    assert len(waveform) == pytest.approx(240_000, abs=2)
+    assert np.sqrt(np.mean(waveform**2)) == pytest.approx(np.sqrt((0.3**2 + 0.2**2) / 2), rel=0.1)
+
+
+def with_wav_size(data, size):
+    at = data.index(b"data") + 4
+    return data[:at] + struct.pack("<I", size) + data[at + 4 :]
+
+
+def with_flac_frames(data, frames):
+    """Write another number of frames into the last 36 bits of the eight bytes from 18 on (RFC 9639, section 8.2)."""
+    head = int.from_bytes(data[18:26], "big") >> 36 << 36
+    return data[:18] + (head | frames).to_bytes(8, "big") + data[26:]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (sound(0.1 * np.ones(8000 * 3600), 8000, "FLAC"), r"lasts 3,600\.0 s, longer than 30 s; cut it"),
+        (sound(chord(8000, 60), 8000, "MP3"), r"lasts 60\.0 s, longer than 30 s"),
+        (with_wav_size(sound(chord(8000), 8000), 2 * 8000 * 3 * 3600), r"lasts 10,800\.0 s, longer than 30 s"),
+        (with_flac_frames(sound(chord(8000), 8000, "FLAC"), 8000 * 3 * 3600), r"lasts 10,800\.0 s"),
+        (with_flac_frames(sound(chord(8000), 8000, "FLAC"), 0), r"does not say how long it is, .* save it as WAV"),
+    ],
+)
+def test_a_long_recording_is_refused_before_it_is_decoded(data, message, monkeypatch):
+    def decode(*args, **kwargs):
+        raise AssertionError
+
+    monkeypatch.setattr(soundfile.SoundFile, "read", decode)
+    monkeypatch.setattr(soundfile.SoundFile, "blocks", decode)
+    with pytest.raises(NumberError, match=message):
+        uploads.read_audio(data)
+
+
+def test_a_streamed_wav_is_as_long_as_what_it_holds():
+    data = sound(chord(8000), 8000, subtype="FLOAT")
+    assert np.array_equal(uploads.read_audio(with_wav_size(data, 0xFFFFFFFF)), uploads.read_audio(data))
 
 
 @pytest.mark.parametrize("read", [uploads.read_audio, uploads.read_image])

@@ -1,0 +1,155 @@
+"""What a gallery is asked: an item, words, a picture or a sound, alone or several at once."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gram.embedding_set import EmbeddingSet
+from gram.errors import NumberError
+from gram.numbers.uploads import Source, read_audio, read_image
+from gram.numbers.wording import parse, words
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is asked, in one modality.
+
+    Attributes:
+        modality: what the query is: text, image, speech, tones, ...
+        content: what a model encodes (words, a picture, a waveform); None takes the gallery's own embedding
+            of the item `id`.
+        id: the item it should find, where that is known; its rank is then reported.
+    """
+
+    modality: str
+    content: Any = None
+    id: str | None = None
+
+    @classmethod
+    def typed(cls, text: str) -> "Query":
+        """Return the query for a number typed in digits or words.
+
+        Raises:
+            NumberError: the text does not name four digits.
+        """
+        number = parse(text)
+        return cls("text", words(number), number)
+
+    @property
+    def parts(self) -> tuple["Query", ...]:
+        """What is asked with: this alone."""
+        return (self,)
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """The modality asked with, as that of a joint query."""
+        return (self.modality,)
+
+
+@dataclass(frozen=True)
+class JointQuery:
+    """What is asked in several modalities at once: drawn and said, say.
+
+    One Gram matrix holds all: a candidate's score is the measure's of the anchor part t and (q_2, ..., m_2, ...), the
+    other parts followed by the candidate's own vectors. So volume is that of everything together, whichever part is
+    the anchor; height is how far the anchor part stands off the span of the rest. Mean cosine compares the anchor part
+    alone with the items: what it says of the other parts is the same for every item, and leaves the order as it was.
+
+    Attributes:
+        parts: one query a modality. The part in the gallery's anchor modality is the anchor, else the first.
+
+    Raises:
+        ValueError: no part, or two of one modality.
+
+    Example:
+        >>> JointQuery((Query.typed("4721"), Query("image", id="4721"))).id
+        '4721'
+    """
+
+    parts: tuple[Query, ...]
+
+    def __post_init__(self) -> None:
+        names = [part.modality for part in self.parts]
+        if not names:
+            raise ValueError("parts: expected one query or more, got none")
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"parts: {name!r} comes twice; ask with each modality once")
+
+    @property
+    def id(self) -> str | None:
+        """The item that all parts that name one name; None where they name none or differ."""
+        named = {part.id for part in self.parts if part.id is not None}
+        return named.pop() if len(named) == 1 else None
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """The modalities asked with, in the order of the parts."""
+        return tuple(part.modality for part in self.parts)
+
+
+AnyQuery = Query | JointQuery
+
+
+def read_query(
+    *,
+    text: str | None = None,
+    image: Source | None = None,
+    speech: Source | None = None,
+    tones: Source | None = None,
+    id: str | None = None,
+) -> AnyQuery:
+    """Return the query that a typed number and files make, joint where there are several.
+
+    Args:
+        text: a number in digits or words; unless `id` says otherwise, the item of that number is the one to find.
+        image: a picture of four digits: its bytes or path.
+        speech: a recording of four spoken digits: its bytes or path.
+        tones: a recording of four dialled digits: its bytes or path.
+        id: the item that should be found, where that is known.
+
+    Raises:
+        NumberError: the text does not name four digits, or a file cannot be used; the line names the file.
+        ValueError: nothing is given.
+
+    Example:
+        >>> read_query(text="4721").content
+        'four seven two one'
+    """
+    parts = []
+    if text is not None:
+        typed = Query.typed(text)
+        parts.append(typed if id is None else Query("text", typed.content, id))
+    readers = (("image", image, read_image), ("speech", speech, read_audio), ("tones", tones, read_audio))
+    for modality, source, read in readers:
+        if source is None:
+            continue
+        try:
+            parts.append(Query(modality, read(source), id))
+        except NumberError as error:
+            name = "" if isinstance(source, bytes) or str(error).startswith("cannot read") else f" {os.fspath(source)}"
+            raise NumberError(f"{modality}{name}: {error}") from error
+    if not parts:
+        raise ValueError("nothing is asked: give text, image, speech or tones")
+    return parts[0] if len(parts) == 1 else JointQuery(tuple(parts))
+
+
+def candidates_for(modality: str | Sequence[str], chosen: Sequence[str], *, gallery: EmbeddingSet) -> tuple[str, ...]:
+    """Return the modalities to judge items by: those chosen and the anchor, without the query's own.
+
+    Example: of image, speech and tones, a text query keeps all; an image query asks text, speech, tones; a query of
+    image and speech asks text, tones.
+
+    Raises:
+        ValueError: the query has them all, so that nothing is left to judge by.
+    """
+    asked = {modality} if isinstance(modality, str) else set(modality)
+    wanted = {*chosen, gallery.anchor}
+    left = tuple(name for name in gallery.modalities if name in wanted - asked)
+    if not left:
+        raise ValueError(
+            f"the query has {', '.join(name for name in gallery.modalities if name in wanted)}, and nothing is left "
+            "to judge items by: ask with fewer modalities or choose more candidates"
+        )
+    return left
