@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup app test lint format types contracts bench voices recordings assets layouts report clean
+.PHONY: help setup app test lint format types contracts notebooks bench voices recordings assets layouts report clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ types: $(VENV)/.dev-ready ## check types
 
 contracts: $(VENV)/.dev-ready ## check that imports run one way
 	$(BIN)/lint-imports
+
+notebooks: $(VENV)/.dev-ready ## run every notebook from top to bottom
+	$(BIN)/python -m pytest tests/test_notebooks.py
 
 bench: $(VENV)/.dev-ready ## print the benchmarks' tables
 	$(BIN)/python benchmarks/pairwise_volume.py

@@ -49,6 +49,7 @@ def draw_recipes(
     seed: int,
     corruption: Corruption | None = None,
     extra_voices: Sequence[Voice] = (),
+    extra_share: float | None = None,
 ) -> pd.DataFrame:
     """Return one recipe a number, drawn with `seed` from a split's handwriting and voices.
 
@@ -57,12 +58,17 @@ def draw_recipes(
         split: whose handwriting samples and packed voices are used.
         seed: the same seed draws the same recipes.
         corruption: strengths to draw from; the default is that of the built-in sets.
-        extra_voices: voices used beside the packed ones, each as often as a packed one.
+        extra_voices: voices used beside the packed ones.
+        extra_share: how many of the items, on average, one of these speaks; by default each as often as a packed one.
     """
     rng = np.random.default_rng(seed)
     corruption = corruption or Corruption()
-    voices = [*(voice for voice in load_voices().values() if voice.split == split), *extra_voices]
-    rows = [_draw(number, split, voices, corruption, rng) for number in numbers]
+    packed = [voice for voice in load_voices().values() if voice.split == split]
+    if not extra_voices or extra_share is None:
+        voices = [[*packed, *extra_voices]] * len(numbers)
+    else:
+        voices = [list(extra_voices) if extra else packed for extra in rng.random(len(numbers)) < extra_share]
+    rows = [_draw(number, split, choice, corruption, rng) for number, choice in zip(numbers, voices)]
     return pd.DataFrame(rows)
 
 

@@ -113,6 +113,8 @@ class _Run:
             renderings=self.config.renderings,
             seed=self.config.seed,
             extra_voices=self.extra_voices,
+            real_share=self.config.real_share,
+            vary_speech=self.config.vary_speech,
             progress=lambda done, whole: self.report("rendering", done, whole, {}),
         )
         self._loop(pool, validation, trajectory)
@@ -146,7 +148,7 @@ class _Run:
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.learning_rate * self._schedule()
         rows = pool.rows(self.step, self.config.batch_size)[self.rank :: self.world]
-        batches = pool.batch(rows, self.device)
+        batches = pool.batch(rows, self.device, step=self.step)
         trained.train()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             loss = trained(batches)

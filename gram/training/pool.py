@@ -12,9 +12,12 @@ from jaxtyping import Int
 from torch import Tensor
 
 from gram.models import Batch, MultimodalModel, collate
-from gram.numbers import MODALITIES, draw_recipes, numbers_of, render_image, render_speech, render_tones
+from gram.numbers import MODALITIES, Corruption, draw_recipes, numbers_of, render_image, render_speech, render_tones
 from gram.numbers.voices import Voice
+from gram.training.variation import vary
 
+# As the built-in sets, and beyond them up to no noise at all: what people say and dial is cleaner than those sets.
+CORRUPTION = Corruption(speech_snr=(0.0, 40.0), tones_snr=(-10.0, 40.0))
 Progress = Callable[[int, int], None]  # (done, all)
 
 _worker: dict[str, Any] = {}
@@ -27,7 +30,10 @@ class TrainingPool:
     stopped, and runs with other losses see the same batches.
     """
 
-    def __init__(self, examples: Mapping[str, Sequence[Tensor]], numbers: int, *, seed: int) -> None:
+    def __init__(
+        self, examples: Mapping[str, Sequence[Tensor]], numbers: int, *, seed: int, vary_speech: bool = False
+    ) -> None:
+        self.vary_speech = vary_speech
         self.examples = examples
         self.numbers = numbers
         self.renderings = len(next(iter(examples.values()))) // numbers
@@ -47,12 +53,16 @@ class TrainingPool:
         rendering = np.random.default_rng((self.seed, epoch, place)).integers(self.renderings, size=batch_size)
         return rendering * self.numbers + numbers
 
-    def batch(self, rows: Int[np.ndarray, " batch"], device: torch.device) -> dict[str, Batch]:
-        """Return the examples of some rows, padded, on a device."""
-        return {
-            name: collate([examples[row].float() for row in rows]).to(device)
-            for name, examples in self.examples.items()
-        }
+    def batch(self, rows: Int[np.ndarray, " batch"], device: torch.device, *, step: int = 0) -> dict[str, Batch]:
+        """Return the examples of some rows, padded, on a device, as they are heard at a step."""
+        return {name: collate([self._seen(name, int(row), step) for row in rows]).to(device) for name in self.examples}
+
+    def _seen(self, name: str, row: int, step: int) -> Tensor:
+        example = self.examples[name][row].float()
+        if name != "speech" or not self.vary_speech:
+            return example
+        drawn = np.random.SeedSequence((self.seed, step, row)).generate_state(1)
+        return vary(example, torch.Generator().manual_seed(int(drawn[0])))
 
 
 def render_pool(
@@ -61,17 +71,35 @@ def render_pool(
     renderings: int,
     seed: int,
     extra_voices: Sequence[Voice] = (),
+    real_share: float | None = None,
+    vary_speech: bool = False,
     processes: int | None = None,
     progress: Progress | None = None,
 ) -> TrainingPool:
-    """Return the training split rendered `renderings` times, in parallel on the CPU, the same for the same seed."""
+    """Return the training split rendered `renderings` times, in parallel on the CPU, the same for the same seed.
+
+    Args:
+        model: prepares what is rendered.
+        renderings: how often each number is rendered, each time from another recipe.
+        seed: decides the recipes, and what the batches hold.
+        extra_voices: voices beside the packed ones.
+        real_share: how many of the items they speak; see `draw_recipes`.
+        vary_speech: hear every clip anew at every step; see `gram.training.variation`.
+        processes: how many render; None takes as many as there are cores.
+        progress: called with how many are done, of how many.
+    """
     numbers = numbers_of("train")
     items: list[Any] = [
         item
         for rendering in range(renderings)
-        for item in draw_recipes(numbers, "train", seed=_seed(seed, rendering), extra_voices=extra_voices).to_dict(
-            "records"
-        )
+        for item in draw_recipes(
+            numbers,
+            "train",
+            seed=_seed(seed, rendering),
+            corruption=CORRUPTION,
+            extra_voices=extra_voices,
+            extra_share=real_share,
+        ).to_dict("records")
     ]
     examples: dict[str, list[Tensor]] = {name: [] for name in MODALITIES}
     rendered = render_examples(model, items, extra_voices=extra_voices, processes=processes, half=True)
@@ -80,7 +108,7 @@ def render_pool(
             examples[name].append(torch.from_numpy(value))
         if progress is not None:
             progress(done, len(items))
-    return TrainingPool(examples, len(numbers), seed=seed)
+    return TrainingPool(examples, len(numbers), seed=seed, vary_speech=vary_speech)
 
 
 def raw_inputs(item: Mapping[str, Any], voices: Mapping[str, Voice] | None = None) -> dict[str, Any]:

@@ -28,7 +28,9 @@ def browser() -> Iterator[Browser]:
             pytest.fail("GRAM_REQUIRE_BROWSER is 1, and there is no chromium on the path: install it")
         pytest.skip("no chromium on the path: install it to run the browser tests")
     with sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        chromium = driver.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader"]
+        )
         yield chromium
         chromium.close()
 

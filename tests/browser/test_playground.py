@@ -10,7 +10,7 @@ import torch
 
 import gram
 
-from .conftest import settle
+from .conftest import CHROMIUM, settle
 
 pytestmark = pytest.mark.browser
 
@@ -154,28 +154,40 @@ def test_the_view_survives_another_preset_and_another_item(play):
     assert as_number(play.locator(VOLUME).inner_text()) != volume
 
 
-def test_dragging_keeps_thirty_frames_a_second(play):
-    play.evaluate("""() => {
+@pytest.fixture
+def plain_play(browser, address):
+    """The lesson in a headless Chromium as it comes, without the software GL that the 3D pictures are tested under."""
+    chromium = browser.browser_type.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    page = chromium.new_page(viewport={"width": 1440, "height": 900})
+    page.goto(f"{address}/geometry?lesson=play")
+    page.wait_for_selector(DRAWN, timeout=60_000)
+    settle(page)
+    yield page
+    chromium.close()
+
+
+def test_dragging_keeps_thirty_frames_a_second(plain_play):
+    page = plain_play
+    page.evaluate("""() => {
       const lab = document.querySelector('.playground');
-      window.frames_seen = []; window.drawn_seen = [];
-      const look = (now) => {
-        window.frames_seen.push(now); window.drawn_seen.push(Number(lab.dataset.drawn)); requestAnimationFrame(look);
-      };
+      window.seen = [];
+      const look = (now) => { window.seen.push([now, Number(lab.dataset.drawn)]); requestAnimationFrame(look); };
       requestAnimationFrame(look);
     }""")
     rate = 0.0
     for _ in range(3):  # the best of three: the machine may be busy with something else
-        play.evaluate("() => { window.frames_seen.length = 0; window.drawn_seen.length = 0; }")
-        x, y = middle(play, "text")
-        play.mouse.move(x, y)
-        play.mouse.down()
+        page.evaluate("() => { window.seen.length = 0; }")
+        x, y = middle(page, "text")
+        page.mouse.move(x, y)
+        page.mouse.down()
         for step in range(90):
-            play.mouse.move(x + 40 * math.sin(step / 9), y + 25 * math.sin(step / 5))
-        play.mouse.up()
-        times, drawn = play.evaluate("[window.frames_seen, window.drawn_seen]")
-        moving = [time for time, now, was in zip(times[1:], drawn[1:], drawn) if now > was]
+            page.mouse.move(x + 40 * math.sin(step / 9), y + 25 * math.sin(step / 5))
+        page.mouse.up()
+        seen = page.evaluate("window.seen")
+        moving = [time for (time, now), (_, was) in zip(seen[1:], seen) if now > was]
         assert len(moving) > 20  # the picture follows the pointer, and not only its end
         rate = max(rate, 1000 * (len(moving) - 1) / (moving[-1] - moving[0]))
+    print(f"frames a second while dragging: {rate:.1f}")
     assert rate >= 30
 
 
@@ -267,6 +279,7 @@ def test_it_steps_plays_and_pauses(open_page):
     page.locator(".learn [data-do=play]").click()
     page.wait_for_function("() => Number(document.querySelector('.learn').dataset.steps) > 5")
     page.locator(".learn [data-do=play]").click()
+    page.wait_for_timeout(200)  # what was asked for before is drawn with the next frame
     held = page.locator(".learn").get_attribute("data-steps")
     page.wait_for_timeout(400)
     assert page.locator(".learn").get_attribute("data-steps") == held
