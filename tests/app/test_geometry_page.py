@@ -115,6 +115,7 @@ def test_every_preset_says_what_its_vectors_are(selected):
     )
     volumes = {key: oracle_volume(rows(preset.state.vectors)) for key, preset in found.items()}
     for key, preset in found.items():
+        np.testing.assert_allclose(np.linalg.norm(rows(preset.state.vectors), axis=1), 1, atol=1e-4, err_msg=key)
         said = [float(value) for value in re.findall(r"\d+(?:\.\d+)?", preset.sentence)]
         assert any(abs(value - volumes[key]) < 6e-4 for value in said), key
     assert volumes["orthogonal"] == pytest.approx(1)
