@@ -34,6 +34,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         default=Path("data/fsdd"),
         help="folder of real recordings that join training when it is there (default: %(default)s)",
     )
+    parser.add_argument(
+        "--robust",
+        action="store_true",
+        help="hear every clip anew at every step (voice, tempo, room, line, noise), for people's own recordings",
+    )
     parser.add_argument("--resume", action="store_true", help="go on from the last state saved in OUT")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.set_defaults(run=run)
@@ -59,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         dist.init_process_group()
     bars = _Bars()
     try:
-        config = TrainingConfig(loss=args.loss, **settings)
+        config = TrainingConfig(loss=args.loss, robust=args.robust, **settings)
         model = train(config, args.out, device=args.device, extra_voices=voices, resume=args.resume, report=bars)
         if not dist.is_initialized() or dist.get_rank() == 0:
             test = embed_items(

@@ -22,8 +22,7 @@ class TrainingConfig:
     temperature: float = 0.07  # at the start; it is learned
     seed: int = 0
     renderings: int = 8  # how often each training number is rendered, each time from another recipe
-    vary_speech: bool = True  # hear every clip anew at every step: other voices, rooms, lines and noise
-    real_share: float = 0.5  # how many of the items real voices speak, where there are any
+    robust: bool = False  # train for people's own voices and lines, see `gram.training.pool.render_pool`
     evaluations: int = 16  # how often the validation set is ranked
     checkpoints: int = 12  # how many sets the trajectory holds
     trajectory_items: int = 500

@@ -113,8 +113,7 @@ class _Run:
             renderings=self.config.renderings,
             seed=self.config.seed,
             extra_voices=self.extra_voices,
-            real_share=self.config.real_share,
-            vary_speech=self.config.vary_speech,
+            robust=self.config.robust,
             progress=lambda done, whole: self.report("rendering", done, whole, {}),
         )
         self._loop(pool, validation, trajectory)

@@ -16,8 +16,9 @@ from gram.numbers import MODALITIES, Corruption, draw_recipes, numbers_of, rende
 from gram.numbers.voices import Voice
 from gram.training.variation import vary
 
-# As the built-in sets, and beyond them up to no noise at all: what people say and dial is cleaner than those sets.
+# Of a robust run: as the built-in sets, and beyond them up to no noise at all, for what people say and dial is cleaner.
 CORRUPTION = Corruption(speech_snr=(0.0, 40.0), tones_snr=(-10.0, 40.0))
+REAL_SHARE = 0.5  # of the items of a robust run are spoken by real voices, where there are any
 Progress = Callable[[int, int], None]  # (done, all)
 
 _worker: dict[str, Any] = {}
@@ -71,8 +72,7 @@ def render_pool(
     renderings: int,
     seed: int,
     extra_voices: Sequence[Voice] = (),
-    real_share: float | None = None,
-    vary_speech: bool = False,
+    robust: bool = False,
     processes: int | None = None,
     progress: Progress | None = None,
 ) -> TrainingPool:
@@ -83,8 +83,8 @@ def render_pool(
         renderings: how often each number is rendered, each time from another recipe.
         seed: decides the recipes, and what the batches hold.
         extra_voices: voices beside the packed ones.
-        real_share: how many of the items they speak; see `draw_recipes`.
-        vary_speech: hear every clip anew at every step; see `gram.training.variation`.
+        robust: train for people's own voices and lines: hear every clip anew at every step (`gram.training.variation`),
+            let real voices speak half of the items, and go up to no noise at all.
         processes: how many render; None takes as many as there are cores.
         progress: called with how many are done, of how many.
     """
@@ -96,9 +96,9 @@ def render_pool(
             numbers,
             "train",
             seed=_seed(seed, rendering),
-            corruption=CORRUPTION,
+            corruption=CORRUPTION if robust else None,
             extra_voices=extra_voices,
-            extra_share=real_share,
+            extra_share=REAL_SHARE if robust else None,
         ).to_dict("records")
     ]
     examples: dict[str, list[Tensor]] = {name: [] for name in MODALITIES}
@@ -108,7 +108,7 @@ def render_pool(
             examples[name].append(torch.from_numpy(value))
         if progress is not None:
             progress(done, len(items))
-    return TrainingPool(examples, len(numbers), seed=seed, vary_speech=vary_speech)
+    return TrainingPool(examples, len(numbers), seed=seed, vary_speech=robust)
 
 
 def raw_inputs(item: Mapping[str, Any], voices: Mapping[str, Voice] | None = None) -> dict[str, Any]:

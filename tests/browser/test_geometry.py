@@ -103,6 +103,19 @@ def test_the_camera_stands_still_once_let_go(geometry):
     assert geometry.evaluate("window.gramCameras.get('geometry_scene')")["eye"] == pytest.approx(turned, abs=1e-6)
 
 
+def test_the_camera_survives_another_item(geometry):
+    geometry.evaluate(QUICK_TURN)
+    geometry.wait_for_timeout(500)
+    turned, count = geometry.evaluate(CAMERA)["eye"], drawings(geometry)
+    before = geometry.url
+    other = next(number for number in ("0033", "0041") if f"item={number}" not in before)
+    geometry.get_by_role("combobox", name="Item").fill(other)
+    geometry.get_by_role("option", name=other).click()
+    geometry.wait_for_url(re.compile(f"item={other}"))
+    geometry.wait_for_function("n => Number(document.querySelector('.scene3d-plot').dataset.drawn) > n", arg=count)
+    assert geometry.evaluate(CAMERA)["eye"] == pytest.approx(turned, abs=1e-6)
+
+
 def test_training_is_replayed(geometry):
     trained = volumes(geometry)
     thumb = geometry.get_by_test_id("stSlider").get_by_role("slider")

@@ -89,6 +89,27 @@ def test_a_stopped_run_goes_on_as_if_it_had_never_stopped(tmp_path: Path) -> Non
         train(replace(QUICK, learning_rate=1.0), tmp_path / "other", device="cpu", resume=True)
 
 
+def test_a_robust_run_hears_every_step_anew_and_still_repeats(tmp_path: Path) -> None:
+    plain, robust, again = (
+        weights(train(replace(QUICK, robust=setting), tmp_path / name, device="cpu"))
+        for name, setting in (("plain", False), ("robust", True), ("again", True))
+    )
+    assert torch.equal(robust, again)
+    assert not torch.equal(plain, robust)
+    assert load_model(tmp_path / "robust" / "model", device="cpu").info["robust"] is True
+
+
+def test_a_robust_pool_goes_up_to_no_noise_and_varies_its_clips() -> None:
+    model = MultimodalModel(SMALL)
+    plain, robust = (render_pool(model, renderings=1, seed=5, robust=setting) for setting in (False, True))
+    rows = np.arange(8)
+    first, later = (robust.batch(rows, torch.device("cpu"), step=step)["speech"].lengths for step in (0, 1))
+    assert first.tolist() != later.tolist()
+    assert torch.equal(plain.batch(rows, torch.device("cpu"), step=0)["speech"].values,
+                       plain.batch(rows, torch.device("cpu"), step=1)["speech"].values)  # fmt: skip
+    assert pool_module.CORRUPTION.speech_snr[1] > 30
+
+
 def test_a_batch_never_holds_a_number_twice_and_an_epoch_holds_each_once() -> None:
     pool = TrainingPool({"text": list(torch.arange(72)[:, None])}, numbers=24, seed=0)
     batches = [pool.rows(step, 8) for step in range(3)]
