@@ -5,7 +5,6 @@ click. This one hands every new figure to `Plotly.react`. Below the picture: sav
 """
 
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +12,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from app.components.scene3d import serve_plotly
+from app.components.shared import component
 
 _HERE = Path(__file__).parent
 
@@ -66,7 +66,7 @@ def show(
         if said:
             on_action(_action(said))
 
-    _component()(
+    component(_HERE, scripts=("plotly",))(
         data={
             "figure": figure.to_json(),
             "plotly": f"app/static/{serve_plotly()}",
@@ -91,15 +91,3 @@ def _action(said: dict[str, Any]) -> Action:
         points=tuple(int(point) for point in said.get("points", ())),
         span=(float(min(span)), float(max(span))) if span else None,
     )
-
-
-def _component() -> Any:
-    """Register the component; an equal definition under an equal name costs nothing."""
-    html, css, js = _sources()
-    return st.components.v2.component("gram_chart", html=html, css=css, js=js, isolate_styles=False)
-
-
-@cache
-def _sources() -> tuple[str, str, str]:
-    html, css, js = (_HERE / f"chart.{kind}" for kind in ("html", "css", "js"))
-    return html.read_text(), css.read_text(), js.read_text()

@@ -1,24 +1,11 @@
 // Zoom and lasso survive what Python changes: `Plotly.react` under the figure's own `uirevision`.
 
+import { fail, plotly, save, tameWheel } from "./plotly.js";
+
 const CONFIG = {
   displaylogo: false,
   responsive: false,
 };
-
-// One script for all components; whichever comes first loads it.
-function plotly(source) {
-  window.gramPlotly ??= new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = source;
-    script.onload = () => resolve(window.Plotly);
-    script.onerror = () => {
-      window.gramPlotly = undefined;
-      reject(new Error(`${source} could not be loaded; reload the page`));
-    };
-    document.head.append(script);
-  });
-  return window.gramPlotly;
-}
 
 const first = (value) => (Array.isArray(value) || ArrayBuffer.isView(value) ? value[0] : value);
 
@@ -63,49 +50,6 @@ function listen(root, Plotly) {
     if (wanted.width && wanted.width !== plot.layout.width) Plotly.relayout(plot, wanted);
   });
   root.sizes.observe(root);
-}
-
-// The page scrolls past the picture until someone presses into it; from then on the wheel zooms.
-function tameWheel(plot) {
-  let inside = false;
-  plot.addEventListener("pointerdown", () => (inside = true));
-  plot.addEventListener("pointerleave", () => (inside = false));
-  plot.addEventListener("wheel", (event) => inside || event.ctrlKey || event.stopPropagation(), { capture: true });
-}
-
-// What is on the screen, on the page's ground instead of none.
-function seen(root) {
-  const ground = getComputedStyle(root).getPropertyValue("--st-background-color").trim() || "#ffffff";
-  return { data: root.plot.data, layout: { ...root.plot.layout, paper_bgcolor: ground } };
-}
-
-// One file that needs no network: plotly's script and the figure.
-async function page(root) {
-  const library = (await (await fetch(root.data.plotly)).text()).replaceAll("</script", "<\\/script");
-  const figure = seen(root);
-  Object.assign(figure.layout, { width: undefined, height: undefined, autosize: true });
-  const plain = (_, value) => (ArrayBuffer.isView(value) ? Array.from(value) : value);
-  return `<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>${root.data.filename}</title><style>html, body, #figure { height: 100%; margin: 0 }</style><div id="figure"></div>
-<script>${library}</script><script>const figure = ${JSON.stringify(figure, plain).replaceAll("<", "\\u003c")};
-Plotly.newPlot("figure", figure.data, figure.layout, { responsive: true });</script>`;
-}
-
-async function save(root, kind) {
-  const Plotly = await plotly(root.data.plotly);
-  const { width, height } = root.plot.layout;
-  const link = document.createElement("a");
-  link.download = `${root.data.filename}.${kind}`;
-  link.href =
-    kind === "html"
-      ? URL.createObjectURL(new Blob([await page(root)], { type: "text/html" }))
-      : await Plotly.toImage(seen(root), { format: kind, width, height, scale: kind === "png" ? 2 : 1 });
-  link.click();
-  if (kind === "html") setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-}
-
-function fail(root, error) {
-  root.plot.textContent = `The picture cannot be drawn: ${error.message}`;
 }
 
 export default function ({ data, parentElement, setTriggerValue }) {

@@ -6,11 +6,11 @@ teaches which stroke changed it, and a digit of two strokes is drawn within that
 """
 
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
+
+from app.components.shared import component
 
 _HERE = Path(__file__).parent
 Boxes = Sequence[Sequence[Sequence[Sequence[float]]]]  # four boxes of strokes of points (x, y)
@@ -31,18 +31,6 @@ def show(*, key: str) -> Boxes | None:
         if said:
             st.session_state[kept] = said["boxes"]
 
-    _component()(data={"start": st.session_state.get(kept)}, key=key, on_strokes_change=drawn)
+    component(_HERE, isolate_styles=True)(data={"start": st.session_state.get(kept)}, key=key, on_strokes_change=drawn)
     boxes: Boxes | None = st.session_state.get(kept)
     return boxes
-
-
-def _component() -> Any:
-    """Register the component; an equal definition under an equal name costs nothing."""
-    html, css, js = _sources()
-    return st.components.v2.component("gram_digit_pad", html=html, css=css, js=js)
-
-
-@cache
-def _sources() -> tuple[str, str, str]:
-    html, css, js = (_HERE / f"digit_pad.{kind}" for kind in ("html", "css", "js"))
-    return html.read_text(), css.read_text(), js.read_text()

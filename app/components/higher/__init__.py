@@ -2,13 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import streamlit as st
 from jaxtyping import Float
 
-from app.components.shared import sources
+from app.components.shared import component
 from gram.figures import style
 
 
@@ -23,7 +21,7 @@ def show(coordinates: Float[np.ndarray, "k m"], names: Sequence[str], *, key: st
         dark: for a dark ground.
     """
     colours = style.colours(names)
-    _component()(
+    component(Path(__file__).parent, scripts=("gram", "scene"), styles=("scene",))(
         data={
             "vectors": coordinates.tolist(),
             "names": list(names),
@@ -32,8 +30,3 @@ def show(coordinates: Float[np.ndarray, "k m"], names: Sequence[str], *, key: st
         },
         key=key,
     )
-
-
-def _component() -> Any:
-    html, css, js = sources(Path(__file__).parent, "higher", scripts=("gram", "scene"), styles=("scene",))
-    return st.components.v2.component("gram_higher", html=html, css=css, js=js, isolate_styles=False)

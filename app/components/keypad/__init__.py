@@ -1,11 +1,11 @@
 """A telephone's twelve keys: each sounds its two tones, and four digits make a number with its timing."""
 
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
+
+from app.components.shared import component
 
 _HERE = Path(__file__).parent
 Press = tuple[str, float, float]  # the key, the second it went down (the first at 0), and for how many seconds
@@ -26,18 +26,8 @@ def show(keys: Sequence[Sequence[tuple[str, float, float]]], *, key: str) -> lis
             st.session_state[kept] = said["presses"]
 
     rows = [[{"key": name, "low": low, "high": high} for name, low, high in row] for row in keys]
-    _component()(data={"rows": rows, "start": st.session_state.get(kept)}, key=key, on_dialled_change=dialled)
+    component(_HERE, isolate_styles=True)(
+        data={"rows": rows, "start": st.session_state.get(kept)}, key=key, on_dialled_change=dialled
+    )
     presses = st.session_state.get(kept)
     return [(str(each["key"]), float(each["at"]), float(each["held"])) for each in presses] if presses else None
-
-
-def _component() -> Any:
-    """Register the component; an equal definition under an equal name costs nothing."""
-    html, css, js = _sources()
-    return st.components.v2.component("gram_keypad", html=html, css=css, js=js)
-
-
-@cache
-def _sources() -> tuple[str, str, str]:
-    html, css, js = (_HERE / f"keypad.{kind}" for kind in ("html", "css", "js"))
-    return html.read_text(), css.read_text(), js.read_text()

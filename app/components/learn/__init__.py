@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import streamlit as st
 from jaxtyping import Float
 
-from app.components.shared import sources
+from app.components.shared import component
 from gram.figures import style
 
 
@@ -59,7 +59,7 @@ def show(
             on_change(str(value["objective"]), str(value["start"]))
 
     colours = style.colours(names)
-    _component()(
+    component(Path(__file__).parent, scripts=("gram", "scene"), styles=("scene",))(
         data={
             "objectives": [each._asdict() for each in objectives],
             "starts": [{**each._asdict(), "items": each.items.tolist()} for each in starts],
@@ -72,8 +72,3 @@ def show(
         key=key,
         on_state_change=changed,
     )
-
-
-def _component() -> Any:
-    html, css, js = sources(Path(__file__).parent, "learn", scripts=("gram", "scene"), styles=("scene",))
-    return st.components.v2.component("gram_learn", html=html, css=css, js=js, isolate_styles=False)

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import streamlit as st
 
-from app.components.shared import sources
+from app.components.shared import component
 from gram import measures
 from gram.figures import style
 
@@ -35,7 +35,7 @@ def show(state: State, names: Sequence[str], *, key: str, dark: bool, on_change:
             on_change(State(str(value["vectors"]), bool(value["free"])))
 
     colours = style.colours(names)
-    _component()(
+    component(Path(__file__).parent, scripts=("gram", "scene"), styles=("scene",))(
         data={
             "vectors": state.vectors,
             "free": state.free,
@@ -51,8 +51,3 @@ def show(state: State, names: Sequence[str], *, key: str, dark: bool, on_change:
         key=key,
         on_state_change=changed,
     )
-
-
-def _component() -> Any:
-    html, css, js = sources(Path(__file__).parent, "playground", scripts=("gram", "scene"), styles=("scene",))
-    return st.components.v2.component("gram_playground", html=html, css=css, js=js, isolate_styles=False)

@@ -17,6 +17,8 @@ import plotly
 import plotly.graph_objects as go
 import streamlit as st
 
+from app.components.shared import component
+
 _HERE = Path(__file__).parent
 _STATIC = Path(__file__).parents[2] / "static"  # what the server serves under app/static
 
@@ -46,7 +48,7 @@ def show(
         if value is not None and on_click is not None:
             on_click(value["customdata"])
 
-    _component()(
+    component(_HERE, scripts=("plotly",))(
         data={
             "figure": figure.to_json(),
             "plotly": f"app/static/{serve_plotly()}",
@@ -80,15 +82,3 @@ def serve_plotly() -> str:
             with contextlib.suppress(FileNotFoundError):
                 Path(staged).unlink()
     return target.name
-
-
-def _component() -> Any:
-    """Register the component; an equal definition under an equal name costs nothing."""
-    html, css, js = _sources()
-    return st.components.v2.component("gram_scene3d", html=html, css=css, js=js, isolate_styles=False)
-
-
-@cache
-def _sources() -> tuple[str, str, str]:
-    html, css, js = (_HERE / f"scene3d.{kind}" for kind in ("html", "css", "js"))
-    return html.read_text(), css.read_text(), js.read_text()

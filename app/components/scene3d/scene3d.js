@@ -1,23 +1,11 @@
 // Camera and size survive everything that Python changes: `Plotly.react` under a constant `uirevision`.
 
+import { fail, plotly, save, tameWheel } from "./plotly.js";
+
 const CONFIG = { displayModeBar: false, displaylogo: false, responsive: false, scrollZoom: true };
 
 // Cameras by scene outlive the element, so that leaving a page and coming back finds the view as it was.
 const cameras = (window.gramCameras ??= new Map());
-
-function plotly(source) {
-  window.gramPlotly ??= new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = source;
-    script.onload = () => resolve(window.Plotly);
-    script.onerror = () => {
-      window.gramPlotly = undefined;
-      reject(new Error(`${source} could not be loaded; reload the page`));
-    };
-    document.head.append(script);
-  });
-  return window.gramPlotly;
-}
 
 function heightFor(plot, wanted) {
   return Math.max(260, Math.min(wanted, Math.round(plot.clientWidth * 0.9), Math.round(window.innerHeight * 0.78)));
@@ -74,8 +62,11 @@ function listen(root, Plotly) {
     cameras.set(root.data.scene, plot.layout.scene.camera);
     if (settling) return;
     settling = true;
-    await Plotly.relayout(plot, { "scene.camera": plot.layout.scene.camera });
-    settling = false;
+    try {
+      await Plotly.relayout(plot, { "scene.camera": plot.layout.scene.camera });
+    } finally {
+      settling = false;
+    }
   });
   plot.on("plotly_click", (event) => {
     const { customdata } = event.points[0];
@@ -92,61 +83,10 @@ function listen(root, Plotly) {
   root.sizes.observe(root);
 }
 
-// The page scrolls past the picture until someone clicks into it; from then on the wheel zooms.
-function tameWheel(plot) {
-  let inside = false;
-  plot.addEventListener("pointerdown", () => (inside = true));
-  plot.addEventListener("pointerleave", () => (inside = false));
-  plot.addEventListener("wheel", (event) => inside || event.ctrlKey || event.stopPropagation(), { capture: true });
-}
-
-function save(name, url) {
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = name;
-  link.click();
-}
-
-// One file that needs no network: plotly.js, and the figure as it is seen now.
-async function page(root) {
-  const { plot, data } = root;
-  const library = await (await fetch(data.plotly)).text();
-  const layout = { ...plot.layout, width: undefined, height: undefined, autosize: true, paper_bgcolor: ground(root) };
-  const body = JSON.stringify({ data: plot.data, layout }, (_, value) =>
-    ArrayBuffer.isView(value) ? Array.from(value) : value,
-  ).replaceAll("<", "\\u003c");
-  return `<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>${data.filename}</title><style>html, body, #figure { height: 100%; margin: 0 }</style><div id="figure"></div>
-<script>${library}</script><script>const figure = ${body};
-Plotly.newPlot("figure", figure.data, figure.layout, { responsive: true });</script>`;
-}
-
-function ground(root) {
-  return getComputedStyle(root).getPropertyValue("--st-background-color").trim() || "#ffffff";
-}
-
-const ACTIONS = {
-  async reset(root, Plotly) {
-    cameras.delete(root.data.scene);
-    await Plotly.relayout(root.plot, { "scene.camera": fit(root.start, root.plot.layout) });
-  },
-  async png(root, Plotly) {
-    save(`${root.data.filename}.png`, await image(root, Plotly, "png"));
-  },
-  async svg(root, Plotly) {
-    save(`${root.data.filename}.svg`, await image(root, Plotly, "svg"));
-  },
-  async html(root) {
-    const url = URL.createObjectURL(new Blob([await page(root)], { type: "text/html" }));
-    save(`${root.data.filename}.html`, url);
-    setTimeout(() => URL.revokeObjectURL(url), 10_000);
-  },
-};
-
-function image(root, Plotly, format) {
-  const { width, height } = root.plot.layout;
-  const layout = { ...root.plot.layout, paper_bgcolor: ground(root) };
-  return Plotly.toImage({ data: root.plot.data, layout, config: CONFIG }, { format, width, height, scale: 2 });
+async function reset(root) {
+  const Plotly = await plotly(root.data.plotly);
+  cameras.delete(root.data.scene);
+  await Plotly.relayout(root.plot, { "scene.camera": fit(root.start, root.plot.layout) });
 }
 
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -155,19 +95,16 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (!root.plot) {
     root.plot = root.querySelector(".scene3d-plot");
     tameWheel(root.plot);
-    root.addEventListener("click", async (event) => {
-      const action = ACTIONS[event.target.closest("button")?.dataset.do];
-      if (action) await action(root, await plotly(root.data.plotly));
+    root.addEventListener("click", ({ target }) => {
+      const kind = target.closest("button")?.dataset.do;
+      if (kind) (kind === "reset" ? reset(root) : save(root, kind)).catch((error) => fail(root, error));
     });
   }
   root.plot.setAttribute("aria-label", data.description);
   root.plot.style.minHeight = `${heightFor(root.plot, data.height)}px`; // so that nothing below jumps when it is drawn
   if (root.data?.figure !== data.figure || root.data?.height !== data.height) {
     root.data = data;
-    draw(root).catch((error) => {
-      root.plot.textContent = `The picture cannot be drawn: ${error.message}`;
-      root.plot.classList.add("scene3d-failed");
-    });
+    draw(root).catch((error) => fail(root, error));
   } else {
     root.data = data;
   }

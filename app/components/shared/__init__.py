@@ -1,35 +1,45 @@
-"""What the components share: the geometry and the scene in JavaScript, and one way to put modules together."""
+"""What the components share: JavaScript and styles that several use, and one way to register them with Streamlit."""
 
 import re
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+import streamlit as st
 
 _SHARED = Path(__file__).parent
 _IMPORT = re.compile(r'^import\s[^;]*?from\s+"\./[\w-]+\.js";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 
 
-@cache
-def sources(
-    folder: Path, name: str, *, scripts: tuple[str, ...] = (), styles: tuple[str, ...] = ()
-) -> tuple[str, str, str]:
-    """Return the HTML, CSS and JavaScript of a component, shared parts first.
-
-    Streamlit takes a component's script as one text. The modules `scripts` of this folder and the component's own are
-    joined in that order; their imports of each other and their exports, all but the default one, fall away.
+def component(
+    folder: Path, *, scripts: tuple[str, ...] = (), styles: tuple[str, ...] = (), isolate_styles: bool = False
+) -> Any:
+    """Register the component in a folder and return it; an equal definition under an equal name costs nothing.
 
     Args:
-        folder: where the component's `name`.html, .css and .js are.
-        name: of the component's files.
-        scripts: names of the shared modules it imports, without an ending.
-        styles: names of the shared style sheets it uses, without an ending.
+        folder: holds NAME.html, NAME.css and NAME.js, where NAME is its own.
+        scripts: names of the shared modules that the component imports, without an ending, in the order they need.
+        styles: names of the shared style sheets that it uses, without an ending.
+        isolate_styles: whether the page's styles stay out; plotly needs them in.
     """
-    own = folder / name
-    css = [_SHARED / f"{each}.css" for each in styles]
-    js = [_SHARED / f"{each}.js" for each in scripts]
-    script = "\n".join(path.read_text() for path in (*js, own.with_suffix(".js")))
+    html, css, js = _sources(folder, scripts, styles)
+    return st.components.v2.component(f"gram_{folder.name}", html=html, css=css, js=js, isolate_styles=isolate_styles)
+
+
+@cache
+def _sources(folder: Path, scripts: tuple[str, ...], styles: tuple[str, ...]) -> tuple[str, str, str]:
+    """Return the HTML, CSS and JavaScript of a component, shared parts first.
+
+    Streamlit takes a component's script as one text: the modules are joined, and their imports of each other and their
+    exports, all but the default one, fall away.
+    """
+    own = folder / folder.name
+    css = [*(_SHARED / f"{name}.css" for name in styles), own.with_suffix(".css")]
+    js = [*(_SHARED / f"{name}.js" for name in scripts), own.with_suffix(".js")]
+    script = "\n".join(path.read_text() for path in js)
     return (
         own.with_suffix(".html").read_text(),
-        "\n".join(path.read_text() for path in (*css, own.with_suffix(".css"))),
+        "\n".join(path.read_text() for path in css),
         _EXPORT.sub("", _IMPORT.sub("", script)),
     )
