@@ -15,6 +15,7 @@ from gram.retrieval import Answer, Comparison, Hit
 
 SIDES = ("left", "right")
 _KEY = "compare"  # in the URL: the ranking and the hit, as "left-4721"
+_PRESSED = "compare_pressed"  # the same, where it was chosen in this session rather than by a link
 _DRAWN = 3  # vectors that a picture holds exactly
 
 
@@ -44,7 +45,7 @@ class Pair(NamedTuple):
 
 def choose(side: str, item: str) -> None:
     """Compare an item of a ranking, "left" or "right", from the next run on."""
-    st.query_params[_KEY] = f"{side}-{item}"
+    st.query_params[_KEY] = st.session_state[_PRESSED] = f"{side}-{item}"
 
 
 def close() -> None:
@@ -109,7 +110,7 @@ def _draw(pairs: Sequence[Pair], name: str) -> None:
         height=420,
         filename=f"compare-{name}",
         description=f"Bodies that the query spans with each item. {told}.",
-        reveal=name,
+        reveal=st.session_state.get(_PRESSED, ""),
     )
 
 

@@ -46,17 +46,19 @@ def ask(gallery: EmbeddingSet, selection: session.Selection, pick: Callable[[str
         help="Pick an item that one ranking puts first and the other does not; for a number, or one part of an item",
         width="stretch",
     )
+    said = st.container()
     parts = _parts(names, asking.place_for(names, side, gallery, selection.item), selection.model)
     fault = _fault(names, parts, gallery, selection)
     if fault:
-        st.warning(fault)
+        said.warning(fault)
     asked = [part for part in parts if part is not None]
     if fault or not asked or len(asked) < len(parts):
         return _last(gallery, selection)
     if len(asked) == 1:
         return asked[0]
     query = JointQuery(tuple(sorted(asked, key=lambda part: gallery.names.index(part.modality))))
-    _tell_joint(query)
+    if len(named := _numbers(query)) > 1:
+        said.info(f"The parts name {' and '.join(named)}: there is no one item to look for.")
     return query
 
 
@@ -160,11 +162,9 @@ def _fault(
     return None
 
 
-def _tell_joint(query: JointQuery) -> None:
-    """Say what is asked, where that is not plain: parts of different numbers."""
-    named = list(dict.fromkeys(part.id for part in query.parts if part.id is not None))
-    if len(named) > 1:
-        st.info(f"The parts name {' and '.join(named)}: there is no one item to look for.")
+def _numbers(query: JointQuery) -> list[str]:
+    """Return the numbers that the parts name, each once."""
+    return list(dict.fromkeys(part.id for part in query.parts if part.id is not None))
 
 
 def _last(gallery: EmbeddingSet, selection: session.Selection) -> AnyQuery | None:
