@@ -15,6 +15,7 @@ from gram.errors import NumberError
 from gram.retrieval import Answer, AnyQuery, JointQuery, Query, candidates_for
 
 _FIRST = "number"
+_SEVERAL, _PARTS = "several", "parts"  # whether there are several; which, also in the URL as "image,keypad"
 _LAST = "retrieval_last"  # the query that was answered last
 _NOTES = {  # by measure, on a query of several parts
     "cosine": "By mean cosine only the {anchor} decides the order: what the {joined} asked with adds is the same for "
@@ -80,15 +81,18 @@ def note(answer: Answer) -> str | None:
 
 def _choose(column: DeltaGenerator, switch: DeltaGenerator) -> tuple[str, ...]:
     """Show the ways to ask, and whether one or several are chosen; return the names of those chosen."""
+    linked = [name for name in st.query_params.get(_PARTS, "").split(",") if name in asking.WAYS]
+    if linked and _SEVERAL not in st.session_state:
+        st.session_state[_SEVERAL], st.session_state[_PARTS] = True, linked
     several = switch.toggle(
         "Several at once",
-        key="several",
-        bind="query-params",
+        key=_SEVERAL,
         on_change=_turn,
         help="Ask with two or three parts of one item together, such as a drawing and a recording: they and each "
         "item's other modalities make one Gram matrix",
     )
     if not several:
+        st.query_params.pop(_PARTS, None)
         chosen = column.segmented_control(
             "Ask with", list(asking.WAYS), default=_FIRST, required=True, wrap=True, key="by", bind="query-params",
             help="The number in words; the picture or a sound of the item that has it; or something of yours: draw it, "
@@ -96,18 +100,21 @@ def _choose(column: DeltaGenerator, switch: DeltaGenerator) -> tuple[str, ...]:
         )  # fmt: skip
         return (chosen or _FIRST,)
     together = column.segmented_control(
-        "Ask with all of", list(asking.WAYS), selection_mode="multi", wrap=True, key="parts", bind="query-params",
+        "Ask with all of", list(asking.WAYS), selection_mode="multi", wrap=True, key=_PARTS,
         help="Press a part to add it, again to take it away. Items are judged by the modalities that are left",
     )  # fmt: skip
-    return tuple(name for name in asking.WAYS if name in together)
+    names = tuple(name for name in asking.WAYS if name in together)
+    if st.query_params.get(_PARTS) != ",".join(names):
+        st.query_params[_PARTS] = ",".join(names)
+    return names
 
 
 def _turn() -> None:
     """Take the chosen way over when the choice becomes one of several, or the first of them when it becomes one."""
-    if st.session_state["several"]:
-        st.session_state["parts"] = [st.session_state.get("by") or _FIRST]
+    if st.session_state[_SEVERAL]:
+        st.session_state[_PARTS] = [st.session_state.get("by") or _FIRST]
     else:
-        chosen = st.session_state.get("parts") or [_FIRST]
+        chosen = st.session_state.get(_PARTS) or [_FIRST]
         st.session_state["by"] = next(name for name in asking.WAYS if name in chosen)
 
 

@@ -44,7 +44,7 @@ def left_over(*asked):
 
 
 def several(*parts, **query):
-    return opened(several="true", parts=list(parts), **TWO, **query)
+    return opened(parts=",".join(parts), **TWO, **query)
 
 
 def button(at, label):
@@ -106,7 +106,9 @@ def test_the_switch_keeps_what_was_chosen():
     assert not page.exception
     asked = [stored("gram", item, name) for name in ("image", "tones")]
     assert headlines(page)[0][1] == place(-volumes(asked, left_over("image", "tones")), item)
+    assert page.query_params["parts"] == "image,tones"
     page.toggle(key="several").set_value(False).run()
+    assert "parts" not in page.query_params
     assert page.segmented_control(key="by").value == "image"
 
 
