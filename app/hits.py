@@ -55,9 +55,20 @@ def _card(
         _score(hit, answer),
         f'<div class="actions">{media.listen_html(gallery, hit.row, place=place)}'
         f'<button type="button" class="press" data-action="geometry" data-sign="↗" data-id="{item}" '
-        f'aria-label="Open {item} in Geometry">Geometry</button>{_cosines(hit)}</div>',
+        f'aria-label="Open {item} in Geometry">Geometry</button>{_compare(hit, place)}{_cosines(hit)}</div>',
     ]
     return f'<li class="card hit{" true" * hit.correct}" data-id="{item}">{"".join(parts)}</li>'
+
+
+def _compare(hit: Hit, place: str) -> str:
+    """Return the button that draws a hit beside the true item; the true item itself has none."""
+    if hit.correct:
+        return ""
+    item = escape(hit.id, quote=True)
+    return (
+        f'<button type="button" class="press" data-action="compare" data-sign="⇄" data-id="{item}" '
+        f'data-side="{place}" aria-label="Compare {item} with the true item">Compare</button>'
+    )
 
 
 def rank(value: float) -> str:

@@ -88,22 +88,23 @@ def _two_places(cosine: float) -> str:
     return f"{cosine:.2f}".replace("-", "−")
 
 
-def values(first: Factor, second: Factor) -> str:
-    """Return volume, base and height of two factors side by side as a table."""
-    anchor, others = first.names[0], ", ".join(first.names[1:])
+def values(*factors: Factor) -> str:
+    """Return volume, base and height of factors of the same modalities side by side as a table."""
+    names = factors[0].names
+    anchor, others = names[0], ", ".join(names[1:])
     rows = (
-        ("Volume", f"of {', '.join(first.names)}: from 0 (dependent) to 1 (orthogonal)", lambda f: f.base * f.height),
+        ("Volume", f"of {', '.join(names)}: from 0 (dependent) to 1 (orthogonal)", lambda f: f.base * f.height),
         ("Base", f"volume of {others} by themselves: from 0 to 1", lambda f: f.base),
         ("Height", f"distance of {anchor} from the span of {others}: from 0 to 1", lambda f: f.height),
     )  # fmt: skip
     body = "".join(
         f'<tr><th title="{escape(hint)}">{name}</th>'
-        + "".join(f"<td>{style.number(take(factor))}</td>" for factor in (first, second))
+        + "".join(f"<td>{style.number(take(factor))}</td>" for factor in factors)
         + "</tr>"
         for name, hint, take in rows
     )
-    heads = f"<th></th><th>{escape(first.title)}</th><th>{escape(second.title)}</th>"
-    return f'<table class="values"><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>'
+    heads = "".join(f"<th>{escape(factor.title)}</th>" for factor in factors)
+    return f'<table class="values"><thead><tr><th></th>{heads}</tr></thead><tbody>{body}</tbody></table>'
 
 
 def formula(factors: Sequence[Factor]) -> str:

@@ -93,4 +93,6 @@ def _show_sound(modality: str, waveform: Float[np.ndarray, " samples"], model: s
         frame_seconds=loaded.log_mel.hop / numbers.SAMPLE_RATE,
         dark=theme.is_dark(),
     )
-    st.plotly_chart(figure.update_layout(height=220), width="stretch", config=_PLAIN, key="spectrogram", theme=None)
+    st.plotly_chart(
+        figure.update_layout(height=220), width="stretch", config=_PLAIN, key=f"spectrogram_{modality}", theme=None
+    )

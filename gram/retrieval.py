@@ -26,7 +26,7 @@ from gram.geometry import base_and_height
 from gram.index import check_candidates, pick_device, rows_with_any
 
 __all__ = [
-    "Answer", "Comparison", "Hit", "JointQuery", "Query", "Retriever",
+    "Answer", "AnyQuery", "Comparison", "Hit", "JointQuery", "Query", "Retriever",
     "ask", "candidates_for", "compare", "disagreements", "read_query",
 ]  # fmt: skip
 

@@ -7,15 +7,14 @@ from typing import NamedTuple
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app import asking, data, data_retrieval, hits, media, seen, session, theme
+from app import compared, data, data_retrieval, hits, media, question, session, theme, time_bar
+from app.compared import SIDES
 from gram import measures
 from gram.embedding_set import EmbeddingSet
-from gram.errors import GramError, NumberError
-from gram.retrieval import Answer, Comparison, Query, candidates_for, compare
+from gram.errors import GramError
+from gram.retrieval import Answer, AnyQuery, Comparison, candidates_for, compare
 
 HITS = (10, 50)  # listed at first, and after "More hits"
-SIDES = ("left", "right")
-_LAST = "retrieval_last"  # the query that was answered last
 DEFAULTS = {"left": "gram model by volume", "right": "cosine model by cosine"}
 
 
@@ -50,10 +49,11 @@ def render() -> None:
 def _page() -> None:
     selection = session.current()
     gallery = data.load_set(selection.model)
-    query = _ask(gallery, selection)
+    query = question.ask(gallery, selection, lambda by: _pick_disagreement(by, selection.candidates, gallery))
     columns = st.columns(2)
-    candidates = candidates_for(query.modality if query else gallery.anchor, selection.candidates, gallery=gallery)
-    offered = measures.names(1 + len(candidates))
+    asked = query.modalities if query else (gallery.anchor,)
+    candidates = candidates_for(asked, selection.candidates, gallery=gallery)
+    offered = measures.names(len(asked) + len(candidates))
     judges = _judge_in(columns[0], SIDES[0], offered), _judge_in(columns[1], SIDES[1], offered)
     if query is None:
         return
@@ -65,7 +65,7 @@ def _page() -> None:
     except GramError as error:
         st.error(str(error))
         return
-    st.session_state[_LAST] = query
+    question.keep(query)
     for column, answer in zip(columns, (comparison.left, comparison.right)):
         with column:
             _show_rank(answer)
@@ -73,62 +73,6 @@ def _page() -> None:
 
 
 # asking
-
-
-def _ask(gallery: EmbeddingSet, selection: session.Selection) -> Query | None:
-    """Show the controls that make a query, and what the model sees of it; return it, or the last one answered."""
-    number, ways, differ = st.columns([0.9, 3.8, 1.2], vertical_alignment="bottom")
-    way = asking.WAYS[_way_in(ways)]
-    differ.button(
-        "A case where they differ",
-        on_click=_pick_disagreement,
-        args=(way.picks, selection.candidates, gallery),
-        disabled=way.picks is None,
-        help="Pick an item that one ranking puts first and the other does not",
-        width="stretch",
-    )
-    controls, sight = (st.container(), st.container()) if way.picks else st.columns(2)
-    try:
-        with controls:
-            query = way.ask(asking.Place(number, gallery, selection.item))
-        fault = None
-    except NumberError as error:
-        query, fault = None, str(error)
-    with sight:
-        if query is not None:
-            seen.show(query, gallery, selection.model)
-            return query
-        if fault:
-            st.warning(fault)
-        else:
-            st.info(way.waiting)
-        return _last()
-
-
-def _way_in(column: DeltaGenerator) -> str:
-    chosen = column.segmented_control(
-        "Ask with",
-        list(asking.WAYS),
-        default="number",
-        required=True,
-        wrap=True,
-        key="by",
-        bind="query-params",
-        help="The number in words; the picture or a sound of the item that has it; or something of yours: draw it, "
-        "say it, dial it, or give a file",
-    )
-    return chosen or "number"
-
-
-def _last() -> Query | None:
-    """Return the query that was answered last, after a line that says so; None on a first visit."""
-    query: Query | None = st.session_state.get(_LAST)
-    if query is not None:
-        what = {"text": "the words", "image": "the picture"}.get(query.modality, f"the {query.modality}")
-        st.caption(
-            f"Below is still the answer to {what}{f' of {query.id}' if query.id else ''} that you asked with last."
-        )
-    return query
 
 
 def _pick_disagreement(modality: str, chosen: tuple[str, ...], gallery: EmbeddingSet) -> None:
@@ -162,7 +106,7 @@ def _judge_in(column: DeltaGenerator, side: str, offered: list[str]) -> Judge:
 # answering
 
 
-def _answer(query: Query, judges: tuple[Judge, Judge], candidates: tuple[str, ...]) -> tuple[Comparison, float]:
+def _answer(query: AnyQuery, judges: tuple[Judge, Judge], candidates: tuple[str, ...]) -> tuple[Comparison, float]:
     """Return the two answers, and the seconds that getting the models and the indexes ready took."""
     started = time.perf_counter()
     left, right = (data_retrieval.retriever(judge.model, judge.measure, candidates) for judge in judges)
@@ -177,10 +121,13 @@ def _show_rank(answer: Answer) -> None:
     if answer.true is None:
         st.markdown(f"#### {answer.hits[0].label} comes first")
         st.caption("There is no true item to look for: its number is not known, or not among the items.")
+        if note := question.note(answer):
+            st.caption(note)
         return
     st.markdown(f"#### {answer.true.label} ranks {hits.rank(answer.true.rank)} of {answer.size:,}")
-    if reason := answer.why():
-        st.caption(reason)
+    for line in (answer.why(), question.note(answer)):
+        if line:
+            st.caption(line)
 
 
 def _show_hits(comparison: Comparison, judges: tuple[Judge, Judge], ready: float) -> None:
@@ -206,20 +153,26 @@ def _show_hits(comparison: Comparison, judges: tuple[Judge, Judge], ready: float
         on_click="ignore",
         width="stretch",
     )
-    timing.caption(_timing(comparison, ready, drawn))
+    timing.html(_timing(comparison, ready, drawn))
+    compared.show(comparison, galleries, [judge.title for judge in judges])
 
 
 def _timing(comparison: Comparison, ready: float, drawn: float) -> str:
     answers = (comparison.left, comparison.right)
-    encode = 1000 * sum(answer.encode_seconds for answer in answers)
-    search = 1000 * sum(answer.search_seconds for answer in answers)
-    loading = f"loaded in {1000 * ready:,.0f} ms, " if ready > 0.05 else ""
-    embedded = f"embedded in {encode:,.0f} ms, " if encode else ""
-    return f"Both together: {loading}{embedded}searched in {search:,.0f} ms, drawn in {1000 * drawn:,.0f} ms."
+    steps = {
+        "loading": ready if ready > 0.05 else 0.0,
+        "encoding": sum(answer.encode_seconds for answer in answers),
+        "search": sum(answer.search_seconds for answer in answers),
+        "drawing": drawn,
+    }
+    return time_bar.html(steps, title="both rankings")
 
 
 def _act(action: dict[str, str], answer: Answer) -> None:
-    """Make a hit current: beside the true item as its partner, or alone where the true item is not known."""
+    """Compare a hit, or make it current: as the true item's partner, or alone where the true item is not known."""
+    if action["action"] == "compare":
+        compared.choose(action["side"], action["id"])
+        st.rerun()
     if answer.true is None:
         session.select_item(action["id"])
     else:

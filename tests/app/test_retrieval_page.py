@@ -54,7 +54,7 @@ def test_the_first_visit_asks_for_the_current_item(page):
     assert left[0] == right[0] == item
     assert left[2] == right[2] == size
     assert any("Try" in each.value for each in page.markdown)
-    assert any(re.search(r"searched in [\d,]+ ms", each.value) for each in page.caption)
+    assert re.search(r"search [\d,.]+ ms", html_with(page, "timing"))
 
 
 @pytest.mark.parametrize("by", ["image", "speech", "tones"])

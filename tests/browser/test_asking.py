@@ -120,6 +120,48 @@ def test_a_dialled_number_sounds_and_finds_its_item(open_page):
     assert page.locator(".phone output").inner_text() == "4721"
 
 
+def rank_of_picture(gallery, row):
+    """The place of an item by volume when its picture alone is asked with, from singular values."""
+    vectors = {name: rows.double().numpy() for name, rows in gallery.normalized().modalities.items()}
+    image = np.broadcast_to(vectors["image"][row], vectors["image"].shape)
+    stacks = np.stack([image, vectors["text"], vectors["speech"], vectors["tones"]], axis=1)
+    volumes = np.linalg.svd(stacks, compute_uv=False).prod(axis=1)
+    return 1 + int((volumes < volumes[row] - 1e-9).sum())
+
+
+def test_keys_find_an_item_that_its_picture_alone_does_not(open_page):
+    """Asked together from the switch on; then a hit is drawn beside the item, and put away."""
+    gallery = EmbeddingSet.load(ROOT / "assets/numbers/gram/test")
+    covered = np.flatnonzero(gallery.items["image_occluded"] >= 0)
+    row, alone = next((row, rank) for row in covered if (rank := rank_of_picture(gallery, row)) > 10)
+    item = gallery.items["id"].iloc[row]
+    page = open_page(f"/retrieval?by=image&q={item}", width=390, height=844)
+    assert rank_shown(page, item)[0] == alone
+    page.get_by_text("Several at once").click()
+    page.get_by_role("button", name="keypad").click()
+    page.get_by_text("Dial four digits to hear them").wait_for()
+    assert rank_shown(page, item)[0] == alone  # until the number is dialled
+    for key in item:
+        page.locator(f".phone-keys [data-key='{key}']").click(delay=80)
+    page.get_by_text("What the model hears").wait_for()
+    settle(page)
+    assert rank_shown(page, item)[0] <= 3
+    assert re.search(r"[?&]parts=image(,|%2C)keypad(&|$)", page.url)
+    assert page.get_by_role("img", name=re.compile(r"encoding [\d,.]+ ms, search [\d,.]+ ms, drawing")).count() == 1
+    hit = page.locator(".card.hit:not(.true)").first
+    other = hit.get_attribute("data-id")
+    hit.get_by_role("button", name=f"Compare {other} with the true item").click()
+    page.get_by_role("heading", name=f"{other} beside {item}, the true item").wait_for()
+    page.wait_for_selector(".js-plotly-plot canvas")
+    page.wait_for_function(
+        "() => { const { top, bottom } = document.querySelector('.scene3d').getBoundingClientRect();"
+        "return top > 0 && bottom < innerHeight; }"
+    )
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.get_by_role("button", name="Close").click()
+    page.locator(".scene3d").wait_for(state="detached")
+
+
 def test_keys_are_large_enough_for_a_thumb(open_page):
     page = open_page("/retrieval?by=keypad", width=390, height=844)
     page.locator(".phone-keys button").first.wait_for()

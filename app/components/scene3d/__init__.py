@@ -31,6 +31,7 @@ def show(
     filename: str = "figure",
     description: str = "",
     on_click: Callable[[Any], None] | None = None,
+    reveal: str = "",
 ) -> None:
     """Draw a figure with 3D traces.
 
@@ -41,6 +42,7 @@ def show(
         filename: of the saved files, without an ending.
         description: what the picture shows, in words, for those who cannot see it.
         on_click: called before the page reruns with the `customdata` of the point that was clicked.
+        reveal: names what is shown where a person asked for it elsewhere; a new name scrolls the scene into view.
     """
 
     def clicked() -> None:
@@ -56,6 +58,7 @@ def show(
             "height": height,
             "filename": filename,
             "description": description,
+            "reveal": reveal,
         },
         key=key,
         on_click_change=clicked,

@@ -108,6 +108,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   } else {
     root.data = data;
   }
+  if (data.reveal && root.revealed !== data.reveal) root.scrollIntoView({ behavior: "smooth", block: "center" });
+  root.revealed = data.reveal;
   return () => {
     root.sizes?.disconnect();
     window.Plotly?.purge(root.plot);
