@@ -7,7 +7,7 @@ from typing import NamedTuple
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app import asking, data, data_retrieval, hits, media, seen, session, theme
+from app import asking, data, data_retrieval, hits, measure_table, media, seen, session, theme
 from gram import measures
 from gram.embedding_set import EmbeddingSet
 from gram.errors import GramError, NumberError
@@ -44,6 +44,7 @@ def render() -> None:
         "into base × height. Try **A case where they differ** first, then listen to what fooled the one that failed."
     )
     _page()
+    measure_table.show()
 
 
 @st.fragment
