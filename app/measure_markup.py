@@ -9,12 +9,16 @@ from gram.evaluation import DIRECTIONS
 from gram.measure_table import METRICS, Row, against, leading
 
 _HEADS = {"R@1": "R@1", "R@5": "R@5", "R@10": "R@10", "median_rank": "median rank"}
-_SIGNS = {1: ("▲", "ahead", "is ahead of"), -1: ("▼", "behind", "loses to"), 0: ("≈", "level", "is level with")}
+_SIGNS = {
+    1: ("▲", "ahead", "is ahead of"),
+    -1: ("▼", "behind", "<strong>loses</strong> to"),
+    0: ("≈", "level", "is level with"),
+}
 Rows = Mapping[str, Sequence[Row]]
 
 
 def verdicts(rows: Rows, titles: Mapping[str, str]) -> str:
-    """Return a line a model and direction: whether volume is ahead of the mean cosine, behind, or neither is shown; empty without both."""
+    """Return a line a model and direction on whether volume is ahead of the mean cosine; empty until both are there."""
     lines = []
     for model, of_model in rows.items():
         by_task = {row.task: row for row in of_model}
@@ -126,4 +130,4 @@ def _range(low: float, high: float, metric: str) -> str:
 
 def percent(share: float) -> str:
     """Return a share as people read it."""
-    return f"{100 * share:.1f} %"
+    return f"{100 * share:.1f}\u00a0%"

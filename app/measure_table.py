@@ -11,8 +11,7 @@ from gram.errors import GramError
 from gram.evaluation import DIRECTIONS
 from gram.measure_table import MeasureJob, Row, table, tasks
 
-_JOB, _FAILED = "measures_job", "measures_failed"
-_SORT = "sort"
+_JOB, _SORT = "measures_job", "sort"
 Rows = dict[str, list[Row]]
 
 
@@ -50,17 +49,17 @@ def _section() -> None:
         f"How often the right item comes first among {task.items:,}, by every measure and on both models: the "
         f"{task.anchor} asks the rest ({rest}), and the rest asks the {task.anchor}."
     )
-    if failed := st.session_state.get(_FAILED):
-        st.error(failed)
     job = _job_of(task)
     if job is not None and job.running:
         _progress(task)
-        return
-    rows = _rows(task, job)
-    done = sum(map(len, rows.values()))
-    if done < task.wanted:
-        _offer(task, done)
-    _results(task, rows)
+    else:
+        _say_failure(job)
+        rows = _rows(task, job)
+        done = sum(map(len, rows.values()))
+        if done < task.wanted:
+            _offer(task, done)
+        _results(task, rows)
+    st.html(f'<div class="panel"><h4>When each misleads</h4>{_fails(task)}</div>')
 
 
 # computing
@@ -100,8 +99,16 @@ def _start(task: Task) -> None:
         if _job_of(task) is running:  # a double click
             return
         running.stop()
-    st.session_state.pop(_FAILED, None)
     st.session_state[_JOB] = data_measures.job(task.candidates)
+
+
+def _say_failure(job: MeasureJob | None) -> None:
+    """Say why the last job failed, if it did; the rows that it had done are kept."""
+    try:
+        if job is not None:
+            job.result()
+    except GramError as error:
+        st.error(str(error))
 
 
 @st.fragment(run_every=0.7)
@@ -111,10 +118,6 @@ def _progress(task: Task) -> None:
     if job is None:
         return
     if not job.running:
-        try:
-            job.result()
-        except GramError as error:
-            st.session_state[_FAILED] = str(error)
         st.rerun()
     bar, stop = st.columns([5, 1], vertical_alignment="center")
     left = "" if job.seconds_left is None else f", about {job.seconds_left:.0f} s left"
@@ -155,7 +158,6 @@ def _results(task: Task, rows: Rows) -> None:
     )
     st.html(measure_markup.table(rows, task.titles, order=str(chosen or orders[0]), ground=theme.ground()))
     st.caption(_legend(rows))
-    st.html(f'<div class="panel"><h4>When each misleads</h4>{_fails(task)}</div>')
 
 
 def _legend(rows: Rows) -> str:

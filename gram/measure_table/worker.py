@@ -9,6 +9,7 @@ from dataclasses import asdict
 
 import torch
 
+from gram import measures
 from gram.embedding_set import EmbeddingSet
 from gram.measure_table.rows import cost, measure_row, tasks
 
@@ -29,7 +30,7 @@ def main(work: str) -> None:
     ]
     total, spent = sum(cost(measure) * len(sets[name]) ** 2 for name, measure, _ in todo), 0.0
     for name, measure, direction in todo:
-        _say([spent / total, f"{measure} on {name}"])
+        _say([spent / total, f"{measures.get(measure).title.lower()} on the {name} set"])
         row = measure_row(sets[name], query, candidates, measure, direction, device)
         _say({"set": name, "row": asdict(row)})
         spent += cost(measure) * len(sets[name]) ** 2
