@@ -46,7 +46,7 @@ def _section() -> None:
     task = Task(embedding_set.anchor, selection.candidates, len(embedding_set))
     rest = " + ".join(task.candidates)
     st.markdown(
-        f"How often the right item comes first among {task.items:,}, by every measure and on both models: the "
+        f"How often the right one of {task.items:,} items is found, by every measure and on both models: the "
         f"{task.anchor} asks the rest ({rest}), and the rest asks the {task.anchor}."
     )
     job = _job_of(task)
@@ -87,7 +87,7 @@ def _rows(task: Task, job: MeasureJob | None) -> Rows:
 def _offer(task: Task, done: int) -> None:
     said, button = st.columns([3, 1], vertical_alignment="center")
     what = f"{done} of {task.wanted} rankings are done." if done else "Not measured yet; it takes seconds to a minute."
-    said.info(f"{what} What is done is kept, also for your next visit.", icon=":material/table_chart:")
+    said.markdown(f":material/table_chart: {what} What is done is kept, also for your next visit.")
     label = "Measure the rest" if done else "Measure all"
     button.button(label, type="primary", width="stretch", on_click=_start, args=(task,), key="measure_all")
 

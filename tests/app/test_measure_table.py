@@ -8,7 +8,7 @@ import pytest
 import streamlit as st
 
 from app import data, data_measures
-from gram.measure_table import rows_file
+from gram.measure_table import keep_row, rows_file
 
 from .conftest import open_app
 
@@ -85,7 +85,7 @@ def plain_recall(model, measure, *, k=1, turned=False, names=("image", "speech",
 def test_nothing_is_computed_until_asked_and_the_offer_says_so():
     at = page()
     assert any("All measures on this set" in each.value for each in at.subheader)
-    assert any("Not measured yet" in each.value for each in at.info)
+    assert any("Not measured yet" in each.value for each in at.markdown)
     assert not lines(at)
     assert "measures_job" not in at.session_state
     assert "Triangle area" in html(at, "panel")
@@ -166,14 +166,33 @@ def test_a_run_can_be_stopped_and_the_rest_measured_later():
     button(at, "Stop").click().run()
     assert not at.exception
     assert not job.running
-    done = sum(map(len, job.rows.values()))
-    if not done:  # stopped before the first row: keep one, as a slower stop would have
-        assert button(at, "Measure all") is not None
-    for model in TWINS:  # as if most had been done
-        file = rows_file(data_measures.key(model, ("image", "speech", "tones")))
-        assert file.exists() == bool(job.rows[model])
+    assert button(at, "Stop") is None
+    kept = {model: data_measures.rows(model, ("image", "speech", "tones")) for model in TWINS}
+    assert kept == {model: tuple(rows) for model, rows in job.rows.items()}
+    done = sum(map(len, kept.values()))
+    assert done < 32
     button(at, "Measure the rest" if done else "Measure all").click().run()
     assert len(lines(finish(at))) == 16
+
+
+def test_the_rows_of_a_run_that_was_cut_short_are_shown_and_only_the_rest_is_measured():
+    candidates = ("image", "speech", "tones")
+    measured()
+    whole = {model: data_measures.rows(model, candidates) for model in TWINS}
+    for model in TWINS:
+        rows_file(data_measures.key(model, candidates)).unlink()
+        for row in whole[model][:3]:
+            keep_row(data_measures.key(model, candidates), row)
+    at = page()
+    assert any("6 of 32 rankings are done" in each.value for each in at.markdown)
+    assert len(lines(at)) == len({row.measure for row in whole["gram"][:3]}) * 2
+    button(at, "Measure the rest").click().run()
+    assert [len(rows) for rows in at.session_state["measures_job"].rows.values()] >= [3, 3]
+    finish(at)
+    again = {model: data_measures.rows(model, candidates) for model in TWINS}
+    assert {model: {row.task for row in rows} for model, rows in again.items()} == {
+        model: {row.task for row in rows} for model, rows in whole.items()
+    }
 
 
 def test_a_failed_run_says_why_and_can_be_tried_again(monkeypatch):
