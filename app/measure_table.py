@@ -136,8 +136,7 @@ def _results(task: Task, rows: Rows) -> None:
         st.html(verdicts)
     order, csv = st.columns([4, 1], vertical_alignment="bottom")
     orders = (*task.titles.values(), "measure")
-    if st.session_state.get(_SORT, orders[0]) not in orders:
-        st.session_state[_SORT] = orders[0]
+    session.check_choice(_SORT, "order", orders)
     chosen = order.segmented_control(
         "Sort by",
         orders,

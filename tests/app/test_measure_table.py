@@ -205,5 +205,15 @@ def test_a_failed_run_says_why_and_can_be_tried_again(monkeypatch):
     assert not at.error
 
 
-def test_an_order_that_is_none_is_put_right():
-    assert len(lines(measured(sort="taste"))) == 16
+def test_an_order_that_is_none_is_answered_in_one_line():
+    at = measured(sort="taste")
+    assert len(lines(at)) == 16
+    assert "sort" not in at.query_params
+
+
+def test_a_run_for_other_candidates_is_not_taken_for_this_one():
+    at = measured()
+    at.pills(key="sidebar_candidates").set_value(["image", "speech"]).run()
+    assert not at.exception
+    assert not lines(at)
+    assert button(at, "Measure all") is not None
