@@ -206,7 +206,9 @@ def test_a_failed_run_says_why_and_can_be_tried_again(monkeypatch):
 
 
 def test_an_order_that_is_none_is_answered_in_one_line():
-    at = measured(sort="taste")
+    measured()
+    at = page(sort="taste")
+    assert any("“taste”" in each.value for each in at.warning)
     assert len(lines(at)) == 16
     assert "sort" not in at.query_params
 
