@@ -43,7 +43,7 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 _MODULES = (
     "errors", "evaluation", "figures", "geometry", "index", "losses",
-    "measures", "models", "numbers", "projection", "questions", "retrieval", "training",
+    "measure_table", "measures", "models", "numbers", "projection", "questions", "retrieval", "training",
 )  # fmt: skip
 
 __all__ = ["__version__", "measures", *sorted(_HOME_OF)]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app import compared, data, data_retrieval, hits, media, question, session, theme, time_bar
+from app import compared, data, data_retrieval, hits, measure_table, media, question, session, theme, time_bar
 from app.compared import SIDES
 from gram import measures
 from gram.embedding_set import EmbeddingSet
@@ -43,6 +43,7 @@ def render() -> None:
         "into base × height. Try **A case where they differ** first, then listen to what fooled the one that failed."
     )
     _page()
+    measure_table.show()
 
 
 @st.fragment

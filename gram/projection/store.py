@@ -1,10 +1,9 @@
 """Where layouts are kept: beside the set they show when they ship with it, else in the user's cache."""
 
-import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from gram import _cache_folder
 from gram.embedding_set import EmbeddingSet
 from gram.errors import GramError
 from gram.projection.layout import METHODS, Layout, Settings
@@ -15,15 +14,7 @@ _KEPT = 64
 
 def cache_folder() -> Path:
     """Return the folder for computed layouts: `$GRAM_CACHE`, else `gram` in the platform's cache folder."""
-    if named := os.environ.get("GRAM_CACHE"):
-        return Path(named).expanduser() / SHIPPED_FOLDER
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "gram" / SHIPPED_FOLDER
+    return _cache_folder.cache_folder(SHIPPED_FOLDER)
 
 
 def find_layout(embedding_set: EmbeddingSet, settings: Settings) -> Layout | None:
@@ -47,9 +38,7 @@ def keep_layout(layout: Layout) -> Path | None:
     path = _cached(layout.key)
     try:
         layout.save(path)
-        stored = sorted(path.parent.glob("*.safetensors"), key=lambda file: file.stat().st_mtime)
-        for old in stored[:-_KEPT]:
-            old.unlink(missing_ok=True)
+        _cache_folder.forget_oldest(path.parent, "*.safetensors", keep=_KEPT)
     except OSError:
         return None
     return path

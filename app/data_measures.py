@@ -1,0 +1,42 @@
+"""Cached rows of the table of all measures: what was computed before, in this session or an earlier one."""
+
+import os
+
+import streamlit as st
+
+from app import data
+from gram import measure_table
+from gram.embedding_set import EmbeddingSet
+
+
+def key(model: str, candidates: tuple[str, ...]) -> str:
+    """Return the key of a twin's rows: it changes with the embeddings and with the candidates."""
+    return _key(data.fingerprint(model), candidates, data.load_set(model))
+
+
+def rows(model: str, candidates: tuple[str, ...]) -> tuple[measure_table.Row, ...]:
+    """Return the rows that were computed before; treat them as read-only."""
+    found = key(model, candidates)
+    file = measure_table.rows_file(found)
+    try:
+        stat = file.stat()
+    except OSError:
+        return ()
+    return _rows(found, str(file), stat.st_mtime_ns, stat.st_size)
+
+
+def job(candidates: tuple[str, ...]) -> measure_table.MeasureJob:
+    """Start to measure what is still missing of both twins."""
+    sets = {model: data.load_set(model) for model in data.TWINS}
+    anchor = sets[data.TWINS[0]].anchor
+    return measure_table.MeasureJob(sets, anchor, candidates, device=os.environ.get("GRAM_DEVICE", "auto"))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _key(fingerprint: tuple[str, int], candidates: tuple[str, ...], _embedding_set: EmbeddingSet) -> str:
+    return measure_table.rows_key(_embedding_set, _embedding_set.anchor, candidates)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _rows(found: str, file: str, written: int, size: int) -> tuple[measure_table.Row, ...]:
+    return measure_table.find_rows(found)

@@ -1,0 +1,68 @@
+"""Rows kept on disk in the user's cache: one small JSON file for a set, a query and candidates."""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from gram import __version__
+from gram._cache_folder import cache_folder, forget_oldest
+from gram.embedding_set import EmbeddingSet
+from gram.index import check_candidates
+from gram.measure_table.rows import Row
+
+_FORMAT = 1
+_KEPT = 256
+_PER_DIGEST_BLOCK = 16384
+
+
+def rows_key(embedding_set: EmbeddingSet, query: str, candidates: Sequence[str]) -> str:
+    """Return a digest of all that the rows depend on: the vectors of the query and of the candidates, and the version.
+
+    Raises:
+        ValueError: unknown modality; a query that is also a candidate.
+    """
+    names = (query, *check_candidates(embedding_set, candidates, query=query))
+    digest = hashlib.sha256(json.dumps([_FORMAT, __version__]).encode())
+    for name in names:
+        vectors = embedding_set.modalities[name]
+        digest.update(json.dumps([name, list(vectors.shape)]).encode())
+        for block in vectors.split(_PER_DIGEST_BLOCK):
+            digest.update(block.float().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def rows_file(key: str) -> Path:
+    """Return where the rows of a key are kept, if there are any."""
+    return cache_folder("measures") / f"{key[:40]}.json"
+
+
+def find_rows(key: str) -> tuple[Row, ...]:
+    """Return the rows kept under a key, none if there is no file or it cannot be read."""
+    try:
+        kept = json.loads(rows_file(key).read_text())
+        if kept["key"] != key:
+            return ()
+        return tuple(Row.from_dict(facts) for facts in kept["rows"])
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return ()
+
+
+def keep_row(key: str, row: Row) -> Path | None:
+    """Add a row to those of a key, in place of an older one of its task; return the file, None if the disk refuses."""
+    rows = [*(kept for kept in find_rows(key) if kept.task != row.task), row]
+    target = rows_file(key)
+    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            draft.write_text(json.dumps({"key": key, "rows": [asdict(each) for each in rows]}))
+            draft.replace(target)
+        finally:
+            draft.unlink(missing_ok=True)
+        forget_oldest(target.parent, "*.json", keep=_KEPT)
+    except OSError:
+        return None
+    return target
