@@ -33,7 +33,8 @@ app: $(VENV)/.app-ready ## start the explorer on http://localhost:8501
 	GRAM_DEVICE=$(DEVICE) $(BIN)/python -m streamlit run app/main.py --server.port $(PORT) --server.address $(ADDRESS)
 
 test: $(VENV)/.dev-ready lint types contracts ## lint, types, import contracts and every test
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not browser" -n auto
+	$(BIN)/python -m pytest -m browser
 
 lint: $(VENV)/.dev-ready ## check style and docstrings
 	$(BIN)/ruff check .
