@@ -83,6 +83,9 @@ def test_every_number_is_that_of_the_library(play):
             assert found["height"] == pytest.approx(float(height[0, 0]), abs=1e-6)
             np.testing.assert_allclose(found["gram"], gram.gram_matrix(vectors), atol=1e-6)
             unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+            for i, j, cosine in found["cosines"]:
+                assert cosine == pytest.approx(float(unit[i] @ unit[j]), abs=1e-6)
+            assert len(found["cosines"]) == k * (k - 1) // 2
             for name, score in found["scores"].items():
                 if score is None or math.isnan(score):
                     continue
@@ -90,6 +93,11 @@ def test_every_number_is_that_of_the_library(play):
                 expected = float(gram.score(name, given[:1], *given[1:, None])[0, 0])
                 assert score == pytest.approx(expected, abs=1e-6), name
     assert {"volume", "height", "cosine", "centroid"} <= set(found["scores"])
+
+
+def test_cosines_are_written_whatever_the_lengths(play):
+    play.evaluate(SET_VECTORS, [[2, 0, 0], [0.5, 0.5, 0]])
+    assert play.locator(".playground .cosines").inner_text() == "Cosines: text·image 0.707"
 
 
 def test_the_determinant_is_the_sum_of_its_terms(play):

@@ -1,5 +1,5 @@
 // Two or three vectors that a person moves by their tips; every number follows at once, in the browser.
-import { DETERMINANTS, MEASURES, baseAndHeight, dot, gramMatrix, length, number, plus, scaled, unit } from "./gram.js";
+import { DETERMINANTS, MEASURES, baseAndHeight, cosine, dot, gramMatrix, length, number, pairs, plus, scaled, unit } from "./gram.js";
 import { Body, Scene, corners, element, oncePerFrame, stillness } from "./scene.js";
 
 const STEP = { small: (2 * Math.PI) / 180, large: (10 * Math.PI) / 180 };
@@ -287,7 +287,11 @@ class Playground {
     this.determinant.textContent = number(volume * volume);
     const scores = Object.fromEntries(this.scores.map(([name]) => [name, MEASURES[name](vectors)]));
     for (const [name, cell] of this.scores) cell.textContent = number(scores[name]);
-    root.numbers = { volume, base, height, gram, scores };
+    const cosines = pairs(vectors).map(([i, j]) => [i, j, cosine(vectors[i], vectors[j])]);
+    const { names } = this.data;
+    find(".cosines").textContent =
+      `Cosines: ${cosines.map(([i, j, value]) => `${names[i]}·${names[j]} ${number(value)}`).join(", ")}`;
+    root.numbers = { volume, base, height, gram, scores, cosines };
     this.places.forEach((cells, i) => cells.forEach((cell, j) => (cell.textContent = vectors[i][j].toFixed(3))));
     root.dataset.vectors = JSON.stringify(vectors);
   }
