@@ -158,7 +158,7 @@ def embed_many(
                 items,
                 info={"maker": maker},
                 processes=processes,
-                progress=lambda here, whole, before=done: progress(before + here, count),  # type: ignore[misc]
+                progress=lambda here, whole, before=done: progress(before + here, count),  # type: ignore[misc]  # mypy takes a default for an argument
             )
             (half_precision(part) if half else part).save(folder)
         parts.append(EmbeddingSet.load(folder))  # mapped from disk: the vectors need no memory until the end

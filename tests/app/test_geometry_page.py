@@ -61,6 +61,7 @@ def test_another_lesson_takes_the_state_of_the_last_one_out_of_the_url():
     item = query(app, "item")
     assert query(app, "vectors")
     app.segmented_control(key="geometry_lesson").set_value("learn").run()
+    assert not app.exception
     assert query(app, "lesson") == "learn"
     assert query(app, "vectors") is None
     app.segmented_control(key="geometry_lesson").set_value("pair").run()
@@ -167,3 +168,33 @@ def test_more_than_three_vectors_are_taken_from_where_a_person_says():
     assert any(f"volume **{number(expected)}**" in each.value for each in app.markdown)
     app.segmented_control(key="of").set_value("random").run()
     assert not app.exception
+
+
+def test_a_link_reopens_the_vectors_of_more_than_three():
+    app = page(lesson="higher", of="Equal cosines", k="5", cosine_5="0.2")
+    assert not app.warning
+    assert any(f"volume **{number(math.sqrt(0.8**4 * 1.8))}**" in each.value for each in app.markdown)
+    app.segmented_control(key="geometry_lesson").set_value("pair").run()
+    assert not app.exception
+    assert not {"of", "k", "cosine_5", "lesson"} & set(app.query_params)
+
+
+def test_what_was_drawn_and_replayed_does_not_stand_in_the_way_of_another_lesson():
+    app = page(draw="image + tones", step="untrained")
+    assert app.select_slider(key="step").value == 0
+    app.segmented_control(key="geometry_lesson").set_value("play").run()
+    assert not app.exception
+    assert query(app, "lesson") == "play"
+    assert not {"draw", "step"} & set(app.query_params)
+
+
+def test_more_random_vectors_than_dimensions_span_nothing():
+    app = page(lesson="higher", of="Random", k="5", d="4")
+    assert any("5 random directions in 4 dimensions" in each.value and "**0**" in each.value for each in app.markdown)
+
+
+@pytest.mark.parametrize("bad", [{"of": "cats"}, {"of": "Random", "k": "9"}, {"of": "Equal cosines", "cosine_4": "7"}])
+def test_a_link_to_vectors_that_cannot_be_is_answered_in_one_line(bad):
+    app = page(lesson="higher", **bad)
+    (line,) = (each.value for each in app.warning)
+    assert f"“{list(bad.values())[-1]}”" in line

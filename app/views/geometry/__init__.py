@@ -37,7 +37,10 @@ def render() -> None:
 
 
 def _turn_to() -> None:
-    """Put the chosen lesson into the URL, and take what only the others keep there out of it."""
+    """Put the chosen lesson into the URL, and take what the others wrote there out of it.
+
+    `URL_KEYS` names what a lesson writes itself; Streamlit takes out what is bound to a widget that is gone.
+    """
     chosen = st.session_state[_CONTROL]
     for _, lesson in LESSONS.values():
         for key in lesson.URL_KEYS:

@@ -12,7 +12,9 @@ from app.components import chart, higher
 from app.presets import equal_cosines
 from gram.figures import number, volume_by_k
 
-URL_KEYS = ("of", "k", "cosine", "d")
+_COUNTS = (3, 4, 5)
+URL_KEYS = ()  # its widgets keep their own
+_DIMENSIONS = (4, 8, 16, 32, 64, 128, 256, 512)
 _SOURCES = ("item", "mismatch", "equal", "random")
 _TITLES = {"item": "Your item", "mismatch": "Its mismatch", "equal": "Equal cosines", "random": "Random"}
 _FIRST = ("text", "image", "speech", "tones", "fifth")
@@ -65,23 +67,33 @@ def _lesson() -> None:
 def _choose(selection: session.Selection) -> Shown | None:
     """Show the controls; return what they choose, or None where an item lacks one of the vectors."""
     row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
+    session.check_choice("of", "kind of vectors", list(_TITLES.values()))
     source = row.segmented_control(
-        "Vectors", _SOURCES, default="item", required=True, key="of", format_func=_TITLES.__getitem__, wrap=True
+        "Vectors",
+        _SOURCES,
+        default="item",
+        required=True,
+        key="of",
+        bind="query-params",
+        format_func=_TITLES.__getitem__,
+        wrap=True,
     )
     if source in ("item", "mismatch"):
         return _of_item(selection, matched=source == "item")
-    k = int(row.segmented_control("k", [3, 4, 5], default=4, required=True, key="k") or 4)
+    session.check_choice("k", "number of vectors", [str(k) for k in _COUNTS])
+    k = int(row.segmented_control("k", _COUNTS, default=4, required=True, key="k", bind="query-params") or 4)
     names = list(_FIRST[:k])
     if source == "equal":
-        cosine = row.slider(
-            "Cosine of every two", round(-0.95 / (k - 1), 2), 0.99, 0.5, 0.01, key=f"cosine_{k}", width=260
-        )
+        least, most, key = round(-0.95 / (k - 1), 2), 0.99, f"cosine_{k}"
+        session.check_number(key, "Cosine", least, most)
+        cosine = row.slider("Cosine of every two", least, most, 0.5, 0.01, key=key, bind="query-params", width=260)
         vectors = equal_cosines(float(cosine), k)
         d = data.load_set(selection.model).d
         said = f"Every two of {k} vectors at a cosine of {number(float(cosine))}"
     else:
-        d = int(row.select_slider("Dimensions d", [4, 8, 16, 32, 64, 128, 256, 512], 128, key="d", width=260))
-        vectors = np.random.default_rng(0).standard_normal((k, max(d, k)))
+        session.check_choice("d", "number of dimensions", [str(d) for d in _DIMENSIONS])
+        d = int(row.select_slider("Dimensions d", _DIMENSIONS, 128, key="d", bind="query-params", width=260))
+        vectors = np.random.default_rng(0).standard_normal((k, d))
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         said = f"{k} random directions in {d} dimensions, nearly orthogonal where d is large"
     return Shown(vectors, names, d, f"{said}: volume **{number(float(gram.volume(vectors)))}**.")

@@ -15,7 +15,7 @@ from app.components import scene3d
 from gram.embedding_set import EmbeddingSet
 from gram.figures import Body, number, parallelotopes
 
-URL_KEYS = ("draw", "step")
+URL_KEYS = ()  # its widgets keep their own
 _COLUMNS = [2, 1]
 _PLAYING, _SECONDS_A_STOP = "geometry_playing", 0.8
 _ANOTHER = ("Hardest", "Random")
