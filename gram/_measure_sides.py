@@ -17,6 +17,7 @@ from gram._spans import (
     missing_rows,
     paired_distances,
     pairwise_distances,
+    residuals,
     spans_of,
     tolerance,
     unit_rows,
@@ -41,6 +42,29 @@ def prepare_span(rows: Float[Tensor, "n m d"]) -> Sides:
     """Return each candidate's orthonormal basis, and 1 for its volume."""
     basis = spans_of(rows).basis
     return basis, basis.new_ones(len(basis))
+
+
+def join_to_span_and_base(vector: Float[Tensor, "d"], basis: Float[Tensor, "n m d"], base: Float[Tensor, "n"]) -> Sides:
+    """Return what `prepare_span_and_base` gives of candidates that one more vector joins, each the same one."""
+    basis, distance = _joined(vector, basis)
+    return basis, base * distance
+
+
+def join_to_span(vector: Float[Tensor, "d"], basis: Float[Tensor, "n m d"], base: Float[Tensor, "n"]) -> Sides:
+    """Return what `prepare_span` gives of candidates that one more vector joins, each the same one."""
+    return _joined(vector, basis)[0], base
+
+
+def _joined(
+    vector: Float[Tensor, "d"], basis: Float[Tensor, "n m d"]
+) -> tuple[Float[Tensor, "n m+1 d"], Float[Tensor, "n"]]:
+    """Return the bases with the direction in which a vector leaves each span, 0 where it does not, and how far."""
+    residual, _ = residuals(vector.expand(len(basis), -1), basis)
+    distance = torch.linalg.vector_norm(residual, dim=-1)
+    limit = tolerance(basis.shape[1] + 1, vector.dtype) * torch.linalg.vector_norm(vector)
+    distance = distance.masked_fill(distance <= limit, 0)
+    direction = unit_rows(residual).masked_fill((distance == 0).unsqueeze(-1), 0)
+    return torch.cat([basis, direction.unsqueeze(1)], dim=1), distance
 
 
 def minus_volume(

@@ -3,6 +3,7 @@
 Places and scores come of the same numbers, so a list never contradicts the rank beside it.
 """
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -71,9 +72,17 @@ class Candidates:
         The other vectors of the query join every candidate, before its own, so the measure sees one set of vectors.
         """
         anchor, *joined = query.to(self._device, torch.float64).split(1)
-        kept = self._kept if self._kept is not None and not joined else self._prepared(joined)
+        kept = self._with([vector[0] for vector in joined]) or self._prepared(joined)
         scores = torch.cat([self._measure.compare(anchor, prepared)[0] for prepared in kept])
         return Ranking(scores.cpu().numpy(), self._typical(anchor, joined))
+
+    def _with(self, joined: Sequence[Float[Tensor, " d"]]) -> Iterator[measures.Prepared] | None:
+        """Return what is kept, with some vectors joined to it; None where nothing is, or they cannot be joined."""
+        if self._kept is None or (joined and self._measure.join_to_side is None):
+            return None
+        return (
+            functools.reduce(lambda to, vector: self._measure.join(vector, to), joined, each) for each in self._kept
+        )
 
     def _prepared(self, joined: Sequence[Float[Tensor, "1 d"]]) -> Iterator[measures.Prepared]:
         for start in range(0, len(self._vectors[0]), BLOCK):

@@ -59,6 +59,8 @@ class Measure:
         compare_side: anchors (q, d) and a side to scores (q, n).
         compare_side_paired: anchors (n, d) and a side to scores (n,).
         modalities: the number k of modalities, the anchor's included, that it is defined for; None for any.
+        join_to_side: a vector (d,) and a side to the side of the candidates that this vector joins; None where that
+            saves nothing over preparing them again.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Measure:
     compare_side: Callable[..., Tensor] = field(repr=False)
     compare_side_paired: Callable[..., Tensor] = field(repr=False)
     modalities: int | None = None
+    join_to_side: Callable[..., tuple[Tensor, ...]] | None = field(default=None, repr=False)
 
     @property
     def least(self) -> int:
@@ -108,6 +111,20 @@ class Measure:
         rows = torch.stack(as_candidates(*others), dim=1)
         self.check(len(others))
         return Prepared(self.prepare_side(rows), (~missing_rows(rows)).sum(dim=1) >= self.least, rows.dtype)
+
+    @torch.no_grad()
+    def join(self, vector: Float[Tensor, " d"], prepared: Prepared) -> Prepared:
+        """Return the prepared candidates with one more vector, the same for all, among those of each.
+
+        It equals `prepare` with that vector repeated, rounding aside, for a part of the work.
+
+        Raises:
+            ValueError: the measure has no shorter way (`join_to_side` is None).
+        """
+        if self.join_to_side is None:
+            raise ValueError(f"measure: {self.name} cannot join a vector to what is prepared; prepare again with it")
+        side = self.join_to_side(vector.to(prepared.side[0]), *prepared.side)
+        return prepared._replace(side=side, present=torch.ones_like(prepared.present))
 
     @torch.no_grad()
     def compare(self, anchor: Float[Tensor, "q d"], prepared: Prepared) -> Float[Tensor, "q n"]:
@@ -222,6 +239,7 @@ _MEASURES = {
             sides.prepare_span_and_base,
             sides.minus_volume,
             sides.minus_volume_paired,
+            join_to_side=sides.join_to_span_and_base,
         ),
         Measure(
             "height",
@@ -234,6 +252,7 @@ _MEASURES = {
             sides.prepare_span,
             sides.minus_volume,
             sides.minus_volume_paired,
+            join_to_side=sides.join_to_span,
         ),
         Measure(
             "cosine",

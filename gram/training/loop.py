@@ -147,7 +147,7 @@ class _Run:
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.learning_rate * self._schedule()
         rows = pool.rows(self.step, self.config.batch_size)[self.rank :: self.world]
-        batches = pool.batch(rows, self.device, step=self.step)
+        batches = pool.batch(rows, self.device, step=self.step, varied=self.config.share_varied(self.step))
         trained.train()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             loss = trained(batches)

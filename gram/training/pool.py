@@ -31,10 +31,7 @@ class TrainingPool:
     stopped, and runs with other losses see the same batches.
     """
 
-    def __init__(
-        self, examples: Mapping[str, Sequence[Tensor]], numbers: int, *, seed: int, vary_speech: bool = False
-    ) -> None:
-        self.vary_speech = vary_speech
+    def __init__(self, examples: Mapping[str, Sequence[Tensor]], numbers: int, *, seed: int) -> None:
         self.examples = examples
         self.numbers = numbers
         self.renderings = len(next(iter(examples.values()))) // numbers
@@ -54,16 +51,30 @@ class TrainingPool:
         rendering = np.random.default_rng((self.seed, epoch, place)).integers(self.renderings, size=batch_size)
         return rendering * self.numbers + numbers
 
-    def batch(self, rows: Int[np.ndarray, " batch"], device: torch.device, *, step: int = 0) -> dict[str, Batch]:
-        """Return the examples of some rows, padded, on a device, as they are heard at a step."""
-        return {name: collate([self._seen(name, int(row), step) for row in rows]).to(device) for name in self.examples}
+    def batch(
+        self, rows: Int[np.ndarray, " batch"], device: torch.device, *, step: int = 0, varied: float = 0.0
+    ) -> dict[str, Batch]:
+        """Return the examples of some rows, padded, on a device, as they are heard at a step.
 
-    def _seen(self, name: str, row: int, step: int) -> Tensor:
+        Args:
+            rows: rows of the pool.
+            device: where to.
+            step: decides how they are varied.
+            varied: the chance that a clip of speech is heard as one of its variations, `gram.training.variation`.
+        """
+        return {
+            name: collate([self._seen(name, int(row), step, varied) for row in rows]).to(device)
+            for name in self.examples
+        }
+
+    def _seen(self, name: str, row: int, step: int, varied: float) -> Tensor:
         example = self.examples[name][row].float()
-        if name != "speech" or not self.vary_speech:
+        if name != "speech" or varied == 0:
             return example
-        drawn = np.random.SeedSequence((self.seed, step, row)).generate_state(1)
-        return vary(example, torch.Generator().manual_seed(int(drawn[0])))
+        drawn, chance = np.random.SeedSequence((self.seed, step, row)).generate_state(2)
+        if chance >= varied * 2**32:
+            return example
+        return vary(example, torch.Generator().manual_seed(int(drawn)))
 
 
 def render_pool(
@@ -83,8 +94,8 @@ def render_pool(
         renderings: how often each number is rendered, each time from another recipe.
         seed: decides the recipes, and what the batches hold.
         extra_voices: voices beside the packed ones.
-        robust: train for people's own voices and lines: hear every clip anew at every step (`gram.training.variation`),
-            let real voices speak half of the items, and go up to no noise at all.
+        robust: train for people's own voices and lines: let real voices speak half of the items, and go up to no noise
+            at all.
         processes: how many render; None takes as many as there are cores.
         progress: called with how many are done, of how many.
     """
@@ -108,7 +119,7 @@ def render_pool(
             examples[name].append(torch.from_numpy(value))
         if progress is not None:
             progress(done, len(items))
-    return TrainingPool(examples, len(numbers), seed=seed, vary_speech=robust)
+    return TrainingPool(examples, len(numbers), seed=seed)
 
 
 def raw_inputs(item: Mapping[str, Any], voices: Mapping[str, Voice] | None = None) -> dict[str, Any]:

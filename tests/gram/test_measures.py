@@ -99,6 +99,35 @@ def test_a_missing_modality_is_left_out(name: str) -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["volume", "height"])
+def test_a_vector_joins_what_is_prepared(name: str) -> None:
+    anchor, first, second = draw(7, 3, 5, 8)
+    joined, other = draw(8, 2, 8)
+    first[0] = second[0] = torch.nan
+    second[1] = torch.nan
+    first[2] = 2 * joined  # it adds nothing to this one's span: no volume, and the height stays
+    expected = np.array(
+        [
+            [
+                expected_score(name, row, np.array([joined.numpy(), other.numpy(), *own[~np.isnan(own[:, 0])]]))
+                for own in torch.stack([first, second], dim=1).numpy()
+            ]
+            for row in anchor.numpy()
+        ]
+    )
+    measure = measures.get(name)
+    prepared = measure.join(other, measure.join(joined, measure.prepare(first, second)))
+    np.testing.assert_allclose(measure.compare(anchor, prepared).numpy(), expected, rtol=1e-9, atol=1e-12)
+    if name == "volume":
+        assert (measure.compare(anchor, prepared)[:, 2] == 0).all()
+
+
+def test_not_every_measure_takes_a_vector_in_later() -> None:
+    prepared = measures.get("cosine").prepare(draw(0, 2, 3))
+    with pytest.raises(ValueError, match=r"cosine cannot join a vector to what is prepared; prepare again"):
+        measures.get("cosine").join(draw(1, 3), prepared)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_to_compare(name: str) -> None:
     anchor, first, second = draw(5, 3, 3, 8)

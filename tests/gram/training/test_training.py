@@ -103,11 +103,21 @@ def test_a_robust_pool_goes_up_to_no_noise_and_varies_its_clips() -> None:
     model = MultimodalModel(SMALL)
     plain, robust = (render_pool(model, renderings=1, seed=5, robust=setting) for setting in (False, True))
     rows = np.arange(8)
-    first, later = (robust.batch(rows, torch.device("cpu"), step=step)["speech"].lengths for step in (0, 1))
+    first, later = (robust.batch(rows, torch.device("cpu"), step=step, varied=1.0)["speech"].lengths for step in (0, 1))
     assert first.tolist() != later.tolist()
     assert torch.equal(plain.batch(rows, torch.device("cpu"), step=0)["speech"].values,
                        plain.batch(rows, torch.device("cpu"), step=1)["speech"].values)  # fmt: skip
     assert pool_module.CORRUPTION.speech_snr[1] > 30
+
+
+def test_variation_comes_in_by_and_by() -> None:
+    robust, plain = TrainingConfig(steps=100, robust=True), TrainingConfig(steps=100)
+    shares = [robust.share_varied(step) for step in range(100)]
+    assert shares[:10] == [0.0] * 10
+    assert shares == sorted(shares)
+    assert shares[60:] == [shares[-1]] * 40
+    assert 0.5 < shares[-1] < 1
+    assert {plain.share_varied(step) for step in range(100)} == {0.0}
 
 
 def test_a_batch_never_holds_a_number_twice_and_an_epoch_holds_each_once() -> None:
