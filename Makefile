@@ -65,7 +65,7 @@ recordings: $(VENV)/.app-ready ## download and check the real recordings for tra
 
 assets: $(VENV)/.app-ready ## train both twins, embed, lay out and measure: all that assets/numbers holds
 	for loss in gram cosine; do \
-	  $(BIN)/python -m gram train --loss $$loss --out assets/numbers/$$loss --device $(DEVICE) || exit 1; \
+	  $(BIN)/python -m gram train --loss $$loss --robust --out assets/numbers/$$loss --device $(DEVICE) || exit 1; \
 	done
 	$(MAKE) layouts report
 

@@ -91,6 +91,7 @@ def _settings(models: dict[str, MultimodalModel]) -> Iterator[str]:
         "label_smoothing": "label smoothing",
         "learned_temperature": "temperature after training",
         "voices": "real voices beside the synthetic ones",
+        "robust": "speech varied in training (`--robust`)",
         "torch": "torch",
     }
     yield f"| | {' | '.join(models)} |"
@@ -107,6 +108,8 @@ def _size(model: MultimodalModel) -> int:
 def _shown(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(value) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
@@ -149,6 +152,9 @@ not part of this project, `make recordings` fetches them |
 The test set is {items} numbers that no training or validation item has, in handwriting samples and voices that neither
 has. Each modality loses one digit in three items of five and carries noise of a recorded strength.
 
+In training, real voices speak half of the items, sounds go from the noise of the test set up to none, and ever more of
+the speech is heard varied (`gram.training.variation`): as other vocal tracts, tempos, rooms, lines and noise give it.
+
 ## Measured on the test set
 
 R@1 is the share of queries whose own item comes first. Intervals are percentile bootstrap over items. Ties count as
@@ -166,8 +172,8 @@ Mean cosines of matched pairs, and mean matched volume, base and height over all
 
 ## Limits
 
-The vocabulary is ten English words. The synthetic voices are clearer than people; microphones, accents and rooms
-unlike those in training will be read worse. Pictures are 8 x 8 pixels a digit. The measurements hold for this set and
+The vocabulary is ten English words. Microphones, accents and rooms unlike those in training will be read worse; how a
+speaker who is in neither set is heard is measured by `benchmarks/real_voice.py`. Pictures are 8 x 8 pixels a digit. The measurements hold for this set and
 this training; one seed was trained for each loss.
 """
 
