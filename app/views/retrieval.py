@@ -2,37 +2,18 @@
 
 import random
 import time
-from typing import NamedTuple
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app import compared, data, data_retrieval, hits, measure_table, media, question, session, theme, time_bar
-from app.compared import SIDES
+from app import compared, data, data_retrieval, hits, measure_table, media, question, rankings, session, theme, time_bar
+from app.rankings import DEFAULTS, SIDES, Judge
 from gram import measures
 from gram.embedding_set import EmbeddingSet
 from gram.errors import GramError
 from gram.retrieval import Answer, AnyQuery, Comparison, candidates_for, compare
 
 HITS = (10, 50)  # listed at first, and after "More hits"
-DEFAULTS = {"left": "gram model by volume", "right": "cosine model by cosine"}
-
-
-class Judge(NamedTuple):
-    """One of the two rankings: whose embeddings, and which measure."""
-
-    model: str
-    measure: str
-
-    @classmethod
-    def named(cls, name: str) -> "Judge":
-        """Return the judge of a name such as "gram model by volume"."""
-        return cls(*name.split(" model by ", 1))
-
-    @property
-    def title(self) -> str:
-        """What the page calls it; also its name in the page's address."""
-        return f"{self.model} model by {self.measure}"
 
 
 def render() -> None:
@@ -89,7 +70,7 @@ def _pick_disagreement(modality: str, chosen: tuple[str, ...], gallery: Embeddin
 
 def _judge_in(column: DeltaGenerator, side: str, offered: list[str]) -> Judge:
     """Show the choice of a ranking by a measure that fits the candidates; one that no longer does is put back."""
-    options = [Judge(model, measure).title for model in data.TWINS for measure in offered]
+    options = rankings.options(offered)
     if st.session_state.get(side, DEFAULTS[side]) not in options:
         st.session_state[side] = DEFAULTS[side]
     chosen = column.selectbox(
@@ -98,8 +79,7 @@ def _judge_in(column: DeltaGenerator, side: str, offered: list[str]) -> Judge:
         index=options.index(DEFAULTS[side]),
         key=side,
         bind="query-params",
-        help="Whose embeddings, by which measure:\n\n"
-        + "\n".join(f"- **{name}**: {measures.get(name).help}" for name in offered),
+        help=rankings.help_on(offered),
     )
     return Judge.named(chosen or DEFAULTS[side])
 
