@@ -2,17 +2,20 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
+import numpy as np
+import pandas as pd
 import streamlit as st
 
 from app import data
-from app.failures.columns import Column
+from app.failures.columns import Column, rates_of, telling
 from app.failures.columns import columns as columns_of
 from app.rankings import Judge
-from gram.diagnostics import Attribution, Cases, Outcomes, Remedy, attribute, compare_outcomes
+from gram.diagnostics import Attribution, Cases, Outcomes, attribute, compare_outcomes
 from gram.embedding_set import EmbeddingSet
-from gram.failure_tables import FailureJob, Kept, Part, SetFindings, find_part, part_file, part_key
+from gram.failure_tables import FailureJob, Kept, Part, find_part, part_file, part_key
 
 
 class Asked(NamedTuple):
@@ -33,22 +36,15 @@ def key(asked: Asked, kind: str) -> str:
     return _key(data.fingerprint(model), asked.query, asked.candidates, asked.part(kind), data.load_set(model))
 
 
-def cases(asked: Asked) -> Cases | None:
-    """Return each query as a case, None while that is still to be computed; treat it as read-only."""
-    found = _kept(asked, "cases")
-    return found if isinstance(found, Cases) else None
-
-
-def findings(asked: Asked) -> SetFindings | None:
-    """Return what is wrong with the set, None while that is still to be computed."""
-    found = _kept(asked, "findings")
-    return found if isinstance(found, SetFindings) else None
-
-
-def remedies(asked: Asked) -> tuple[Remedy, ...] | None:
-    """Return what remedies do, None while that is still to be computed."""
-    found = _kept(asked, "remedies")
-    return found if isinstance(found, tuple) and not isinstance(found, SetFindings) else None
+def kept(asked: Asked, kind: str) -> Kept | None:
+    """Return a part that was computed before, None if there is none; treat it as read-only."""
+    found = key(asked, kind)
+    file = part_file(found)
+    try:
+        stat = file.stat()
+    except OSError:
+        return None
+    return _part(found, kind, str(file), stat.st_mtime_ns, stat.st_size)
 
 
 def job(asked: Sequence[tuple[Asked, str]]) -> FailureJob:
@@ -61,35 +57,36 @@ def job(asked: Sequence[tuple[Asked, str]]) -> FailureJob:
     )
 
 
-def outcomes(left: Asked, right: Asked) -> Outcomes:
-    """Return where two rankings, both computed, agree and differ."""
-    found = cases(left), cases(right)
-    if found[0] is None or found[1] is None:
-        raise LookupError("the cases are still to be computed")
-    return _outcomes(key(left, "cases"), key(right, "cases"), *found)
+def with_rows(asked: Asked, cases: Cases) -> Cases:
+    """Return cases whose table says which row of the set each item is, in a column "row"."""
+    return _with_rows(key(asked, "cases"), cases, data.load_set(asked.judge.model))
 
 
-def attribution(asked: Asked, item: str, winner: str) -> Attribution:
-    """Return an item and its winner taken apart."""
-    model = asked.judge.model
-    return _attribution(
-        data.fingerprint(model), asked.query, asked.candidates, asked.judge.measure, item, winner, data.load_set(model)
-    )
+def outcomes(pair: tuple[Asked, Asked], found: tuple[Cases, Cases]) -> Outcomes:
+    """Return where two rankings agree and differ, given the cases of both."""
+    left, right = (key(asked, "cases") for asked in pair)
+    return _outcomes(left, right, *found)
+
+
+def attribution(asked: Asked, item: str, winner: str, cases: Cases) -> Attribution:
+    """Return an item and its winner taken apart, given the cases of the ranking."""
+    return _attribution(key(asked, "cases"), item, winner, asked, cases, data.load_set(asked.judge.model))
+
+
+def rates(pair: tuple[Asked, Asked], found: tuple[Cases, Cases], column: Column) -> tuple[pd.DataFrame, ...]:
+    """Return how often each of two rankings fails in each bin of a recorded number, over the items that both asked."""
+    left, right = (key(asked, "cases") for asked in pair)
+    return _rates(left, right, column.name, found, column)
+
+
+def telling_column(asked: Asked, cases: Cases) -> str:
+    """Return the recorded number that goes along with failures most closely, by Spearman's correlation."""
+    return _telling(key(asked, "cases"), cases, columns(asked.judge.model))
 
 
 def columns(model: str) -> dict[str, Column]:
     """Return the recorded numbers of a twin's items by column; treat them as read-only."""
     return _columns(data.fingerprint(model), data.load_set(model))
-
-
-def _kept(asked: Asked, kind: str) -> Kept | None:
-    found = key(asked, kind)
-    file = part_file(found)
-    try:
-        stat = file.stat()
-    except OSError:
-        return None
-    return _part(found, kind, str(file), stat.st_mtime_ns, stat.st_size)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
@@ -109,17 +106,36 @@ def _outcomes(left: str, right: str, _left: Cases, _right: Cases) -> Outcomes:
     return compare_outcomes(_left, _right)
 
 
+@st.cache_resource(max_entries=48, show_spinner=False)
+def _with_rows(found: str, _cases: Cases, _embedding_set: EmbeddingSet) -> Cases:
+    rows = pd.Series(np.arange(len(_embedding_set)), index=_embedding_set.items["id"].astype(str))
+    table = _cases.table
+    return replace(_cases, table=table.assign(row=rows.reindex(table["id"].astype(str)).to_numpy()))
+
+
 @st.cache_resource(max_entries=256, show_spinner=False)
 def _attribution(
-    fingerprint: tuple[str, int],
-    query: str,
-    candidates: tuple[str, ...],
-    measure: str,
-    item: str,
-    winner: str,
-    _embedding_set: EmbeddingSet,
+    found: str, item: str, winner: str, _asked: Asked, _cases: Cases, _embedding_set: EmbeddingSet
 ) -> Attribution:
-    return attribute(_embedding_set, item, winner, query=query, candidates=candidates, measure=measure)
+    query, candidates, measure = _asked.query, _asked.candidates, _asked.judge.measure
+    device = os.environ.get("GRAM_DEVICE", "auto")
+    return attribute(
+        _embedding_set, item, winner, query=query, candidates=candidates, measure=measure, device=device, cases=_cases
+    )
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def _rates(
+    left: str, right: str, name: str, _found: tuple[Cases, Cases], _column: Column
+) -> tuple[pd.DataFrame, ...]:
+    tables = [cases.table for cases in _found]
+    shared = set(tables[0]["id"]) & set(tables[1]["id"])
+    return tuple(rates_of(table[table["id"].isin(shared)], _column) for table in tables)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _telling(found: str, _cases: Cases, _columns: dict[str, Column]) -> str:
+    return telling(_cases, _columns)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -5,7 +5,7 @@ from html import escape
 
 from app.failures.view import CELLS, View
 from app.measure_markup import percent
-from gram.diagnostics import CAUSES, Outcomes, Share
+from gram.diagnostics import CAUSES, Cases, Outcomes, Share
 
 _SURE = 0.05
 
@@ -82,6 +82,18 @@ def verdict(outcomes: Outcomes, view: View) -> str:
         f"split at least as uneven would come up {_odds(outcomes.p_value)} "
         f'<span class="quiet">(McNemar’s exact test, p = {_p(outcomes.p_value)})</span>.</p>'
     )
+
+
+def scope(outcomes: Outcomes, cases: Cases) -> str:
+    """Return what was left out, and that it is a sample where it is one; empty where all items were asked."""
+    lines = []
+    if cases.sampled:
+        lines.append(f"{len(cases):,} queries, drawn at random, of {cases.gallery:,}; each was ranked against all items.")
+    if cases.left_out:
+        lines.append(f"{cases.left_out:,} items lack the {cases.query} or too many candidates, and were not ranked.")
+    if outcomes.left_out:
+        lines.append(f"{outcomes.left_out:,} items were ranked by only one of the two, and are not counted.")
+    return "".join(f'<p class="quiet">{line}</p>' for line in lines)
 
 
 def _points(share: float) -> str:

@@ -21,12 +21,12 @@ _DRAWN = 3  # vectors that a picture holds exactly
 
 
 class Place(NamedTuple):
-    """Where a case stands in the list: its number from 1, of how many, and the ids before and after it, if any."""
+    """Where a case stands in the list: its number from 1, of how many, and the (item, winner) before and after it."""
 
     number: int
     size: int
-    before: str
-    after: str
+    before: tuple[str, str]
+    after: tuple[str, str]
 
 
 def show(
@@ -61,8 +61,9 @@ def _head(of: Attribution, place: Place) -> str:
         title = f"{escape(of.true.label)} lost to {difference(of.true.label, of.winner.label)}"
     steps = "".join(
         f'<button type="button" class="press step" data-action="case" data-id="{escape(item, quote=True)}" '
-        f'data-focus="step-{name}" data-sign="{sign}" aria-label="{name} case"{" disabled" * (not item)}></button>'
-        for name, sign, item in (("Previous", "←", place.before), ("Next", "→", place.after))
+        f'data-winner="{escape(winner, quote=True)}" data-focus="step-{name}" data-sign="{sign}" '
+        f'aria-label="{name} case"{" disabled" * (not item)}></button>'
+        for name, sign, (item, winner) in (("Previous", "←", place.before), ("Next", "→", place.after))
     )
     told = f"rank {hits.rank(of.rank)} of {of.gallery:,} by {escape(of.measure)} · case {place.number:,} of {place.size:,}"
     return (
@@ -79,7 +80,7 @@ def _cards(of: Attribution, gallery: EmbeddingSet, *, dark: bool) -> str:
     sides = (("true item", of.true, "true"), (_role(of), of.winner, "false"))
     cards = "".join(
         f'<li class="card {kind}"><div class="quiet">{role}</div>'
-        f"{media.number_html(gallery, side.row, place=f'case-{kind}')}"
+        f'<div class="number">{difference(of.true.label, side.label)}</div>'
         f"{media.picture_html(gallery, side.row, dark=dark)}"
         f'<div class="actions">{media.listen_html(gallery, side.row, place=f"case-{kind}")}</div>'
         f'<div class="quiet">{escape(media.corruptions(media.item_of(gallery, side.row)))}</div></li>'

@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from gram.diagnostics import Cases, failure_rate
 from gram.embedding_set import EmbeddingSet
 from gram.figures.style import number
 
+_BINS = 8  # enough to see a bend, with hundreds of items each in a set of thousands
 _FEW = 12  # so many values or fewer are categories
 _NAMES_EACH = 0.5  # whole numbers of which more than this share are unlike name the items rather than measure them
 _TITLES = {  # of the built-in sets
@@ -77,3 +79,22 @@ def _column(name: str, values: "pd.Series") -> Column | None:
         said = _PLACES if name in _BY_PLACE else {}
         words = {float(value): said.get(int(value), f"{value:g}") for value in known}
     return Column(name, _TITLES.get(name, name.replace("_", " ")), numbers, words)
+
+
+def rates_of(table: pd.DataFrame, column: Column) -> pd.DataFrame:
+    """Return how often cases fail in each bin of a column; a value a bin where it has few."""
+    return failure_rate(table, column.values[table["row"].to_numpy()], bins=_BINS)
+
+
+def telling(cases: Cases, among: Mapping[str, Column]) -> str:
+    """Return the column that failures go along with most closely, by the size of Spearman's correlation."""
+    wrong = (~cases.table["right"]).to_numpy(dtype=np.float64)
+    rows = cases.table["row"].to_numpy()
+
+    def closeness(column: Column) -> float:
+        values = pd.Series(column.values[rows])
+        if values.nunique() < 2 or not 0 < wrong.sum() < len(wrong):
+            return 0.0
+        return abs(float(values.corr(pd.Series(wrong), method="spearman")))
+
+    return max(among.values(), key=closeness).name

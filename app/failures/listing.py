@@ -8,7 +8,7 @@ import pandas as pd
 
 from app import hits, media
 from app.failures.columns import Column
-from app.failures.view import View
+from app.failures.view import MOST, View
 from gram.diagnostics import CAUSES, Cases, Outcomes
 from gram.embedding_set import EmbeddingSet
 from gram.figures.style import number
@@ -80,22 +80,6 @@ def taken_for(labels: "pd.Series", winners: "pd.Series", true: str, other: str) 
     )
 
 
-def with_rows(cases: Cases, gallery: EmbeddingSet) -> Cases:
-    """Return cases whose table says which row of the set each one is, and has all texts as plain strings."""
-    rows = pd.Series(np.arange(len(gallery)), index=gallery.items["id"].astype(str))
-    table = cases.table.assign(row=rows.reindex(cases.table["id"].astype(str)).to_numpy())
-    texts = {name: table[name].astype(str).astype(object) for name in ("id", "label", "winner", "winner_label")}
-    return Cases(
-        table=table.assign(**texts),
-        query=cases.query,
-        candidates=cases.candidates,
-        measure=cases.measure,
-        gallery=cases.gallery,
-        left_out=cases.left_out,
-        reference=cases.reference,
-    )
-
-
 # markup
 
 
@@ -108,6 +92,30 @@ def table(rows: pd.DataFrame, gallery: EmbeddingSet, *, sort: str, current: str,
         '<div class="rows" data-rows role="region" aria-label="Cases" tabindex="-1"><table class="cases"><thead>'
         f"<tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
     )
+
+
+def headline(cell: str, count: int, chips: Sequence[tuple[str, str]], judge: str) -> str:
+    """Return what is listed: the cell, how many of its cases, and the filters as buttons that clear them ("clear")."""
+    pressed = "".join(
+        f'<button type="button" class="press" data-action="clear" data-fields="{escape(fields, quote=True)}" '
+        f'aria-label="Clear {escape(said, quote=True)}">{escape(said)}</button>'
+        for said, fields in chips
+    )
+    return (
+        f'<header class="listed"><h4>{escape(cell)}: {count:,} case{"s" * (count != 1)}</h4>'
+        f'<span class="quiet">by the {escape(judge)}</span><div class="chips">{pressed}</div></header>'
+    )
+
+
+def foot(shown: int, total: int) -> str:
+    """Return how much of the list is in sight, and a button for more of it ("more")."""
+    more = (
+        '<button type="button" class="press" data-action="more" data-sign="+" data-focus="more">Show more</button>'
+        if shown < min(total, MOST)
+        else ""
+    )
+    most = f"; the export holds all {total:,}" if total > shown else ""
+    return f'<div class="foot"><span class="quiet">{min(shown, total):,} of {total:,} listed{most}</span>{more}</div>'
 
 
 def _head(name: str, title: str, hint: str, sort: str) -> str:

@@ -13,6 +13,7 @@ from app.data_failures import Asked
 from app.failures import view as views
 from app.failures.columns import Column
 from app.failures.view import View
+from app.rankings import SIDES
 from gram.diagnostics import Cases, confusions
 from gram.embedding_set import EmbeddingSet
 from gram.figures.failures import Rates, confusion, failure_rates, hub_distribution
@@ -42,7 +43,7 @@ def show(
     """
     left, right = st.columns(2, gap="large")
     with left:
-        _rates(pair, view, columns)
+        _rates(pair, found, view, columns)
     with right:
         _confusion(mistakes, view)
     _hubs(found, view, gallery)
@@ -51,14 +52,17 @@ def show(
 # failure rate
 
 
-def _rates(pair: tuple[Asked, Asked], view: View, columns: Mapping[str, Column]) -> None:
+def _rates(
+    pair: tuple[Asked, Asked], found: tuple[Cases, Cases], view: View, columns: Mapping[str, Column]
+) -> None:
     st.markdown("#### Failure rate against what was recorded")
     if not columns:
         st.caption("The items have no column of numbers. Add one, such as a corruption’s strength, to see its effect.")
         return
-    column = columns.get(view.column) or columns[data_failures.telling_column(pair[view.whose == "right"])]
-    tables = [data_failures.rates(asked, column.name) for asked in _unlike(pair)]
-    first = tables[0]
+    whose = SIDES.index(view.whose)
+    column = columns.get(view.column) or columns[data_failures.telling_column(pair[whose], found[whose])]
+    by = dict(zip(pair, data_failures.rates(pair, found, column), strict=True))  # one where both are the same
+    first = by[pair[0]]
     spans = [column.told(low, high) for low, high in zip(first["low"], first["high"], strict=True)]
     rankings = [
         Rates(
@@ -69,9 +73,10 @@ def _rates(pair: tuple[Asked, Asked], view: View, columns: Mapping[str, Column])
             failures=table["failures"].to_numpy(),
             items=table["items"].to_numpy(),
         )
-        for asked, table in zip(_unlike(pair), tables, strict=True)
+        for asked, table in by.items()
     ]
-    centres = [*column.words.values()] if column.words else ((first["low"] + first["high"]) / 2).to_numpy()
+    middles = ((first["low"] + first["high"]) / 2).to_numpy()
+    centres = [column.words[float(value)] for value in first["low"]] if column.words else middles
     selected = None
     if view.column and view.span:
         selected = ((first["high"] >= view.span[0]) & (first["low"] <= view.span[1])).to_numpy()
@@ -88,11 +93,6 @@ def _rates(pair: tuple[Asked, Asked], view: View, columns: Mapping[str, Column])
     )
     if not view.column:
         st.caption("Shown is what goes along with failures most closely; choose another under **Recorded**.")
-
-
-def _unlike(pair: tuple[Asked, Asked]) -> list[Asked]:
-    """Return both rankings, or the one where they are the same."""
-    return list(dict.fromkeys(pair))
 
 
 def _choose_bin(action: chart.Action, column: Column, table: pd.DataFrame) -> None:
@@ -166,7 +166,7 @@ def _hubs(found: tuple[Cases, Cases], view: View, gallery: EmbeddingSet) -> None
             tools=("resetScale2d",),
         )
     with cards:
-        cases = found[view.whose == "right"]
+        cases = found[SIDES.index(view.whose)]
         media.show(
             _winners(cases, view, gallery), gallery, key="failures_winners", styles="failures", on_action=_choose_winner
         )

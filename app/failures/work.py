@@ -38,7 +38,7 @@ def _start(missing: Sequence[Wanted]) -> None:
 def cases(asked: Asked) -> Cases | None:
     """Return the cases of a ranking, None while they are still to come; treat them as read-only."""
     found = _kept(asked, "cases")
-    return found if isinstance(found, Cases) else None
+    return data_failures.with_rows(asked, found) if isinstance(found, Cases) else None
 
 
 def findings(asked: Asked) -> SetFindings | None:

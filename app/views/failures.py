@@ -5,10 +5,9 @@ import streamlit as st
 
 from app import data, data_failures, media, rankings, session, theme
 from app.data_failures import Asked
-from app.failures import advice, board, case, export, listing, patterns, work
+from app.failures import advice, board, case, export, filters, listing, patterns, work
 from app.failures import view as views
-from app.failures.columns import Column
-from app.failures.view import CELLS, SORTS, View
+from app.failures.view import CELLS, FILTERS, SORTS, STEP, View
 from app.rankings import SIDES
 from gram import measures
 from gram.diagnostics import CAUSES, Cases, Outcomes
@@ -21,29 +20,34 @@ def render() -> None:
     """Show the page."""
     st.title("Failures")
     st.markdown(
-        "Which items two rankings get wrong, and why: each failure is taken apart until one number says whose fault it "
-        "is. Try: press **only left right** below, then a case, and read what made the other ranking lose it."
+        "Which items two rankings get wrong, and why: each failure is taken apart until a number says whose fault it is. "
+        "Try: press a number in the table, then a case below it, and read what made the wrong item win."
     )
     selection = session.current()
     gallery = data.load_set(selection.model)
-    view, candidates = _settle(gallery, selection)
-    pair = _rankings(view, gallery, candidates)
-    if not work.ready(pair, ("cases",)):
-        return
+    candidates = _settle(gallery, selection)
+    pair = _rankings(gallery, candidates)
+    view = views.current()
+    asked = pair[SIDES.index(view.whose)]
     try:
-        _results(views.current(), pair)
+        work.begin([*((each, "cases") for each in pair), (asked, "findings"), (asked, "remedies")])
+        for each in pair:
+            if work.cases(each) is None:
+                work.wait_for((each, "cases"), key="failures_cases")
+                return
+        _results(view, pair, asked)
     except GramError as error:
         st.error(str(error))
 
 
-def _settle(gallery: EmbeddingSet, selection: session.Selection) -> tuple[View, tuple[str, ...]]:
-    """Return the view, in which all makes sense for the loaded set, and the candidates that follow from who asks."""
+def _settle(gallery: EmbeddingSet, selection: session.Selection) -> tuple[str, ...]:
+    """Settle the view so that all makes sense for the loaded set; return the candidates that follow from who asks."""
     asks = st.query_params.get("asks") or views.current().asks
-    asking = asks if asks in gallery.names else gallery.anchor
-    candidates = candidates_for(asking, selection.candidates, gallery=gallery)
+    candidates = candidates_for(
+        asks if asks in gallery.names else gallery.anchor, selection.candidates, gallery=gallery
+    )
     titles = rankings.options(measures.names(1 + len(candidates)))
-    columns = data_failures.columns(selection.model)
-    view = views.settle(
+    views.settle(
         {
             "left": titles,
             "right": titles,
@@ -52,18 +56,18 @@ def _settle(gallery: EmbeddingSet, selection: session.Selection) -> tuple[View, 
             "side": SIDES,
             "cause": list(CAUSES),
             "split": _splits(gallery),
-            "column": list(columns),
+            "column": list(data_failures.columns(selection.model)),
             "sort": SORTS,
         }
     )
-    return view, candidates
+    return candidates
 
 
 def _splits(gallery: EmbeddingSet) -> list[str]:
     return sorted(gallery.items["split"].astype(str).unique()) if "split" in gallery.items else []
 
 
-def _rankings(view: View, gallery: EmbeddingSet, candidates: tuple[str, ...]) -> tuple[Asked, Asked]:
+def _rankings(gallery: EmbeddingSet, candidates: tuple[str, ...]) -> tuple[Asked, Asked]:
     """Show the choice of the two rankings."""
     offered = measures.names(1 + len(candidates))
     for column, side in zip(st.columns(2), SIDES):
@@ -73,45 +77,106 @@ def _rankings(view: View, gallery: EmbeddingSet, candidates: tuple[str, ...]) ->
             help=rankings.help_on(offered),
             **views.bound(side),
         )
-    query = view.asks or gallery.anchor
-    left, right = (Asked(judge, query, candidates) for judge in view.judges)
+    view = views.current()
+    left, right = (Asked(each, view.asks or gallery.anchor, candidates) for each in view.judges)
     return left, right
 
 
-# results
-
-
-def _results(view: View, pair: tuple[Asked, Asked]) -> None:
-    found = tuple(data_failures.cases(asked) for asked in pair)
-    left, right = found
+def _results(view: View, pair: tuple[Asked, Asked], asked: Asked) -> None:
+    left, right = work.cases(pair[0]), work.cases(pair[1])
     if left is None or right is None:
         return
-    outcomes = data_failures.outcomes(*pair)
-    asked, cases = pair[SIDES.index(view.whose)], (left, right)[SIDES.index(view.whose)]
+    outcomes = data_failures.outcomes(pair, (left, right))
+    cases = (left, right)[SIDES.index(view.whose)]
     gallery = data.load_set(asked.judge.model)
     columns = data_failures.columns(asked.judge.model)
     ids = listing.ids_of(outcomes, view.cell)
-    _board(outcomes, view, listing.select(cases, ids, view, columns, but=("cause",)), cases)
-    _filters(view, gallery, columns)
+    facets = listing.select(cases, ids, view, columns, but=("cause",))
+    _board(outcomes, view, facets, cases)
+    splits = _splits(gallery)
+    names = sorted(gallery.names, key=lambda name: name != gallery.anchor)
+    filters.show(view, columns, facets["cause"].unique().tolist(), splits, names)
     rows = listing.select(cases, ids, view, columns)
-    _cases(rows, view, asked, cases, gallery, outcomes)
+    _cases(rows, view, asked, cases, outcomes, gallery)
     st.subheader("Patterns", anchor="patterns")
     mistakes = listing.select(cases, ids, view, columns, but=("taken",))
     patterns.show(pair, (left, right), view, columns, mistakes[~mistakes["right"]], gallery)
     advice.show(asked, view)
 
 
-def _board(outcomes: Outcomes, view: View, rows: pd.DataFrame, cases: Cases) -> None:
-    counts = rows.loc[~rows["right"], "cause"].value_counts().to_dict()
-    whose = f"{view.whose} ranking failed" if counts else ""
+def _board(outcomes: Outcomes, view: View, facets: pd.DataFrame, cases: Cases) -> None:
+    counts = facets.loc[~facets["right"], "cause"].value_counts().to_dict()
     markup = (
-        f'<div class="board"><div>{board.matrix(outcomes, view)}</div>'
-        f"<div>{board.causes(counts, view.cause, whose=view.whose)}</div>"
+        f'<div class="board">{board.matrix(outcomes, view)}'
+        f'<div class="why">{board.causes(counts, view.cause, whose=view.whose)}</div>'
         f'<div class="verdict">{board.verdict(outcomes, view)}{board.scope(outcomes, cases)}</div></div>'
     )
-    media.show(
-        markup, data.load_set(view.judge.model), key="failures_board", styles="failures", on_action=_pressed
-    )
+    media.show(markup, data.load_set(view.judge.model), key="failures_board", styles="failures", on_action=_pressed)
+
+
+# the list and the case beside it
+
+
+def _cases(
+    rows: pd.DataFrame, view: View, asked: Asked, cases: Cases, outcomes: Outcomes, gallery: EmbeddingSet
+) -> None:
+    item = session.current().item
+    _elsewhere(item, rows, outcomes)
+    if rows.empty:
+        _nothing(view)
+        return
+    ids = rows["id"].tolist()
+    at = ids.index(item) if item in ids else 0
+    shown = max(view.shown, min(at + 1, views.MOST))
+    listed, full = st.columns([1, 1.12], gap="medium")
+    with listed:
+        chips = filters.chips(view, data_failures.columns(asked.judge.model))
+        markup = (
+            listing.headline(CELLS[view.cell], len(rows), chips, asked.judge.title)
+            + listing.table(rows.head(shown), gallery, sort=view.sort, current=ids[at], dark=theme.is_dark())
+            + listing.foot(shown, len(rows))
+        )
+        media.show(markup, gallery, key="failures_list", styles="failures", on_action=_pressed)
+        export.show(rows, view, asked, outcomes, gallery)
+    with full:
+        winner = str(rows["winner"].iloc[at])
+        steps = [
+            (ids[place], str(rows["winner"].iloc[place])) if 0 <= place < len(ids) else ("", "")
+            for place in (at - 1, at + 1)
+        ]
+        of = data_failures.attribution(asked, ids[at], winner, cases)
+        case.show(of, asked, view, gallery, case.Place(at + 1, len(ids), *steps), _pressed)
+
+
+def _elsewhere(item: str, rows: pd.DataFrame, outcomes: Outcomes) -> None:
+    """Say where the current item is, when the list does not hold it."""
+    if item in set(rows["id"]):
+        return
+    cell = next((name for name, ids in outcomes.ids.items() if item in ids), None)
+    if cell is None:
+        return
+    said, button = st.columns([5, 1], vertical_alignment="center")
+    said.caption(f"The current item, {item}, is not among these: it is under **{CELLS[cell.replace(' ', '-')].lower()}**.")
+    clean = dict.fromkeys(FILTERS, "")
+    button.button(
+        f"Show {item}", key="failures_show", width="stretch",
+        on_click=lambda: views.change(**{**clean, "cell": cell.replace(" ", "-")}),
+    )  # fmt: skip
+
+
+def _nothing(view: View) -> None:
+    """Say why the list is empty, and what to do."""
+    if set(view.filters) - {"column"}:
+        st.info("No case passes these filters.", icon=":material/filter_alt_off:")
+        st.button("Clear the filters", on_click=views.clear(), key="failures_clear")
+        return
+    told = {
+        "left-wrong": "The left ranking finds every item. Choose another measure or model, or look at **right wrong**.",
+        "right-wrong": "The right ranking finds every item. Choose another measure or model, or look at **left wrong**.",
+        "both-right": "No item is found by both. Press another number of the table.",
+        "both-wrong": "No item is missed by both: each is found by one of them at least. Press another number.",
+    }.get(view.cell, "Nothing failed here: the other ranking finds all that this one does. Press another number.")
+    st.info(told, icon=":material/check_circle:")
 
 
 def _pressed(action: dict[str, str]) -> None:
@@ -123,9 +188,9 @@ def _pressed(action: dict[str, str]) -> None:
             views.change(cause=action["cause"])
         case "sort":
             views.change(sort=action["sort"])
+        case "more":
+            views.change(rows=str(min(views.current().shown + STEP, views.MOST)))
         case "clear":
-            views.change(**{name: "" for name in action["fields"].split(",")})
+            views.clear(*action["fields"].split(","))()
         case "case":
-            session.select_item(action["id"], partner=action.get("winner"))
-        case "select":
-            session.select_item(action["id"])
+            session.select_item(action["id"], partner=action["winner"])
