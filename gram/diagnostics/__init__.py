@@ -1,8 +1,10 @@
-"""Why the wrong item won: faults of a whole set, single failures, two rankings compared, remedies."""
+"""Why retrieval fails on a set, and whose fault it is: faults of a whole set, single failures, remedies."""
 
 from gram.diagnostics.attribution import Attribution, Side, attribute
 from gram.diagnostics.cases import CAUSES, Cases, Cause, find_cases
+from gram.diagnostics.gap import centred
 from gram.diagnostics.outcomes import CELLS, Outcomes, Share, compare_outcomes
+from gram.diagnostics.signs import PairCosines, SignFlips, find_sign_flips, reorient
 
 __all__ = [
     "CAUSES",
@@ -11,9 +13,14 @@ __all__ = [
     "Cases",
     "Cause",
     "Outcomes",
+    "PairCosines",
     "Share",
     "Side",
+    "SignFlips",
     "attribute",
+    "centred",
     "compare_outcomes",
     "find_cases",
+    "find_sign_flips",
+    "reorient",
 ]
