@@ -52,9 +52,7 @@ def job(asked: Sequence[tuple[Asked, str]]) -> FailureJob:
     first = asked[0][0]
     sets = {each.judge.model: data.load_set(each.judge.model) for each, _ in asked}
     parts = [each.part(kind) for each, kind in asked]
-    return FailureJob(
-        sets, first.query, first.candidates, parts, device=os.environ.get("GRAM_DEVICE", "auto")
-    )
+    return FailureJob(sets, first.query, first.candidates, parts, device=os.environ.get("GRAM_DEVICE", "auto"))
 
 
 def with_rows(asked: Asked, cases: Cases) -> Cases:
@@ -125,9 +123,7 @@ def _attribution(
 
 
 @st.cache_data(max_entries=128, show_spinner=False)
-def _rates(
-    left: str, right: str, name: str, _found: tuple[Cases, Cases], _column: Column
-) -> tuple[pd.DataFrame, ...]:
+def _rates(left: str, right: str, name: str, _found: tuple[Cases, Cases], _column: Column) -> tuple[pd.DataFrame, ...]:
     tables = [cases.table for cases in _found]
     shared = set(tables[0]["id"]) & set(tables[1]["id"])
     return tuple(rates_of(table[table["id"].isin(shared)], _column) for table in tables)

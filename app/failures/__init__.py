@@ -1,1 +1,1 @@
-"""The parts of the Failures page: what is asked for, its columns, board, list, one case, patterns, remedies, exports."""
+"""The parts of the Failures page, from what is asked for to what is taken away."""

@@ -70,9 +70,7 @@ def verdict(outcomes: Outcomes, view: View) -> str:
     if gap.value < 0 and gap.low * gap.high <= 0:
         low, high = -gap.high, -gap.low
     size = f"<b>{_points(abs(gap.value))}</b> points of R@1 (95 % interval {_points(low)} to {_points(high)})"
-    first = (
-        f"The {ahead} ranking finds {size} more." if gap.value else f"Both find as many: the difference is {size}."
-    )
+    first = f"The {ahead} ranking finds {size} more." if gap.value else f"Both find as many: the difference is {size}."
     if not left + right:
         return f"<p>{first} No item is found by one of them alone.</p>"
     sure = outcomes.p_value < _SURE
@@ -88,7 +86,9 @@ def scope(outcomes: Outcomes, cases: Cases) -> str:
     """Return what was left out, and that it is a sample where it is one; empty where all items were asked."""
     lines = []
     if cases.sampled:
-        lines.append(f"{len(cases):,} queries, drawn at random, of {cases.gallery:,}; each was ranked against all items.")
+        lines.append(
+            f"{len(cases):,} queries, drawn at random, of {cases.gallery:,}; each was ranked against all items."
+        )
     if cases.left_out:
         lines.append(f"{cases.left_out:,} items lack the {cases.query} or too many candidates, and were not ranked.")
     if outcomes.left_out:

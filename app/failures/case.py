@@ -65,9 +65,12 @@ def _head(of: Attribution, place: Place) -> str:
         f'aria-label="{name} case"{" disabled" * (not item)}></button>'
         for name, sign, (item, winner) in (("Previous", "←", place.before), ("Next", "→", place.after))
     )
-    told = f"rank {hits.rank(of.rank)} of {of.gallery:,} by {escape(of.measure)} · case {place.number:,} of {place.size:,}"
+    told = (
+        f"rank {hits.rank(of.rank)} of {of.gallery:,} by {escape(of.measure)} · case {place.number:,} of {place.size:,}"
+    )
     return (
-        f'<header class="case-head"><div><h3>{title}</h3><div class="quiet">{told}</div></div><nav>{steps}</nav></header>'
+        f'<header class="case-head"><div><h3>{title}</h3><div class="quiet">{told}</div></div>'
+        f"<nav>{steps}</nav></header>"
         f'<p class="stated"><b class="tag" title="{escape(cause.help, quote=True)}">{escape(cause.title)}</b> '
         f"{escape(of.sentence())}</p>"
     )
@@ -99,7 +102,9 @@ def _query_card(of: Attribution, gallery: EmbeddingSet, *, dark: bool) -> str:
     if of.query == "image":
         asked = media.picture_html(gallery, of.true.row, dark=dark)
     elif of.query in media.sound_names(gallery, of.true.row):
-        asked = f'<div class="actions">{media.listen_html(gallery, of.true.row, place="case-query", only=of.query)}</div>'
+        asked = (
+            f'<div class="actions">{media.listen_html(gallery, of.true.row, place="case-query", only=of.query)}</div>'
+        )
     else:
         asked = f'<div class="asked">{escape(str(item.get("words", of.true.label)))}</div>'
     done = media.corruptions(item, only=of.query)
@@ -123,10 +128,14 @@ def _bodies(of: Attribution, gallery: EmbeddingSet) -> list[Body]:
     names = _drawn(of)
     if len(names) < 2:
         return []
-    rows = {side: (of.true.row, *[side.row] * (len(names) - 1)) for side in (of.true, of.winner)}
     return [
         Body(
-            np.stack([gallery.modalities[name][row].double().numpy() for name, row in zip(names, rows[side])]),
+            np.stack(
+                [
+                    gallery.modalities[name][side.row if place else of.true.row].double().numpy()
+                    for place, name in enumerate(names)
+                ]
+            ),
             names,
             f"{side.label} · {role}",
             matched=side is of.true,
@@ -186,7 +195,8 @@ def _sides(of: Attribution) -> str:
     )
     role = _role(of).removeprefix("the ")
     heads = f"<th>{escape(of.true.label)}<br>true item</th><th>{escape(of.winner.label)}<br>{role}</th>"
-    return f'<div><h4>Side by side</h4><table class="sides"><thead><tr><th></th>{heads}</tr></thead><tbody>{body}</tbody></table></div>'
+    table = f'<table class="sides"><thead><tr><th></th>{heads}</tr></thead><tbody>{body}</tbody></table>'
+    return f"<div><h4>Side by side</h4>{table}</div>"
 
 
 def _changes(of: Attribution) -> str:
@@ -196,13 +206,19 @@ def _changes(of: Attribution) -> str:
         f"without {panels.name_of(name, names)}": ("rank with that modality left out of all candidates", rank)
         for name, rank in of.without.items()
     }
-    ranks["with the winner’s base made the true item’s"] = ("if both had the same base, as by height", of.rank_same_base)
+    ranks["with the winner’s base made the true item’s"] = (
+        "if both had the same base, as by height",
+        of.rank_same_base,
+    )
     if of.measure != "height":
         ranks["by height instead"] = ("rank by the distance of the query from the span alone", of.rank_by_height)
     if of.turned:
         turned = " and ".join(panels.name_of(name, names) for name in of.turned)
         ranks[f"with {turned} turned round"] = ("rank with those vectors turned into their opposites", of.rank_turned)
-    ranks["without all hubs"] = ("rank without items that are first for more queries than chance gives", of.rank_without_hubs)
+    ranks["without all hubs"] = (
+        "rank without items that are first for more queries than chance gives",
+        of.rank_without_hubs,
+    )
     body = "".join(
         f'<tr><th title="{escape(hint, quote=True)}">{name}</th><td>{_rank(rank)}</td></tr>'
         for name, (hint, rank) in ranks.items()
@@ -210,10 +226,11 @@ def _changes(of: Attribution) -> str:
     )
     times = f"{of.occurrences:,} of {of.asked:,}"
     hub = f"chance gives no item {of.many:,} or more"
+    own = f"<tr><th>as it is</th><td>{_rank(of.rank)}</td></tr>"
+    wins = f'<tr><th title="{hub}">{_role(of)} is first for</th><td>{times}<small>queries</small></td></tr>'
+    head = "<thead><tr><th></th><th>rank</th></tr></thead>"
     return (
-        f'<div><h4>What would change it</h4><table class="changes"><thead><tr><th></th><th>rank</th></tr></thead><tbody>'
-        f"<tr><th>as it is</th><td>{_rank(of.rank)}</td></tr>{body}"
-        f'<tr><th title="{hub}">{_role(of)} is first for</th><td>{times}<small>queries</small></td></tr></tbody></table></div>'
+        f'<div><h4>What would change it</h4><table class="changes">{head}<tbody>{own}{body}{wins}</tbody></table></div>'
     )
 
 

@@ -13,7 +13,9 @@ from gram.diagnostics import CAUSES
 _SLIDER = "failures_span"
 
 
-def show(view: View, columns: Mapping[str, Column], causes: Sequence[str], splits: Sequence[str], modalities: Sequence[str]) -> None:
+def show(
+    view: View, columns: Mapping[str, Column], causes: Sequence[str], splits: Sequence[str], modalities: Sequence[str]
+) -> None:
     """Show the filters.
 
     Args:
@@ -69,7 +71,7 @@ def _range(view: View, column: Column) -> None:
         st.session_state[_SLIDER] = (chosen[0], chosen[-1])
         st.select_slider(
             column.title.capitalize(), options, key=_SLIDER,
-            on_change=lambda: _span(*(words[each] for each in st.session_state[_SLIDER]), column),
+            on_change=lambda: _span([words[each] for each in st.session_state[_SLIDER]], column),
         )  # fmt: skip
         return
     least, most = column.ends
@@ -77,12 +79,13 @@ def _range(view: View, column: Column) -> None:
     st.session_state[_SLIDER] = (min(max(low, least), most), max(min(high, most), least))
     st.slider(
         column.title.capitalize(), least, most, key=_SLIDER,
-        on_change=lambda: _span(*st.session_state[_SLIDER], column),
+        on_change=lambda: _span(st.session_state[_SLIDER], column),
     )  # fmt: skip
 
 
-def _span(low: float, high: float, column: Column) -> None:
+def _span(ends: Sequence[float], column: Column) -> None:
     """Filter by a range; by none where it is all there is."""
+    low, high = ends
     whole = (low, high) == column.ends
     views.change(within="" if whole else f"{low:.6g}~{high:.6g}")
 

@@ -14,7 +14,8 @@ from app.failures import view as views
 from app.failures.columns import Column
 from app.failures.view import View
 from app.rankings import SIDES
-from gram.diagnostics import Cases, confusions
+from gram.diagnostics import Cases
+from gram.diagnostics.corruptions import confusions
 from gram.embedding_set import EmbeddingSet
 from gram.figures.failures import Rates, confusion, failure_rates, hub_distribution
 
@@ -52,9 +53,7 @@ def show(
 # failure rate
 
 
-def _rates(
-    pair: tuple[Asked, Asked], found: tuple[Cases, Cases], view: View, columns: Mapping[str, Column]
-) -> None:
+def _rates(pair: tuple[Asked, Asked], found: tuple[Cases, Cases], view: View, columns: Mapping[str, Column]) -> None:
     st.markdown("#### Failure rate against what was recorded")
     if not columns:
         st.caption("The items have no column of numbers. Add one, such as a corruption’s strength, to see its effect.")
@@ -128,7 +127,7 @@ def _confusion(mistakes: pd.DataFrame, view: View) -> None:
         key="failures_confusion",
         height=_HEIGHT + 60,
         filename="taken-for",
-        description="How often each character of the true label was taken for another one of the winner's, place by place",
+        description="How often each character of the true label was taken for another one of the winner's",
         hint="Press a cell to see its cases.",
         on_action=lambda action: _choose_pair(action, characters, view),
         tools=("resetScale2d",),
@@ -190,13 +189,14 @@ def _winners(cases: Cases, view: View, gallery: EmbeddingSet) -> str:
             gallery.row(item),
             place="hub",
             dark=dark,
-            caption=f"wins {count:,} times wrongly" + _base_told(float(base[item]), cases),
+            caption=f"wins {count:,} times wrongly" + _base_told(float(base[str(item)]), cases),
             current=str(item) == view.winner,
         )
         for item, count in counts.items()
     )
     who = escape(view.judge.title)
-    return f'<p class="sound">Most often first where they should not be, by the {who}; press one for its cases.</p><ol class="grid">{cards}</ol>'
+    said = f"Most often first where they should not be, by the {who}; press one for its cases."
+    return f'<p class="sound">{said}</p><ol class="grid">{cards}</ol>'
 
 
 def _base_told(base: float, cases: Cases) -> str:

@@ -6,7 +6,8 @@ import streamlit as st
 
 from app import data_failures
 from app.data_failures import Asked
-from gram.diagnostics import Cases, Remedy
+from gram.diagnostics import Cases
+from gram.diagnostics.remedies import Remedy
 from gram.errors import GramError
 from gram.failure_tables import FailureJob, Kept, SetFindings
 

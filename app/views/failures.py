@@ -20,8 +20,8 @@ def render() -> None:
     """Show the page."""
     st.title("Failures")
     st.markdown(
-        "Which items two rankings get wrong, and why: each failure is taken apart until a number says whose fault it is. "
-        "Try: press a number in the table, then a case below it, and read what made the wrong item win."
+        "Which items two rankings get wrong, and why: each failure is taken apart until a number says whose fault it "
+        "is. Try: press a number in the table, then a case below it, and read what made the wrong item win."
     )
     selection = session.current()
     gallery = data.load_set(selection.model)
@@ -101,11 +101,12 @@ def _results(view: View, pair: tuple[Asked, Asked], asked: Asked) -> None:
     st.subheader("Patterns", anchor="patterns")
     mistakes = listing.select(cases, ids, view, columns, but=("taken",))
     patterns.show(pair, (left, right), view, columns, mistakes[~mistakes["right"]], gallery)
-    advice.show(asked, view)
+    advice.show(asked)
 
 
 def _board(outcomes: Outcomes, view: View, facets: pd.DataFrame, cases: Cases) -> None:
-    counts = facets.loc[~facets["right"], "cause"].value_counts().to_dict()
+    found = facets.loc[~facets["right"], "cause"].value_counts()
+    counts = {str(cause): int(count) for cause, count in found.items()}
     markup = (
         f'<div class="board">{board.matrix(outcomes, view)}'
         f'<div class="why">{board.causes(counts, view.cause, whose=view.whose)}</div>'
@@ -130,14 +131,15 @@ def _cases(
     shown = max(view.shown, min(at + 1, views.MOST))
     listed, full = st.columns([1, 1.12], gap="medium")
     with listed:
-        chips = filters.chips(view, data_failures.columns(asked.judge.model))
+        columns = data_failures.columns(asked.judge.model)
+        chips = filters.chips(view, columns)
         markup = (
             listing.headline(CELLS[view.cell], len(rows), chips, asked.judge.title)
             + listing.table(rows.head(shown), gallery, sort=view.sort, current=ids[at], dark=theme.is_dark())
             + listing.foot(shown, len(rows))
         )
         media.show(markup, gallery, key="failures_list", styles="failures", on_action=_pressed)
-        export.show(rows, view, asked, outcomes, gallery)
+        export.show(rows, view, asked, outcomes, gallery, columns)
     with full:
         winner = str(rows["winner"].iloc[at])
         steps = [
@@ -156,7 +158,9 @@ def _elsewhere(item: str, rows: pd.DataFrame, outcomes: Outcomes) -> None:
     if cell is None:
         return
     said, button = st.columns([5, 1], vertical_alignment="center")
-    said.caption(f"The current item, {item}, is not among these: it is under **{CELLS[cell.replace(' ', '-')].lower()}**.")
+    said.caption(
+        f"The current item, {item}, is not among these: it is under **{CELLS[cell.replace(' ', '-')].lower()}**."
+    )
     clean = dict.fromkeys(FILTERS, "")
     button.button(
         f"Show {item}", key="failures_show", width="stretch",
@@ -171,8 +175,8 @@ def _nothing(view: View) -> None:
         st.button("Clear the filters", on_click=views.clear(), key="failures_clear")
         return
     told = {
-        "left-wrong": "The left ranking finds every item. Choose another measure or model, or look at **right wrong**.",
-        "right-wrong": "The right ranking finds every item. Choose another measure or model, or look at **left wrong**.",
+        "left-wrong": "The left ranking finds every item. Choose another measure or model, or press another number.",
+        "right-wrong": "The right ranking finds every item. Choose another measure or model, or press another number.",
         "both-right": "No item is found by both. Press another number of the table.",
         "both-wrong": "No item is missed by both: each is found by one of them at least. Press another number.",
     }.get(view.cell, "Nothing failed here: the other ranking finds all that this one does. Press another number.")

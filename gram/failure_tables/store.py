@@ -18,7 +18,10 @@ import torch
 
 from gram import __version__
 from gram._cache_folder import cache_folder, forget_oldest
-from gram.diagnostics import Cases, Finding, Reference, Remedy
+from gram.diagnostics._examine import Reference
+from gram.diagnostics.cases import Cases
+from gram.diagnostics.findings import Finding
+from gram.diagnostics.remedies import Remedy
 from gram.embedding_set import EmbeddingSet
 from gram.index import check_candidates
 

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import torch
 
-from gram.diagnostics import diagnose, find_cases, measure_remedies
+from gram.diagnostics.cases import find_cases
+from gram.diagnostics.findings import diagnose
+from gram.diagnostics.remedies import measure_remedies
 from gram.embedding_set import EmbeddingSet
 from gram.failure_tables.store import Kept, Part, SetFindings, write_part
 

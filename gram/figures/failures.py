@@ -183,9 +183,7 @@ def confusion(
     _lay_out(figure, dark)
     figure.update_layout(margin={"l": 44, "r": 8, "t": 48, "b": 8})
     figure.update_xaxes(title="the winner's", side="top", type="category", showgrid=False, fixedrange=True)
-    figure.update_yaxes(
-        title="the true item's", autorange="reversed", type="category", showgrid=False, fixedrange=True
-    )
+    figure.update_yaxes(title="the true item's", autorange="reversed", type="category", showgrid=False, fixedrange=True)
     return figure
 
 

@@ -1,0 +1,145 @@
+"""What would help, measured, and what is wrong with the set as a whole: the lower part of the Failures page."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+import numpy as np
+import streamlit as st
+
+from app import data, media, session, theme
+from app.components import chart
+from app.data_failures import Asked
+from app.failures import work
+from app.measure_markup import percent
+from gram.diagnostics.remedies import Remedy
+from gram.embedding_set import EmbeddingSet
+from gram.failure_tables import SetFindings
+from gram.figures.failures import remedies as drawn
+
+_SIGNS = {"helps": ("▲", "ahead"), "harms": ("▼", "behind")}
+_ROW, _FRAME = 40, 72  # pixels of a remedy, and around them all
+
+
+def show(asked: Asked) -> None:
+    """Show the remedies and the findings of a ranking; each waits for its own part."""
+    st.subheader("Remedies, measured", anchor="remedies")
+    found = work.remedies(asked)
+    if found is not None:
+        _remedies(asked, found)
+    elif work.findings(asked) is not None:
+        work.wait_for((asked, "remedies"), key="failures_remedies")
+    else:
+        st.caption("They are measured after the findings below.")
+    st.subheader("What is wrong with this set", anchor="findings")
+    findings = work.findings(asked)
+    if findings is None:
+        work.wait_for((asked, "findings"), key="failures_findings")
+        return
+    _findings(asked, findings)
+
+
+# remedies
+
+
+def _remedies(asked: Asked, found: Sequence[Remedy]) -> None:
+    untouched, *tried = found
+    st.markdown(
+        f"What each change does to the {asked.judge.title}. One half of the items chose its parameter, and the other "
+        f"half, {untouched.items:,} items ranked against each other, judges it: untouched, R@1 is "
+        f"**{percent(untouched.recall)}** there."
+    )
+    picture, table = st.columns([1, 1.5], gap="large")
+    with picture:
+        chart.show(
+            drawn(
+                [each.title for each in tried],
+                np.array([each.difference for each in tried]),
+                np.array([each.interval[0] for each in tried]),
+                np.array([each.interval[1] for each in tried]),
+                dark=theme.is_dark(),
+            ),
+            key="failures_remedies_chart",
+            height=_FRAME + _ROW * len(tried),
+            filename=f"remedies-{asked.judge.model}-{asked.judge.measure}",
+            description="Change of R@1 by each remedy, with its interval: "
+            + "; ".join(f"{each.title} {100 * each.difference:+.1f} points" for each in tried),
+            on_action=lambda action: None,
+            tools=("resetScale2d",),
+        )
+    table.html(_table(tried))
+
+
+def _table(tried: Sequence[Remedy]) -> str:
+    lines = "".join(_line(each) for each in tried)
+    return (
+        '<div class="measures remedies" tabindex="0" role="region" aria-label="Remedies"><table><thead><tr>'
+        '<th scope="col">remedy</th><th scope="col">R@1</th><th scope="col">change, points</th></tr></thead>'
+        f"<tbody>{lines}</tbody></table></div>"
+    )
+
+
+def _line(each: Remedy) -> str:
+    sign, kind = _SIGNS.get(each.verdict, ("≈", "level"))
+    low, high = (_points(end) for end in each.interval)
+    parameter = f"<small>{escape(each.parameter)}</small>" if each.parameter else ""
+    return (
+        f'<tr><th scope="row">{escape(each.title)}{parameter}</th><td>{percent(each.recall)}</td>'
+        f'<td class="{kind}"><b>{sign} {_points(each.difference)}</b><small>{low} to {high}</small></td></tr>'
+        f'<tr class="text"><td colspan="3">{escape(each.text)}</td></tr>'
+    )
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:+.1f}".replace("-", "−")
+
+
+# findings
+
+
+def _findings(asked: Asked, findings: SetFindings) -> None:
+    gallery = data.load_set(asked.judge.model)
+    media.show(
+        _findings_markup(findings, asked, gallery),
+        gallery,
+        key="failures_findings_list",
+        styles="failures",
+        on_action=lambda action: session.select_item(action["id"]),
+    )
+
+
+def _findings_markup(findings: SetFindings, asked: Asked, gallery: EmbeddingSet) -> str:
+    items = gallery.items
+    names = dict(zip(items["id"].astype(str), items["label" if "label" in items else "id"].astype(str)))
+    listed = "".join(
+        f'<li class="finding" style="--severity:{100 * each.severity:.0f}%">'
+        f'<i title="how bad: {each.severity:.2f} of 1"></i>'
+        f"<div><h4>{escape(each.title)}<small>{escape(', '.join(each.modalities))}</small></h4>"
+        f"<p>{escape(each.text)}</p>{_do(each.remedy)}{_items(each.items, names)}</div></li>"
+        for each in findings.found
+    )
+    whole = f"{findings.looked_at:,} of {findings.items:,} items, drawn at random" if (
+        findings.looked_at < findings.items
+    ) else f"all {findings.items:,} items"  # fmt: skip
+    head = (
+        f'<p class="sound">Of the {escape(asked.judge.model)} model’s embeddings, {escape(asked.query)} against '
+        f"{escape(', '.join(asked.candidates))} by {escape(asked.judge.measure)}; looked at: {whole}.</p>"
+    )
+    if not findings.found:
+        head += "<p><b>Nothing was found.</b> What is left to blame are single items: see the cases above.</p>"
+    sound = f'<p class="sound">In order: {escape("; ".join(findings.checked))}.</p>' if findings.checked else ""
+    return f'{head}<ol class="findings">{listed}</ol>{sound}'
+
+
+def _do(remedy: str) -> str:
+    return f'<p class="do">What to do: {escape(remedy)}</p>' if remedy else ""
+
+
+def _items(items: Sequence[str], names: Mapping[str, str]) -> str:
+    if not items:
+        return ""
+    buttons = "".join(
+        f'<button type="button" class="press" data-action="select" data-id="{escape(str(item), quote=True)}" '
+        f'data-focus="finding-{escape(str(item), quote=True)}">{escape(str(names.get(str(item), item)))}</button>'
+        for item in items
+    )
+    return f'<div class="actions">{buttons}</div>'
