@@ -17,7 +17,7 @@ from gram.failure_tables import SetFindings
 from gram.figures.failures import remedies as drawn
 
 _SIGNS = {"helps": ("▲", "ahead"), "harms": ("▼", "behind")}
-_ROW, _FRAME = 40, 72  # pixels of a remedy, and around them all
+_ROW, _FRAME = 48, 76  # pixels of a remedy, and around them all
 
 
 def show(asked: Asked) -> None:
@@ -48,7 +48,7 @@ def _remedies(asked: Asked, found: Sequence[Remedy]) -> None:
         f"half, {untouched.items:,} items ranked against each other, judges it: untouched, R@1 is "
         f"**{percent(untouched.recall)}** there."
     )
-    picture, table = st.columns([1, 1.5], gap="large")
+    picture, table = st.columns([1, 1.9], gap="medium")
     with picture:
         chart.show(
             drawn(
@@ -66,15 +66,16 @@ def _remedies(asked: Asked, found: Sequence[Remedy]) -> None:
             on_action=lambda action: None,
             tools=("resetScale2d",),
         )
-    table.html(_table(tried))
+    table.html(_table(tried, theme.ground()))
 
 
-def _table(tried: Sequence[Remedy]) -> str:
+def _table(tried: Sequence[Remedy], ground: str) -> str:
     lines = "".join(_line(each) for each in tried)
     return (
-        '<div class="measures remedies" tabindex="0" role="region" aria-label="Remedies"><table><thead><tr>'
-        '<th scope="col">remedy</th><th scope="col">R@1</th><th scope="col">change, points</th></tr></thead>'
-        f"<tbody>{lines}</tbody></table></div>"
+        f'<div class="measures remedies" style="--measures-ground:{ground}" tabindex="0" role="region" '
+        'aria-label="Remedies"><table><thead><tr>'
+        '<th scope="col">remedy</th><th scope="col">R@1</th><th scope="col">change, points</th>'
+        f'<th scope="col" class="told">what it does</th></tr></thead><tbody>{lines}</tbody></table></div>'
     )
 
 
@@ -84,8 +85,8 @@ def _line(each: Remedy) -> str:
     parameter = f"<small>{escape(each.parameter)}</small>" if each.parameter else ""
     return (
         f'<tr><th scope="row">{escape(each.title)}{parameter}</th><td>{percent(each.recall)}</td>'
-        f'<td class="{kind}"><b>{sign} {_points(each.difference)}</b><small>{low} to {high}</small></td></tr>'
-        f'<tr class="text"><td colspan="3">{escape(each.text)}</td></tr>'
+        f'<td class="{kind}"><b>{sign} {_points(each.difference)}</b><small>{low} to {high}</small></td>'
+        f'<td class="told">{escape(each.text)}</td></tr>'
     )
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from html import escape
 
-from app.failures.view import CELLS, View
+from app.failures.view import CELLS, PARTS, View
 from app.measure_markup import percent
 from gram.diagnostics import CAUSES, Cases, Outcomes, Share
+from gram.failure_tables import SetFindings
 
 _SURE = 0.05
 
@@ -13,19 +14,16 @@ _SURE = 0.05
 def matrix(outcomes: Outcomes, view: View) -> str:
     """Return the 2 x 2 as a table of buttons ("cell"), with the totals of what either ranking missed."""
     counts, shares = outcomes.counts, outcomes.shares
-    wrong = {
-        "left-wrong": counts["only right"] + counts["both wrong"],
-        "right-wrong": counts["only left"] + counts["both wrong"],
-    }
+    missed = {name: sum(counts[part] for part in PARTS[name]) for name in ("left-missed", "right-missed")}
 
     def cell(name: str) -> str:
-        part = name.replace("-", " ")
+        (part,) = PARTS[name]
         low, high = shares[part].low, shares[part].high
         return _cell(name, counts[part], shares[part].value, f"{percent(low)} to {percent(high)}", view.cell)
 
     def total(name: str, share: Share) -> str:
         turned = f"{percent(1 - share.high)} to {percent(1 - share.low)}"
-        return _cell(name, wrong[name], 1 - share.value, turned, view.cell, kind="total")
+        return _cell(name, missed[name], 1 - share.value, turned, view.cell, kind="total")
 
     def right(count: int, share: Share) -> str:
         return (
@@ -34,16 +32,15 @@ def matrix(outcomes: Outcomes, view: View) -> str:
         )
 
     n = outcomes.n
-    found = n - wrong["left-wrong"], n - wrong["right-wrong"]
+    found = n - missed["left-missed"], n - missed["right-missed"]
     return (
         '<table class="outcomes"><caption class="hidden">How many items each ranking finds first</caption><thead>'
-        f'<tr><td></td><th colspan="3" scope="colgroup">Right: {escape(view.right)}</th></tr>'
-        '<tr><td></td><th scope="col">right</th><th scope="col">wrong</th><th scope="col">all</th></tr></thead><tbody>'
-        f'<tr><th scope="row"><span>Left: {escape(view.left)}</span>right</th>{cell("both-right")}'
-        f"{cell('only-left')}{right(found[0], outcomes.left)}</tr>"
-        f'<tr><th scope="row">wrong</th>{cell("only-right")}{cell("both-wrong")}'
-        f"{total('left-wrong', outcomes.left)}</tr>"
-        f'<tr><th scope="row">all</th>{right(found[1], outcomes.right)}{total("right-wrong", outcomes.right)}'
+        '<tr><td></td><th scope="col">right found</th><th scope="col">right missed</th><th scope="col">all</th></tr>'
+        f'</thead><tbody><tr><th scope="row">left found</th>{cell("both-found")}{cell("only-left")}'
+        f"{right(found[0], outcomes.left)}</tr>"
+        f'<tr><th scope="row">left missed</th>{cell("only-right")}{cell("both-missed")}'
+        f"{total('left-missed', outcomes.left)}</tr>"
+        f'<tr><th scope="row">all</th>{right(found[1], outcomes.right)}{total("right-missed", outcomes.right)}'
         f'<td class="sum"><b>{n:,}</b><small>items</small></td></tr></tbody></table>'
     )
 
@@ -96,6 +93,14 @@ def scope(outcomes: Outcomes, cases: Cases) -> str:
     return "".join(f'<p class="quiet">{line}</p>' for line in lines)
 
 
+def worst(findings: SetFindings | None) -> str:
+    """Return a line that leads to what is wrong with the set as a whole; empty while that is not known."""
+    if findings is None or not findings.found:
+        return ""
+    names = ", ".join(escape(each.title) for each in findings.found[:3])
+    return f'<p>The set as a whole: <a href="#findings" target="_self">{names}</a>.</p>'
+
+
 def _points(share: float) -> str:
     return f"{100 * share:.1f}".replace("-", "−")
 
@@ -123,7 +128,7 @@ def causes(counts: Mapping[str, int], chosen: str, *, whose: str) -> str:
         _bar(name, counts[name], counts[name] / total, counts[name] / most, name == chosen)
         for name in sorted(counts, key=lambda name: -counts[name])
     )
-    return f'<h4>Why the {escape(whose)} ranking failed</h4><ul class="causes">{bars}</ul>'
+    return f'<h4>Why the {escape(whose)} ranking missed them</h4><ul class="causes">{bars}</ul>'
 
 
 def _bar(name: str, count: int, share: float, width: float, chosen: bool) -> str:

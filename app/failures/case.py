@@ -109,8 +109,8 @@ def _query_card(of: Attribution, gallery: EmbeddingSet, *, dark: bool) -> str:
         asked = f'<div class="asked">{escape(str(item.get("words", of.true.label)))}</div>'
     done = media.corruptions(item, only=of.query)
     return (
-        f'<li class="card query"><div class="quiet">asked with the {name} of</div><div class="number">'
-        f"{escape(of.true.label)}</div>{asked}{f'<div class=quiet>{escape(done)}</div>' if done else ''}</li>"
+        f'<li class="query"><span class="quiet">Asked with the {name}</span>{asked}'
+        f"{f'<span class=quiet>{escape(done)}</span>' if done else ''}</li>"
     )
 
 

@@ -35,7 +35,7 @@ def show(
     label.text_input("Label contains", placeholder="for example 47", **views.bound("label"))
     column.selectbox(
         "Recorded", ["", *columns], disabled=not columns,
-        format_func=lambda name: columns[name].title if name else "Whatever goes along most",
+        format_func=lambda name: columns[name].title if name else "What goes along most",
         help="A number recorded with each item, such as how much noise its speech has: what the first picture below is "
         "drawn against. Press a point there, or set a range under More filters.", **views.bound("column"),
     )  # fmt: skip
@@ -50,7 +50,7 @@ def _more(view: View, columns: Mapping[str, Column], splits: Sequence[str], moda
         st.caption("Choose something **Recorded** to filter by a range of it.")
     if len(splits) > 1:
         st.selectbox("Split", ["", *splits], format_func=lambda name: name or "Any", **views.bound("split"))
-    if view.cell in ("both-wrong", "both-right"):
+    if view.cell in ("both-missed", "both-found"):
         st.segmented_control(
             "Whose failures", SIDES, required=True, help="Both rankings have these items; whose winners to look at",
             **views.bound("side"),

@@ -8,18 +8,14 @@ import pandas as pd
 
 from app import hits, media
 from app.failures.columns import Column
-from app.failures.view import MOST, View
+from app.failures.view import MOST, PARTS, View
 from gram.diagnostics import CAUSES, Cases, Outcomes
 from gram.embedding_set import EmbeddingSet
 from gram.figures.style import number
 
-_CELL_PARTS = {  # of the page's cells: those of the 2 x 2
-    "left-wrong": ("only right", "both wrong"),
-    "right-wrong": ("only left", "both wrong"),
-}
 _HEADS = {
     "label": ("Item", "The item whose query asked"),
-    "winner": ("Best other", "The best item other than the true one: the winner, where the true one is not first"),
+    "winner": ("Winner", "The best item other than the true one; where the true one is first, what comes next"),
     "rank": ("Rank", "Where the true item comes; 1 is first"),
     "margin": ("Margin", "Score of the true item minus that of the best other; below 0 it lost"),
     "cause": ("Cause", "What made it lose, decided from numbers alone"),
@@ -29,8 +25,7 @@ _SORTED_BY = {"winner": "winner_label"}
 
 def ids_of(outcomes: Outcomes, cell: str) -> set[str]:
     """Return the items of a cell of the page."""
-    parts = _CELL_PARTS.get(cell, (cell.replace("-", " "),))
-    return {item for part in parts for item in outcomes.ids[part]}
+    return {item for part in PARTS[cell] for item in outcomes.ids[part]}
 
 
 def select(

@@ -184,22 +184,26 @@ def _winners(cases: Cases, view: View, gallery: EmbeddingSet) -> str:
     base = cases.failures.drop_duplicates("winner").set_index("winner")["base_winner"]
     dark = theme.is_dark()
     cards = "".join(
-        media.card_html(
-            gallery,
-            gallery.row(item),
-            place="hub",
-            dark=dark,
-            caption=f"wins {count:,} times wrongly" + _base_told(float(base[str(item)]), cases),
-            current=str(item) == view.winner,
+        _winner(
+            gallery, str(item), f"wins {count:,}× wrongly{_base_told(float(base[str(item)]), cases)}", view, dark=dark
         )
         for item, count in counts.items()
     )
     who = escape(view.judge.title)
     said = f"Most often first where they should not be, by the {who}; press one for its cases."
-    return f'<p class="sound">{said}</p><ol class="grid">{cards}</ol>'
+    return f'<p class="sound">{said}</p><ol class="grid winners">{cards}</ol>'
+
+
+def _winner(gallery: EmbeddingSet, item: str, caption: str, view: View, *, dark: bool) -> str:
+    row = gallery.row(item)
+    return (
+        f'<li class="card{" current" * (item == view.winner)}" data-id="{escape(item, quote=True)}">'
+        f"{media.number_html(gallery, row, place='hub')}{media.picture_html(gallery, row, dark=dark)}"
+        f'<div class="quiet">{escape(caption)}</div></li>'
+    )
 
 
 def _base_told(base: float, cases: Cases) -> str:
     if len(cases.candidates) < 2:
         return ""
-    return f" · base {base:.2f}, usual {cases.reference.base:.2f}"
+    return f", base {base:.2f} (usual {cases.reference.base:.2f})"

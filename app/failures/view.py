@@ -13,14 +13,23 @@ import streamlit as st
 from app.rankings import DEFAULTS, SIDES, Judge
 
 CELLS = {
-    "left-wrong": "Left wrong",
-    "right-wrong": "Right wrong",
-    "both-right": "Both right",
-    "only-left": "Only left right",
-    "only-right": "Only right right",
-    "both-wrong": "Both wrong",
+    "left-missed": "Left missed",
+    "right-missed": "Right missed",
+    "both-found": "Both found",
+    "only-left": "Only left found",
+    "only-right": "Only right found",
+    "both-missed": "Both missed",
 }
 SORTS = ("margin", "rank", "label", "winner", "cause")
+# What the 2 x 2 of `gram.diagnostics.Outcomes` calls them; the two totals are made of two of its cells each.
+PARTS = {
+    "left-missed": ("only right", "both wrong"),
+    "right-missed": ("only left", "both wrong"),
+    "both-found": ("both right",),
+    "only-left": ("only left",),
+    "only-right": ("only right",),
+    "both-missed": ("both wrong",),
+}
 STEP, MOST = 25, 200  # rows that are listed at first and with each "more"; and at most
 _HELD = "failures_view"
 _SPAN = re.compile(r"(-?[\d.]+(?:e-?\d+)?)~(-?[\d.]+(?:e-?\d+)?)")
@@ -49,7 +58,7 @@ class View(NamedTuple):
     left: str = DEFAULTS["left"]
     right: str = DEFAULTS["right"]
     asks: str = ""
-    cell: str = "left-wrong"
+    cell: str = "left-missed"
     side: str = "left"
     cause: str = ""
     label: str = ""
@@ -70,7 +79,7 @@ class View(NamedTuple):
     def whose(self) -> str:
         """Whose failures the cell is about, "left" or "right"; where both failed or neither, whose was chosen."""
         return {
-            "left-wrong": "left", "only-right": "left", "right-wrong": "right", "only-left": "right",
+            "left-missed": "left", "only-right": "left", "right-missed": "right", "only-left": "right",
         }.get(self.cell, self.side)  # fmt: skip
 
     @property

@@ -7,12 +7,13 @@ from app import data, data_failures, media, rankings, session, theme
 from app.data_failures import Asked
 from app.failures import advice, board, case, export, filters, listing, patterns, work
 from app.failures import view as views
-from app.failures.view import CELLS, FILTERS, SORTS, STEP, View
+from app.failures.view import CELLS, FILTERS, PARTS, SORTS, STEP, View
 from app.rankings import SIDES
 from gram import measures
 from gram.diagnostics import CAUSES, Cases, Outcomes
 from gram.embedding_set import EmbeddingSet
 from gram.errors import GramError
+from gram.failure_tables import SetFindings
 from gram.retrieval import candidates_for
 
 
@@ -92,7 +93,7 @@ def _results(view: View, pair: tuple[Asked, Asked], asked: Asked) -> None:
     columns = data_failures.columns(asked.judge.model)
     ids = listing.ids_of(outcomes, view.cell)
     facets = listing.select(cases, ids, view, columns, but=("cause",))
-    _board(outcomes, view, facets, cases)
+    _board(outcomes, view, facets, cases, work.findings(asked))
     splits = _splits(gallery)
     names = sorted(gallery.names, key=lambda name: name != gallery.anchor)
     filters.show(view, columns, facets["cause"].unique().tolist(), splits, names)
@@ -104,13 +105,13 @@ def _results(view: View, pair: tuple[Asked, Asked], asked: Asked) -> None:
     advice.show(asked)
 
 
-def _board(outcomes: Outcomes, view: View, facets: pd.DataFrame, cases: Cases) -> None:
+def _board(outcomes: Outcomes, view: View, facets: pd.DataFrame, cases: Cases, findings: SetFindings | None) -> None:
     found = facets.loc[~facets["right"], "cause"].value_counts()
     counts = {str(cause): int(count) for cause, count in found.items()}
+    said = board.verdict(outcomes, view) + board.scope(outcomes, cases) + board.worst(findings)
     markup = (
-        f'<div class="board">{board.matrix(outcomes, view)}'
-        f'<div class="why">{board.causes(counts, view.cause, whose=view.whose)}</div>'
-        f'<div class="verdict">{board.verdict(outcomes, view)}{board.scope(outcomes, cases)}</div></div>'
+        f'<div class="board">{board.matrix(outcomes, view)}<div class="verdict">{said}</div>'
+        f'<div class="why">{board.causes(counts, view.cause, whose=view.whose)}</div></div>'
     )
     media.show(markup, data.load_set(view.judge.model), key="failures_board", styles="failures", on_action=_pressed)
 
@@ -129,7 +130,7 @@ def _cases(
     ids = rows["id"].tolist()
     at = ids.index(item) if item in ids else 0
     shown = max(view.shown, min(at + 1, views.MOST))
-    listed, full = st.columns([1, 1.12], gap="medium")
+    listed, full = st.columns([1, 1.3], gap="medium")
     with listed:
         columns = data_failures.columns(asked.judge.model)
         chips = filters.chips(view, columns)
@@ -154,18 +155,16 @@ def _elsewhere(item: str, rows: pd.DataFrame, outcomes: Outcomes) -> None:
     """Say where the current item is, when the list does not hold it."""
     if item in set(rows["id"]):
         return
-    cell = next((name for name, ids in outcomes.ids.items() if item in ids), None)
-    if cell is None:
+    part = next((name for name, ids in outcomes.ids.items() if item in ids), None)
+    if part is None:
         return
-    said, button = st.columns([5, 1], vertical_alignment="center")
-    said.caption(
-        f"The current item, {item}, is not among these: it is under **{CELLS[cell.replace(' ', '-')].lower()}**."
+    cell = next(name for name, parts in PARTS.items() if parts == (part,))
+    st.button(
+        f"The current item, {item}, is not among these: **{CELLS[cell].lower()}** it. Show it",
+        key="failures_show",
+        type="tertiary",
+        on_click=lambda: views.change(**{**dict.fromkeys(FILTERS, ""), "cell": cell}),
     )
-    clean = dict.fromkeys(FILTERS, "")
-    button.button(
-        f"Show {item}", key="failures_show", width="stretch",
-        on_click=lambda: views.change(**{**clean, "cell": cell.replace(" ", "-")}),
-    )  # fmt: skip
 
 
 def _nothing(view: View) -> None:
@@ -175,10 +174,10 @@ def _nothing(view: View) -> None:
         st.button("Clear the filters", on_click=views.clear(), key="failures_clear")
         return
     told = {
-        "left-wrong": "The left ranking finds every item. Choose another measure or model, or press another number.",
-        "right-wrong": "The right ranking finds every item. Choose another measure or model, or press another number.",
-        "both-right": "No item is found by both. Press another number of the table.",
-        "both-wrong": "No item is missed by both: each is found by one of them at least. Press another number.",
+        "left-missed": "The left ranking finds every item. Choose another measure or model, or press another number.",
+        "right-missed": "The right ranking finds every item. Choose another measure or model, or press another number.",
+        "both-found": "No item is found by both. Press another number of the table.",
+        "both-missed": "No item is missed by both: each is found by one of them at least. Press another number.",
     }.get(view.cell, "Nothing failed here: the other ranking finds all that this one does. Press another number.")
     st.info(told, icon=":material/check_circle:")
 
