@@ -13,8 +13,8 @@ from torch.nn.functional import cosine_similarity
 
 from gram import measures
 from gram._ranking import BLOCK
+from gram.diagnostics._case_task import Task
 from gram.diagnostics._scan import Scan, paired, ranks, scan
-from gram.diagnostics._task import Task
 from gram.geometry import volume
 
 _CHANCE = 0.01  # how likely chance makes a hub of any item of a gallery

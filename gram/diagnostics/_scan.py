@@ -75,7 +75,7 @@ def scan(
     """
     ranked = measures.get(measure)
     anchors, true = _wide(anchors, device), true.to(device)
-    typical = _typical(ranked, anchors, others, device)
+    typical = usual_score(ranked, anchors, others, device)
     own = paired(measure, anchors, others, true, device=device) if scores is None else scores.to(device)
     slack = _slack(own, typical)
     better, tied = torch.zeros(2, len(true), dtype=torch.int64, device=device)
@@ -133,7 +133,7 @@ def _slack(scores: Tensor, typical: Tensor) -> Tensor:
     return TOLERANCE * (scores.abs().masked_fill(scores.isinf(), 0) + typical)
 
 
-def _typical(ranked: measures.Measure, anchors: Tensor, others: Sequence[Tensor], device: torch.device) -> Tensor:
+def usual_score(ranked: measures.Measure, anchors: Tensor, others: Sequence[Tensor], device: torch.device) -> Tensor:
     """Return the size of a usual score, of candidates that have one."""
     there = sum((~other[:, 0].isnan()).int() for other in others)
     usable = torch.as_tensor(there >= ranked.least).nonzero().flatten()

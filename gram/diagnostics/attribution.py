@@ -8,8 +8,8 @@ import torch
 from torch.nn.functional import cosine_similarity
 
 from gram.diagnostics import _sentences
+from gram.diagnostics._case_task import Task, make_task
 from gram.diagnostics._examine import Numbers, Reference, examine
-from gram.diagnostics._task import Task, make_task
 from gram.diagnostics.cases import Cases, case_table, find_cases, is_hub_by_base
 from gram.embedding_set import EmbeddingSet
 from gram.geometry import heights, volume

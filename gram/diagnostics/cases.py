@@ -28,8 +28,8 @@ import numpy as np
 import pandas as pd
 import torch
 
+from gram.diagnostics._case_task import Task, make_task
 from gram.diagnostics._examine import Numbers, Progress, Reference, examine
-from gram.diagnostics._task import Task, make_task
 from gram.embedding_set import EmbeddingSet
 
 SAMPLE = 2000
