@@ -17,7 +17,7 @@ from gram.failure_tables import SetFindings
 from gram.figures.failures import remedies as drawn
 
 _SIGNS = {"helps": ("▲", "ahead"), "harms": ("▼", "behind")}
-_ROW, _FRAME = 48, 76  # pixels of a remedy, and around them all
+_ROW, _ABOVE, _BELOW = 72, 30, 44  # pixels of a remedy as high as its line of the table, and around them all
 
 
 def show(asked: Asked) -> None:
@@ -48,23 +48,26 @@ def _remedies(asked: Asked, found: Sequence[Remedy]) -> None:
         f"half, {untouched.items:,} items ranked against each other, judges it: untouched, R@1 is "
         f"**{percent(untouched.recall)}** there."
     )
-    picture, table = st.columns([1, 1.9], gap="medium")
+    picture, table = st.columns([1, 1.7], gap="medium")
     with picture:
+        figure = drawn(
+            [each.title for each in tried],
+            np.array([each.difference for each in tried]),
+            np.array([each.interval[0] for each in tried]),
+            np.array([each.interval[1] for each in tried]),
+            dark=theme.is_dark(),
+        )
+        figure.update_layout(margin={"t": _ABOVE, "b": _BELOW})
         chart.show(
-            drawn(
-                [each.title for each in tried],
-                np.array([each.difference for each in tried]),
-                np.array([each.interval[0] for each in tried]),
-                np.array([each.interval[1] for each in tried]),
-                dark=theme.is_dark(),
-            ),
+            figure,
             key="failures_remedies_chart",
-            height=_FRAME + _ROW * len(tried),
+            height=_ABOVE + _ROW * len(tried) + _BELOW,
             filename=f"remedies-{asked.judge.model}-{asked.judge.measure}",
             description="Change of R@1 by each remedy, with its interval: "
             + "; ".join(f"{each.title} {100 * each.difference:+.1f} points" for each in tried),
             on_action=lambda action: None,
             tools=("resetScale2d",),
+            may_be_tall=True,
         )
     table.html(_table(tried, theme.ground()))
 
@@ -73,25 +76,19 @@ def _table(tried: Sequence[Remedy], ground: str) -> str:
     lines = "".join(_line(each) for each in tried)
     return (
         f'<div class="measures remedies" style="--measures-ground:{ground}" tabindex="0" role="region" '
-        'aria-label="Remedies"><table><thead><tr>'
-        '<th scope="col">remedy</th><th scope="col">R@1</th><th scope="col">change, points</th>'
+        'aria-label="Remedies"><table><thead><tr><th scope="col">remedy</th><th scope="col">R@1</th>'
         f'<th scope="col" class="told">what it does</th></tr></thead><tbody>{lines}</tbody></table></div>'
     )
 
 
 def _line(each: Remedy) -> str:
     sign, kind = _SIGNS.get(each.verdict, ("≈", "level"))
-    low, high = (_points(end) for end in each.interval)
     parameter = f"<small>{escape(each.parameter)}</small>" if each.parameter else ""
     return (
-        f'<tr><th scope="row">{escape(each.title)}{parameter}</th><td>{percent(each.recall)}</td>'
-        f'<td class="{kind}"><b>{sign} {_points(each.difference)}</b><small>{low} to {high}</small></td>'
+        f'<tr class="{kind}"><th scope="row"><b aria-hidden="true">{sign}</b> {escape(each.title)}{parameter}</th>'
+        f"<td>{percent(each.recall)}<small>untouched {percent(each.untouched)}</small></td>"
         f'<td class="told">{escape(each.text)}</td></tr>'
     )
-
-
-def _points(share: float) -> str:
-    return f"{100 * share:+.1f}".replace("-", "−")
 
 
 # findings

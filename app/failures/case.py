@@ -69,7 +69,8 @@ def _head(of: Attribution, place: Place) -> str:
         f"rank {hits.rank(of.rank)} of {of.gallery:,} by {escape(of.measure)} · case {place.number:,} of {place.size:,}"
     )
     return (
-        f'<header class="case-head"><div><h3>{title}</h3><div class="quiet">{told}</div></div>'
+        f'<header class="case-head" data-reveal="{escape(of.true.id, quote=True)}"><div><h3>{title}</h3>'
+        f'<div class="quiet">{told}</div></div>'
         f"<nav>{steps}</nav></header>"
         f'<p class="stated"><b class="tag" title="{escape(cause.help, quote=True)}">{escape(cause.title)}</b> '
         f"{escape(of.sentence())}</p>"
@@ -152,7 +153,7 @@ def _draw(of: Attribution, bodies: Sequence[Body]) -> None:
     scene3d.show(
         parallelotopes(bodies, dark=theme.is_dark()),
         key="failures_scene",
-        height=360,
+        height=320,
         filename=f"case-{of.true.id}-{of.winner.id}",
         description=f"Bodies that the query spans with the true item and with the winner. {told}.",
     )
@@ -227,7 +228,7 @@ def _changes(of: Attribution) -> str:
     times = f"{of.occurrences:,} of {of.asked:,}"
     hub = f"chance gives no item {of.many:,} or more"
     own = f"<tr><th>as it is</th><td>{_rank(of.rank)}</td></tr>"
-    wins = f'<tr><th title="{hub}">{_role(of)} is first for</th><td>{times}<small>queries</small></td></tr>'
+    wins = f'<tr><th title="{hub}">queries that {_role(of)} is first for</th><td>{times}</td></tr>'
     head = "<thead><tr><th></th><th>rank</th></tr></thead>"
     return (
         f'<div><h4>What would change it</h4><table class="changes">{head}<tbody>{own}{body}{wins}</tbody></table></div>'

@@ -62,17 +62,17 @@ def show(
     address = f"{split.scheme}://{split.netloc}{split.path}" if split.netloc else ""
     report = Report(rows, view, asked, outcomes, gallery, columns, address, session.current().as_query())
     name = f"failures-{view.cell}"
-    csv, parquet, page = st.columns(3)
-    csv.download_button(
+    row = st.container(horizontal=True, gap="small")
+    row.download_button(
         "CSV", lambda: safe_csv(records(rows, gallery)), f"{name}.csv", "text/csv",
         on_click="ignore", width="stretch", key="failures_csv",
         help=f"All {len(rows):,} cases of the list with all that is recorded of their items",
     )  # fmt: skip
-    parquet.download_button(
+    row.download_button(
         "Parquet", lambda: parquet_bytes(records(rows, gallery)), f"{name}.parquet", "application/vnd.apache.parquet",
         on_click="ignore", width="stretch", key="failures_parquet", help="The same, with its types",
     )  # fmt: skip
-    page.download_button(
+    row.download_button(
         "Report", lambda: html(report), f"{name}.html", "text/html",
         on_click="ignore", width="stretch", key="failures_report",
         help=f"One HTML file that needs no network, with pictures and a link back to each case; at most {_MOST} cases",

@@ -18,6 +18,7 @@ from gram.diagnostics import Cases
 from gram.diagnostics.corruptions import confusions
 from gram.embedding_set import EmbeddingSet
 from gram.figures.failures import Rates, confusion, failure_rates, hub_distribution
+from gram.figures.style import number
 
 _HEIGHT = 330
 _MOST_CHARACTERS = 40  # a larger square cannot be read
@@ -184,13 +185,12 @@ def _winners(cases: Cases, view: View, gallery: EmbeddingSet) -> str:
     base = cases.failures.drop_duplicates("winner").set_index("winner")["base_winner"]
     dark = theme.is_dark()
     cards = "".join(
-        _winner(
-            gallery, str(item), f"wins {count:,}× wrongly{_base_told(float(base[str(item)]), cases)}", view, dark=dark
-        )
+        _winner(gallery, str(item), f"wins {count:,}×{_base_told(float(base[str(item)]), cases)}", view, dark=dark)
         for item, count in counts.items()
     )
     who = escape(view.judge.title)
-    said = f"Most often first where they should not be, by the {who}; press one for its cases."
+    usual = f" The usual base is {number(cases.reference.base)}." if len(cases.candidates) > 1 else ""
+    said = f"Most often first where they should not be, by the {who}; press one for its cases.{usual}"
     return f'<p class="sound">{said}</p><ol class="grid winners">{cards}</ol>'
 
 
@@ -206,4 +206,4 @@ def _winner(gallery: EmbeddingSet, item: str, caption: str, view: View, *, dark:
 def _base_told(base: float, cases: Cases) -> str:
     if len(cases.candidates) < 2:
         return ""
-    return f", base {base:.2f} (usual {cases.reference.base:.2f})"
+    return f" · base {number(base)}"

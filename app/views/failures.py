@@ -97,8 +97,7 @@ def _results(view: View, pair: tuple[Asked, Asked], asked: Asked) -> None:
     splits = _splits(gallery)
     names = sorted(gallery.names, key=lambda name: name != gallery.anchor)
     filters.show(view, columns, facets["cause"].unique().tolist(), splits, names)
-    rows = listing.select(cases, ids, view, columns)
-    _cases(rows, view, asked, cases, outcomes, gallery)
+    _cases(view, asked, cases, outcomes)
     st.subheader("Patterns", anchor="patterns")
     mistakes = listing.select(cases, ids, view, columns, but=("taken",))
     patterns.show(pair, (left, right), view, columns, mistakes[~mistakes["right"]], gallery)
@@ -119,20 +118,24 @@ def _board(outcomes: Outcomes, view: View, facets: pd.DataFrame, cases: Cases, f
 # the list and the case beside it
 
 
-def _cases(
-    rows: pd.DataFrame, view: View, asked: Asked, cases: Cases, outcomes: Outcomes, gallery: EmbeddingSet
-) -> None:
+@st.fragment
+def _cases(drawn: View, asked: Asked, cases: Cases, outcomes: Outcomes) -> None:
+    """Show the list, and one case in full; drawn by itself when another case is chosen or the order changes."""
+    view = views.current()
+    if view._replace(sort=drawn.sort, rows=drawn.rows) != drawn:  # a filter was cleared: the whole page follows
+        st.rerun()
+    gallery, columns = data.load_set(asked.judge.model), data_failures.columns(asked.judge.model)
+    rows = listing.select(cases, listing.ids_of(outcomes, view.cell), view, columns)
     item = session.current().item
     _elsewhere(item, rows, outcomes)
     if rows.empty:
         _nothing(view)
         return
-    ids = rows["id"].tolist()
+    ids, winners = rows["id"].tolist(), rows["winner"].tolist()
     at = ids.index(item) if item in ids else 0
     shown = max(view.shown, min(at + 1, views.MOST))
     listed, full = st.columns([1, 1.3], gap="medium")
     with listed:
-        columns = data_failures.columns(asked.judge.model)
         chips = filters.chips(view, columns)
         markup = (
             listing.headline(CELLS[view.cell], len(rows), chips, asked.judge.title)
@@ -142,12 +145,8 @@ def _cases(
         media.show(markup, gallery, key="failures_list", styles="failures", on_action=_pressed)
         export.show(rows, view, asked, outcomes, gallery, columns)
     with full:
-        winner = str(rows["winner"].iloc[at])
-        steps = [
-            (ids[place], str(rows["winner"].iloc[place])) if 0 <= place < len(ids) else ("", "")
-            for place in (at - 1, at + 1)
-        ]
-        of = data_failures.attribution(asked, ids[at], winner, cases)
+        steps = [(ids[place], winners[place]) if 0 <= place < len(ids) else ("", "") for place in (at - 1, at + 1)]
+        of = data_failures.attribution(asked, ids[at], winners[at], cases)
         case.show(of, asked, view, gallery, case.Place(at + 1, len(ids), *steps), _pressed)
 
 

@@ -48,9 +48,10 @@ def _page() -> None:
         st.error(str(error))
         return
     question.keep(query)
-    for column, answer in zip(columns, (comparison.left, comparison.right)):
+    for side, column, answer in zip(SIDES, columns, (comparison.left, comparison.right)):
         with column:
             _show_rank(answer)
+            _lead_to_failures(answer, side, judges)
     _show_hits(comparison, judges, seconds)
 
 
@@ -109,6 +110,24 @@ def _show_rank(answer: Answer) -> None:
     for line in (answer.why(), question.note(answer)):
         if line:
             st.caption(line)
+
+
+def _lead_to_failures(answer: Answer, side: str, judges: tuple[Judge, Judge]) -> None:
+    """Lead from a wrong answer to the query of an item to its case among the failures of that ranking."""
+    query = answer.query
+    if answer.true is None or answer.true.rank <= 1 or len(query.parts) > 1 or query.parts[0].content is not None:
+        return
+    winner = next(hit.id for hit in answer.hits if not hit.correct)
+    session.link(
+        "failures",
+        "Open in Failures",
+        item=answer.true.id,
+        partner=winner,
+        asks=query.modalities[0],
+        cell=f"{side}-missed",
+        left=judges[0].title,
+        right=judges[1].title,
+    )
 
 
 def _show_hits(comparison: Comparison, judges: tuple[Judge, Judge], ready: float) -> None:

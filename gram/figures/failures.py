@@ -182,7 +182,7 @@ def confusion(
         )  # fmt: skip
     _lay_out(figure, dark)
     figure.update_layout(margin={"l": 44, "r": 8, "t": 48, "b": 8})
-    figure.update_xaxes(title="the winner's", side="top", type="category", showgrid=False, fixedrange=True)
+    figure.update_xaxes(title="the winner's", side="top", type="category", showgrid=False, fixedrange=True, ticks="")
     figure.update_yaxes(title="the true item's", autorange="reversed", type="category", showgrid=False, fixedrange=True)
     return figure
 
@@ -276,7 +276,7 @@ def remedies(
     figure.add_vline(x=0, line={"color": style.INK[dark], "width": 1.5})
     _lay_out(figure, dark)
     figure.update_layout(showlegend=False, margin={"l": 8, "r": 16, "t": 8, "b": 44})
-    figure.update_xaxes(title="change of R@1 in points →  better", fixedrange=True, zeroline=False)
+    figure.update_xaxes(title="change of R@1, points", fixedrange=True, zeroline=False)
     figure.update_yaxes(type="category", autorange="reversed", fixedrange=True, showgrid=False)
     return figure
 

@@ -37,6 +37,16 @@ function step(root, event) {
   next.focus();
 }
 
+// Bring what was chosen elsewhere on the page into sight, where it is out of it: on a phone it lies below the list.
+function reveal(root) {
+  const chosen = root.querySelector("[data-reveal]");
+  const before = root.revealed;
+  root.revealed = chosen?.dataset.reveal;
+  if (!chosen || before === undefined || before === root.revealed) return;
+  const { top } = chosen.getBoundingClientRect();
+  if (top < 0 || top > innerHeight * 0.8) chosen.scrollIntoView({ block: "start", behavior: "smooth" });
+}
+
 export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".cards");
   if (root.shown !== data.markup) {
@@ -46,6 +56,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     root.innerHTML = data.markup;
     root.shown = data.markup;
     if (scrolled) root.querySelector("[data-rows]")?.scrollTo(0, scrolled);
+    reveal(root);
     if (focused) root.querySelector(`[data-focus="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
   }
   if (data.sound && root.heard !== data.sound) play(root, data.sound);
