@@ -65,8 +65,10 @@ class Attribution:
         without: candidate modality -> rank with it left out of all candidates; NaN where that leaves no score.
         rank_same_base: rank if the winner's base were the true item's; NaN but for volume.
         rank_by_height: rank by height.
-        rank_turned: rank with the reliably negative vectors turned into their opposites; NaN where there is none.
-        turned: those vectors' modalities.
+        turned: the modalities of the true item's vectors that are turned away from the query.
+        turned_as_a_whole: those of them that are so in the whole set.
+        rank_turned: rank with these turned into their opposites, those of whole modalities for all candidates; NaN if
+            there is none.
         rank_without_hubs: rank with all hubs left out; NaN where the winner is none.
         occurrences: how many of the `asked` queries the winner is first for.
         asked: how many queries were asked to count that.
@@ -92,8 +94,9 @@ class Attribution:
     without: Mapping[str, float]
     rank_same_base: float
     rank_by_height: float
-    rank_turned: float
     turned: tuple[str, ...]
+    turned_as_a_whole: tuple[str, ...]
+    rank_turned: float
     rank_without_hubs: float
     occurrences: int
     asked: int
@@ -161,6 +164,7 @@ def attribute(
 def _attribution(task: Task, numbers: Numbers, reference: Reference) -> Attribution:
     row = case_table(task, numbers, reference).iloc[0]
     score, margin = float(numbers.score[0]), float(numbers.margin[0])
+    turned = tuple(name for place, name in enumerate(task.candidates) if numbers.turned[0, place])
     return Attribution(
         query=task.query,
         candidates=task.candidates,
@@ -173,8 +177,9 @@ def _attribution(task: Task, numbers: Numbers, reference: Reference) -> Attribut
         without={name: float(numbers.without[0, place]) for place, name in enumerate(task.candidates)},
         rank_same_base=float(numbers.rank_same_base[0]),
         rank_by_height=float(numbers.rank_by_height[0]),
+        turned=turned,
+        turned_as_a_whole=tuple(name for name in turned if name in reference.turned),
         rank_turned=float(numbers.rank_turned[0]),
-        turned=tuple(name for place, name in enumerate(task.candidates) if numbers.turned[0, place]),
         rank_without_hubs=float(numbers.rank_without_hubs[0]),
         occurrences=int(reference.firsts[numbers.winner[0]]),
         asked=reference.asked,
