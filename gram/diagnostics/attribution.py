@@ -10,7 +10,7 @@ from torch.nn.functional import cosine_similarity
 from gram.diagnostics import _sentences
 from gram.diagnostics._case_task import Task, make_task
 from gram.diagnostics._examine import Numbers, Reference, examine
-from gram.diagnostics.cases import Cases, case_table, find_cases, is_hub_by_base
+from gram.diagnostics.cases import Cases, decide, find_cases, is_hub_by_base
 from gram.embedding_set import EmbeddingSet
 from gram.geometry import heights, volume
 
@@ -162,7 +162,7 @@ def attribute(
 
 
 def _attribution(task: Task, numbers: Numbers, reference: Reference) -> Attribution:
-    row = case_table(task, numbers, reference).iloc[0]
+    cause, at_fault = decide(task, numbers, reference)
     score, margin = float(numbers.score[0]), float(numbers.margin[0])
     turned = tuple(name for place, name in enumerate(task.candidates) if numbers.turned[0, place])
     return Attribution(
@@ -190,8 +190,8 @@ def _attribution(task: Task, numbers: Numbers, reference: Reference) -> Attribut
         rounding=float(numbers.rounding[0]),
         dtype=str(task.others[0].dtype).removeprefix("torch."),
         hub_by_base=bool(is_hub_by_base(task, numbers, reference)[0]),
-        cause=str(row["cause"]),
-        at_fault=str(row["at_fault"]),
+        cause=str(cause[0]),
+        at_fault=str(at_fault[0]),
     )
 
 
@@ -200,10 +200,11 @@ def _side(task: Task, asked: int, place: int, score: float) -> Side:
     vectors = torch.cat([task.anchors[asked].double()[None], own])
     each = dict(zip((task.query, *task.candidates), heights(vectors).tolist()))
     base, height = float(volume(own)), each[task.query]
+    row, items = int(task.rows[place]), task.embedding_set.items
     return Side(
-        id=task.ids[place],
-        label=task.labels[place],
-        row=int(task.rows[place]),
+        id=str(items["id"].iloc[row]),
+        label=str(items["label" if "label" in items else "id"].iloc[row]),
+        row=row,
         score=score,
         base=base,
         height=height,

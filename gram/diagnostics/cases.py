@@ -161,7 +161,7 @@ def find_cases(
         at = torch.from_numpy(np.sort(drawn))
     numbers, reference = examine(task, at, progress=progress)
     return Cases(
-        case_table(task, numbers, reference),
+        _table(task, numbers, reference),
         task.query,
         task.candidates,
         task.measure,
@@ -171,7 +171,7 @@ def find_cases(
     )
 
 
-def case_table(task: Task, numbers: Numbers, reference: Reference) -> pd.DataFrame:
+def _table(task: Task, numbers: Numbers, reference: Reference) -> pd.DataFrame:
     """Return the table of `find_cases` for cases whose numbers are known."""
     ids, labels = (np.array(each, dtype=object) for each in (task.ids, task.labels))
     at, winner = numbers.at.numpy(), numbers.winner.numpy()
