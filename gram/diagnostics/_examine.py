@@ -9,7 +9,7 @@ import scipy.stats
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.nn.functional import cosine_similarity
+from torch.nn.functional import cosine_similarity, normalize
 
 from gram import measures
 from gram._ranking import BLOCK
@@ -18,7 +18,9 @@ from gram.diagnostics._scan import Scan, paired, ranks, scan
 from gram.geometry import volume
 
 _CHANCE = 0.01  # how likely chance makes a hub of any item of a gallery
-_TURNED = 1e-4  # how likely two random directions have a cosine so negative that it counts as turned
+_TURNED = 1e-4  # how likely two random directions have a cosine so negative that it counts as turned away
+_RELIABLE = 3.29  # standard errors: 99.9 % of a normal distribution lie within, on both sides
+_FEWEST = 10  # items from whose mean anything is told
 _FAR = 0.9  # a query is far if it is farther than this share of the queries that are answered right
 _DRAWS = 16  # of other roundings of the stored vectors
 Progress = Callable[[float, str], None]
@@ -35,6 +37,8 @@ class Reference:
         many: from how many on an item is first for more queries than chance gives any of the gallery (1 in 100).
         base: the median base of the gallery.
         height: what nine of ten of the right items' queries stay below; NaN where none is right.
+        turned: the candidate modalities that are turned away from the query as a whole: over the asked items, matched
+            cosines are reliably below the query's mean cosine with any item.
     """
 
     firsts: Int[Tensor, " n"]
@@ -42,6 +46,7 @@ class Reference:
     many: int
     base: float
     height: float
+    turned: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +67,10 @@ class Numbers:
         lead: (m, c) the true item's margin then.
         lacks: (m, c, 2) whether the true item, or the winner, lacks the modality.
         cosines: (m, c) of the query with the true item's vectors; NaN where it lacks one.
-        turned: (m, c) which of them are reliably negative.
-        rank_turned: rank with these vectors of the true item turned into their opposites; NaN where there is none.
+        excess: (m, c) that minus the query's mean cosine with the modality, over the gallery.
+        turned: (m, c) which of the true item's vectors are turned away from the query: by themselves, or with all of
+            their modality.
+        rank_turned: rank with these vectors turned into their opposites; NaN where there is none.
         rank_without_hubs: rank with the hubs left out of the gallery; NaN where the winner is none.
         alike: whether winner and true item have the same candidate vectors.
         nothing: whether both scores are a volume, height or area of 0.
@@ -83,6 +90,7 @@ class Numbers:
     lead: Float[Tensor, "m c"]
     lacks: Bool[Tensor, "m c 2"]
     cosines: Float[Tensor, "m c"]
+    excess: Float[Tensor, "m c"]
     turned: Bool[Tensor, "m c"]
     rank_turned: Float[Tensor, " m"]
     rank_without_hubs: Float[Tensor, " m"]
@@ -124,16 +132,19 @@ def examine(
     ]
     winner = found.best_at if winner is None else winner
     numbers = _compared(task, at, winner, found)
+    if reference is None:
+        reference = _reference(task, found, numbers)
     numbers = replace(
         numbers,
         rank_by_height=by_height.ranks,
         without=torch.stack([ranked for ranked, _ in without], dim=1),
         lead=torch.stack([lead for _, lead in without], dim=1),
+        turned=_turned(task, numbers, reference),
     )
-    if reference is None:
-        reference = _reference(task, at, found, numbers.height[:, 0])
     told(steps - 1, "looking at failures")(0.0)
-    return _of_wrong_ones(task, numbers, reference), reference
+    numbers = _of_wrong_ones(task, numbers, reference)
+    progress(1.0, "done")
+    return numbers, reference
 
 
 def _compared(task: Task, at: Int[Tensor, " m"], winner: Int[Tensor, " m"], found: Scan) -> Numbers:
@@ -159,7 +170,8 @@ def _compared(task: Task, at: Int[Tensor, " m"], winner: Int[Tensor, " m"], foun
         lead=unknown_each,
         lacks=torch.stack(lacks, dim=1),
         cosines=cosines,
-        turned=cosines < -turned_from(task.embedding_set.d),
+        excess=cosines - _usual_cosines(task, anchors),
+        turned=torch.zeros_like(cosines, dtype=torch.bool),
         rank_turned=unknown,
         rank_without_hubs=unknown,
         alike=_alike(task, at, winner),
@@ -179,7 +191,7 @@ def _of_wrong_ones(task: Task, numbers: Numbers, reference: Reference) -> Number
 
     return replace(
         numbers,
-        rank_turned=_filled(wrong & numbers.turned.any(1), lambda rows: _rank_turned(task, numbers, rows)),
+        rank_turned=_filled(wrong & numbers.turned.any(1), lambda rows: _rank_turned(task, numbers, reference, rows)),
         rank_without_hubs=_filled(wrong & hubs[numbers.winner], without_hubs),
         rounding=_filled(wrong, lambda rows: _rounding(task, numbers.at[rows], numbers.winner[rows])),
     )
@@ -225,17 +237,45 @@ def many_firsts(asked: int, n: int) -> int:
     return 1 + int(scipy.stats.poisson.isf(_CHANCE / n, asked / n))
 
 
-def _reference(task: Task, at: Int[Tensor, " m"], found: Scan, height: Float[Tensor, " m"]) -> Reference:
-    first = torch.where(found.better == 0, at, found.best_at)
+def _reference(task: Task, found: Scan, numbers: Numbers) -> Reference:
+    first = torch.where(found.better == 0, numbers.at, found.best_at)
     bases = torch.cat([_bases(task, places) for places in torch.arange(len(task)).split(BLOCK)])
-    right = height[found.ranks == 1]
+    right = numbers.height[numbers.rank == 1, 0]
     return Reference(
         firsts=torch.bincount(first, minlength=len(task)),
-        asked=len(at),
-        many=many_firsts(len(at), len(task)),
+        asked=len(numbers.at),
+        many=many_firsts(len(numbers.at), len(task)),
         base=float(bases.median()),
         height=float(np.quantile(right.numpy(), _FAR)) if len(right) else math.nan,
+        turned=tuple(
+            name for name, excess in zip(task.candidates, numbers.excess.unbind(1)) if _reliably_negative(excess)
+        ),
     )
+
+
+def _reliably_negative(values: Float[Tensor, " m"]) -> bool:
+    """Return whether the mean of what is there is below 0 by more than chance."""
+    known = values[~values.isnan()]
+    return len(known) >= _FEWEST and bool(known.mean() < -_RELIABLE * known.std() / math.sqrt(len(known)))
+
+
+def _usual_cosines(task: Task, anchors: Float[Tensor, "m d"]) -> Float[Tensor, "m c"]:
+    """Return each query's mean cosine with each modality of the gallery: its product with the mean of unit rows."""
+    centres = []
+    for other in task.others:
+        total, there = torch.zeros(other.shape[1], dtype=torch.float64), 0
+        for block in other.split(BLOCK):
+            units = normalize(block[~block[:, 0].isnan()].double(), dim=1)
+            total += units.sum(0)
+            there += len(units)
+        centres.append(total / max(1, there))
+    return normalize(anchors, dim=1) @ torch.stack(centres, dim=1)
+
+
+def _turned(task: Task, numbers: Numbers, reference: Reference) -> Bool[Tensor, "m c"]:
+    alone = (numbers.cosines < 0) & (numbers.excess < -turned_from(task.embedding_set.d))
+    whole = torch.tensor([name in reference.turned for name in task.candidates])
+    return torch.where(whole, numbers.excess < 0, alone)
 
 
 def _bases(task: Task, places: Int[Tensor, " m"]) -> Float[Tensor, " m"]:
@@ -266,12 +306,16 @@ def _same_base(
     return ranks(found.score, better, tied)
 
 
-def _rank_turned(task: Task, numbers: Numbers, rows: Int[Tensor, " w"]) -> Float[Tensor, " w"]:
-    at = numbers.at[rows]
-    signs = torch.where(numbers.turned[rows], -1.0, 1.0).double()
-    turned = [other[at].double() * signs[:, place, None] for place, other in enumerate(task.others)]
-    scores = paired(task.measure, task.anchors[at], turned, torch.arange(len(at)), device=task.device)
-    return scan(task.measure, task.anchors[at], task.others, at, scores=scores, device=task.device).ranks
+def _rank_turned(task: Task, numbers: Numbers, reference: Reference, rows: Int[Tensor, " w"]) -> Float[Tensor, " w"]:
+    """Return ranks with turned vectors turned back: of whole modalities everyone's, of others the true item's alone."""
+    at, anchors = numbers.at[rows], task.anchors[numbers.at[rows]]
+    others = [-each if name in reference.turned else each for name, each in zip(task.candidates, task.others)]
+    mine = [
+        torch.where(numbers.turned[rows, place, None] & (name not in reference.turned), -1, 1) * other[at].double()
+        for place, (name, other) in enumerate(zip(task.candidates, others))
+    ]
+    scores = paired(task.measure, anchors, mine, torch.arange(len(at)), device=task.device)
+    return scan(task.measure, anchors, others, at, scores=scores, device=task.device).ranks
 
 
 def _alike(task: Task, at: Int[Tensor, " m"], winner: Int[Tensor, " m"]) -> Bool[Tensor, " m"]:
@@ -287,22 +331,20 @@ def _alike(task: Task, at: Int[Tensor, " m"], winner: Int[Tensor, " m"]) -> Bool
 def _rounding(task: Task, at: Int[Tensor, " w"], winner: Int[Tensor, " w"]) -> Float[Tensor, " w"]:
     """Return by how much the margin changes, root mean square, when vectors are rounded another way.
 
-    Each stored number stands for all that round to it: it is moved by up to eps / 2 of itself, at random.
+    Each stored number stands for all that round to it: it is moved by up to eps / 2 of itself, at random. Every case
+    is moved by the same draws, so that what is found of it does not depend on the cases beside it.
     """
     generator = torch.Generator().manual_seed(0)
     sides = [task.anchors[at], *(other[places] for places in (at, winner) for other in task.others)]
-    half = len(task.others)
+    everyone, half = torch.arange(len(at)), len(task.others)
 
     def margin(vectors: list[Tensor]) -> Tensor:
-        everyone = torch.arange(len(at))
-        scores = [
-            paired(task.measure, vectors[0], vectors[first : first + half], everyone, device=task.device).cpu()
-            for first in (1, 1 + half)
-        ]
-        return scores[0] - scores[1]
+        candidates = (vectors[first : first + half] for first in (1, 1 + half))
+        mine, theirs = (paired(task.measure, vectors[0], each, everyone, device=task.device) for each in candidates)
+        return (mine - theirs).cpu()
 
     def rounded(vectors: Tensor) -> Tensor:
-        moved = torch.rand(vectors.shape, generator=generator, dtype=torch.float64) - 0.5
+        moved = torch.rand(vectors.shape[1], generator=generator, dtype=torch.float64) - 0.5
         return vectors.double() * (1 + moved * torch.finfo(vectors.dtype).eps)
 
     exact = margin(sides)

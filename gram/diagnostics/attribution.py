@@ -10,7 +10,7 @@ from torch.nn.functional import cosine_similarity
 from gram.diagnostics import _sentences
 from gram.diagnostics._case_task import Task, make_task
 from gram.diagnostics._examine import Numbers, Reference, examine
-from gram.diagnostics.cases import Cases, case_table, find_cases, is_hub_by_base
+from gram.diagnostics.cases import Cases, decide, find_cases, is_hub_by_base
 from gram.embedding_set import EmbeddingSet
 from gram.geometry import heights, volume
 
@@ -65,8 +65,10 @@ class Attribution:
         without: candidate modality -> rank with it left out of all candidates; NaN where that leaves no score.
         rank_same_base: rank if the winner's base were the true item's; NaN but for volume.
         rank_by_height: rank by height.
-        rank_turned: rank with the reliably negative vectors turned into their opposites; NaN where there is none.
-        turned: those vectors' modalities.
+        turned: the modalities of the true item's vectors that are turned away from the query.
+        turned_as_a_whole: those of them that are so in the whole set.
+        rank_turned: rank with these turned into their opposites, those of whole modalities for all candidates; NaN if
+            there is none.
         rank_without_hubs: rank with all hubs left out; NaN where the winner is none.
         occurrences: how many of the `asked` queries the winner is first for.
         asked: how many queries were asked to count that.
@@ -92,8 +94,9 @@ class Attribution:
     without: Mapping[str, float]
     rank_same_base: float
     rank_by_height: float
-    rank_turned: float
     turned: tuple[str, ...]
+    turned_as_a_whole: tuple[str, ...]
+    rank_turned: float
     rank_without_hubs: float
     occurrences: int
     asked: int
@@ -159,8 +162,9 @@ def attribute(
 
 
 def _attribution(task: Task, numbers: Numbers, reference: Reference) -> Attribution:
-    row = case_table(task, numbers, reference).iloc[0]
+    cause, at_fault = decide(task, numbers, reference)
     score, margin = float(numbers.score[0]), float(numbers.margin[0])
+    turned = tuple(name for place, name in enumerate(task.candidates) if numbers.turned[0, place])
     return Attribution(
         query=task.query,
         candidates=task.candidates,
@@ -173,8 +177,9 @@ def _attribution(task: Task, numbers: Numbers, reference: Reference) -> Attribut
         without={name: float(numbers.without[0, place]) for place, name in enumerate(task.candidates)},
         rank_same_base=float(numbers.rank_same_base[0]),
         rank_by_height=float(numbers.rank_by_height[0]),
+        turned=turned,
+        turned_as_a_whole=tuple(name for name in turned if name in reference.turned),
         rank_turned=float(numbers.rank_turned[0]),
-        turned=tuple(name for place, name in enumerate(task.candidates) if numbers.turned[0, place]),
         rank_without_hubs=float(numbers.rank_without_hubs[0]),
         occurrences=int(reference.firsts[numbers.winner[0]]),
         asked=reference.asked,
@@ -185,8 +190,8 @@ def _attribution(task: Task, numbers: Numbers, reference: Reference) -> Attribut
         rounding=float(numbers.rounding[0]),
         dtype=str(task.others[0].dtype).removeprefix("torch."),
         hub_by_base=bool(is_hub_by_base(task, numbers, reference)[0]),
-        cause=str(row["cause"]),
-        at_fault=str(row["at_fault"]),
+        cause=str(cause[0]),
+        at_fault=str(at_fault[0]),
     )
 
 
@@ -195,10 +200,11 @@ def _side(task: Task, asked: int, place: int, score: float) -> Side:
     vectors = torch.cat([task.anchors[asked].double()[None], own])
     each = dict(zip((task.query, *task.candidates), heights(vectors).tolist()))
     base, height = float(volume(own)), each[task.query]
+    row, items = int(task.rows[place]), task.embedding_set.items
     return Side(
-        id=task.ids[place],
-        label=task.labels[place],
-        row=int(task.rows[place]),
+        id=str(items["id"].iloc[row]),
+        label=str(items["label" if "label" in items else "id"].iloc[row]),
+        row=row,
         score=score,
         base=base,
         height=height,

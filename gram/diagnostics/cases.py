@@ -11,8 +11,10 @@ The cause of a failure is decided from numbers alone, by the first of these that
    and below the true item's, and the query is no nearer to its span than to the true item's, so that with equal bases
    the true item would come before it; or, under any measure, the winner is first for more queries than chance gives
    any item, and without the items of that kind the true one is first.
-5. **sign**: some cosines of the query with the true item's vectors are so negative that random vectors reach that once
-   in 10,000, and with those vectors turned into their opposites the true item is first.
+5. **sign**: vectors of the true item are turned away from the query, and with them turned into their opposites it is
+   first. A vector is turned away if its cosine with the query is negative, and as far below the query's mean cosine
+   with that modality as random vectors are once in 10,000. A modality is turned away as a whole if, over the asked
+   items, matched cosines are below that mean by more than 3.29 standard errors; it is then turned for all candidates.
 6. **modality**: with one candidate modality left out of all candidates, the true item is first; of several, the one
    that leaves it furthest ahead is at fault.
 7. **query**: the true item's own vectors agree as well as those of the median item (base), but the query is farther
@@ -159,7 +161,7 @@ def find_cases(
         at = torch.from_numpy(np.sort(drawn))
     numbers, reference = examine(task, at, progress=progress)
     return Cases(
-        case_table(task, numbers, reference),
+        _table(task, numbers, reference),
         task.query,
         task.candidates,
         task.measure,
@@ -169,7 +171,7 @@ def find_cases(
     )
 
 
-def case_table(task: Task, numbers: Numbers, reference: Reference) -> pd.DataFrame:
+def _table(task: Task, numbers: Numbers, reference: Reference) -> pd.DataFrame:
     """Return the table of `find_cases` for cases whose numbers are known."""
     ids, labels = (np.array(each, dtype=object) for each in (task.ids, task.labels))
     at, winner = numbers.at.numpy(), numbers.winner.numpy()
