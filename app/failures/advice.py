@@ -11,9 +11,9 @@ from app.components import chart
 from app.data_failures import Asked
 from app.failures import work
 from app.measure_markup import percent
-from gram.diagnostics.remedies import Remedy
+from gram.diagnostics import Remedy
+from gram.diagnostics.findings import Diagnosis
 from gram.embedding_set import EmbeddingSet
-from gram.failure_tables import SetFindings
 from gram.figures.failures import remedies as drawn
 
 _SIGNS = {"helps": ("▲", "ahead"), "harms": ("▼", "behind")}
@@ -94,10 +94,10 @@ def _line(each: Remedy) -> str:
 # findings
 
 
-def _findings(asked: Asked, findings: SetFindings) -> None:
+def _findings(asked: Asked, diagnosis: Diagnosis) -> None:
     gallery = data.load_set(asked.judge.model)
     media.show(
-        _findings_markup(findings, asked, gallery),
+        _listed(diagnosis, asked, gallery),
         gallery,
         key="failures_findings_list",
         styles="failures",
@@ -105,27 +105,30 @@ def _findings(asked: Asked, findings: SetFindings) -> None:
     )
 
 
-def _findings_markup(findings: SetFindings, asked: Asked, gallery: EmbeddingSet) -> str:
+def _listed(diagnosis: Diagnosis, asked: Asked, gallery: EmbeddingSet) -> str:
+    """Return the findings as a list, the worst first, and what is in order."""
     items = gallery.items
     names = dict(zip(items["id"].astype(str), items["label" if "label" in items else "id"].astype(str)))
-    listed = "".join(
+    found = "".join(
         f'<li class="finding" style="--severity:{100 * each.severity:.0f}%">'
-        f'<i title="how bad: {each.severity:.2f} of 1"></i>'
-        f"<div><h4>{escape(each.title)}<small>{escape(', '.join(each.modalities))}</small></h4>"
-        f"<p>{escape(each.text)}</p>{_do(each.remedy)}{_items(each.items, names)}</div></li>"
-        for each in findings.found
+        f'<i title="how bad: {each.severity:.2f} of 1"></i><div><h4>{escape(each.title)}'
+        f"<small>{escape(', '.join(each.modalities))}</small></h4><p>{escape(each.text)}</p>"
+        f"{_do(each.remedy)}{_items(each.items, names)}</div></li>"
+        for each in diagnosis.findings
     )
-    whole = f"{findings.looked_at:,} of {findings.items:,} items, drawn at random" if (
-        findings.looked_at < findings.items
-    ) else f"all {findings.items:,} items"  # fmt: skip
+    some, every = diagnosis.sampled
+    whole = f"all {every:,} items" if some == every else f"{some:,} of {every:,} items, drawn at random"
     head = (
-        f'<p class="sound">Of the {escape(asked.judge.model)} model’s embeddings, {escape(asked.query)} against '
-        f"{escape(', '.join(asked.candidates))} by {escape(asked.judge.measure)}; looked at: {whole}.</p>"
+        f'<p class="sound">Of the {escape(asked.judge.model)} model’s embeddings, {escape(diagnosis.query)} against '
+        f"{escape(', '.join(diagnosis.candidates))} by {escape(diagnosis.measure)}; looked at: {whole}.</p>"
     )
-    if not findings.found:
-        head += "<p><b>Nothing was found.</b> What is left to blame are single items: see the cases above.</p>"
-    sound = f'<p class="sound">In order: {escape("; ".join(findings.checked))}.</p>' if findings.checked else ""
-    return f'{head}<ol class="findings">{listed}</ol>{sound}'
+    if not diagnosis.findings:
+        head += (
+            "<p><b>Nothing is wrong that this looks for.</b> What is left to blame are single items: see the cases.</p>"
+        )
+    order = "".join(f"<li>{escape(each.text)}</li>" for each in diagnosis.checked if not each.found)
+    sound = f'<details class="sound"><summary>In order</summary><ul>{order}</ul></details>' if order else ""
+    return f'{head}<ol class="findings">{found}</ol>{sound}'
 
 
 def _do(remedy: str) -> str:

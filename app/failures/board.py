@@ -6,7 +6,7 @@ from html import escape
 from app.failures.view import CELLS, PARTS, View
 from app.measure_markup import percent
 from gram.diagnostics import CAUSES, Cases, Outcomes, Share
-from gram.failure_tables import SetFindings
+from gram.diagnostics.findings import Diagnosis
 
 _SURE = 0.05
 
@@ -93,11 +93,11 @@ def scope(outcomes: Outcomes, cases: Cases) -> str:
     return "".join(f'<p class="quiet">{line}</p>' for line in lines)
 
 
-def worst(findings: SetFindings | None) -> str:
+def worst(diagnosis: Diagnosis | None) -> str:
     """Return a line that leads to what is wrong with the set as a whole; empty while that is not known."""
-    if findings is None or not findings.found:
+    if diagnosis is None or not diagnosis.findings:
         return ""
-    names = ", ".join(escape(each.title) for each in findings.found[:3])
+    names = ", ".join(escape(each.title) for each in diagnosis.findings[:3])
     return f'<p>The set as a whole: <a href="#findings" target="_self">{names}</a>.</p>'
 
 

@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from gram.diagnostics import Cases
-from gram.diagnostics.corruptions import failure_rate
+from gram.diagnostics import Cases, failure_rate
 from gram.embedding_set import EmbeddingSet
 from gram.figures.style import number
 

@@ -14,8 +14,7 @@ from app.failures import view as views
 from app.failures.columns import Column
 from app.failures.view import View
 from app.rankings import SIDES
-from gram.diagnostics import Cases
-from gram.diagnostics.corruptions import confusions
+from gram.diagnostics import Cases, confusions
 from gram.embedding_set import EmbeddingSet
 from gram.figures.failures import Rates, confusion, failure_rates, hub_distribution
 from gram.figures.style import number

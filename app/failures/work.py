@@ -6,10 +6,10 @@ import streamlit as st
 
 from app import data_failures
 from app.data_failures import Asked
-from gram.diagnostics import Cases
-from gram.diagnostics.remedies import Remedy
+from gram.diagnostics import Cases, Remedy
+from gram.diagnostics.findings import Diagnosis
 from gram.errors import GramError
-from gram.failure_tables import FailureJob, Kept, SetFindings
+from gram.failure_tables import FailureJob, Kept
 
 _JOB, _TRIED = "failures_job", "failures_tried"  # the job; the keys that it, or one before it, was started for
 Wanted = tuple[Asked, str]  # a ranking, and the kind of part
@@ -42,16 +42,16 @@ def cases(asked: Asked) -> Cases | None:
     return data_failures.with_rows(asked, found) if isinstance(found, Cases) else None
 
 
-def findings(asked: Asked) -> SetFindings | None:
+def findings(asked: Asked) -> Diagnosis | None:
     """Return what is wrong with the set, None while that is still to come."""
     found = _kept(asked, "findings")
-    return found if isinstance(found, SetFindings) else None
+    return found if isinstance(found, Diagnosis) else None
 
 
 def remedies(asked: Asked) -> tuple[Remedy, ...] | None:
     """Return what remedies do, None while that is still to come."""
     found = _kept(asked, "remedies")
-    return None if found is None or isinstance(found, Cases | SetFindings) else found
+    return None if found is None or isinstance(found, Cases | Diagnosis) else found
 
 
 def _kept(asked: Asked, kind: str) -> Kept | None:

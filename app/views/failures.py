@@ -11,9 +11,9 @@ from app.failures.view import CELLS, FILTERS, PARTS, SORTS, STEP, View
 from app.rankings import SIDES
 from gram import measures
 from gram.diagnostics import CAUSES, Cases, Outcomes
+from gram.diagnostics.findings import Diagnosis
 from gram.embedding_set import EmbeddingSet
 from gram.errors import GramError
-from gram.failure_tables import SetFindings
 from gram.retrieval import candidates_for
 
 
@@ -104,7 +104,7 @@ def _results(view: View, pair: tuple[Asked, Asked], asked: Asked) -> None:
     advice.show(asked)
 
 
-def _board(outcomes: Outcomes, view: View, facets: pd.DataFrame, cases: Cases, findings: SetFindings | None) -> None:
+def _board(outcomes: Outcomes, view: View, facets: pd.DataFrame, cases: Cases, findings: Diagnosis | None) -> None:
     found = facets.loc[~facets["right"], "cause"].value_counts()
     counts = {str(cause): int(count) for cause, count in found.items()}
     said = board.verdict(outcomes, view) + board.scope(outcomes, cases) + board.worst(findings)

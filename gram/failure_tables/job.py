@@ -93,7 +93,7 @@ class FailureJob(WatchedProcess):
             value = read_part(self._results / part["file"], made.kind)
         except (OSError, KeyError, AttributeError, pa.ArrowException) as error:
             raise ValueError(str(error)) from error
-        keep_part(self.keys[made], made.kind, value)
+        keep_part(self.keys[made], value)
         self.done = {**self.done, made: value}
 
 

@@ -18,10 +18,8 @@ import torch
 
 from gram import __version__
 from gram._cache_folder import cache_folder, forget_oldest
-from gram.diagnostics._examine import Reference
-from gram.diagnostics.cases import Cases
-from gram.diagnostics.findings import Finding
-from gram.diagnostics.remedies import Remedy
+from gram.diagnostics import Cases, Reference, Remedy
+from gram.diagnostics.findings import Check, Diagnosis, Finding
 from gram.embedding_set import EmbeddingSet
 from gram.index import check_candidates
 
@@ -41,23 +39,7 @@ class Part(NamedTuple):
     measure: str
 
 
-class SetFindings(NamedTuple):
-    """What is wrong with a set, worst first.
-
-    Attributes:
-        found: the findings.
-        checked: what was looked at and is in order, in words.
-        looked_at: how many items were looked at.
-        items: of how many.
-    """
-
-    found: tuple[Finding, ...]
-    checked: tuple[str, ...]
-    looked_at: int
-    items: int
-
-
-Kept = Cases | SetFindings | tuple[Remedy, ...]
+Kept = Cases | Diagnosis | tuple[Remedy, ...]
 
 
 def part_key(embedding_set: EmbeddingSet, query: str, candidates: Sequence[str], part: Part) -> str:
@@ -92,14 +74,14 @@ def find_part(key: str, kind: str) -> Kept | None:
         return None
 
 
-def keep_part(key: str, kind: str, value: Kept) -> Path | None:
+def keep_part(key: str, value: Kept) -> Path | None:
     """Keep a part under a key; return the file, None if the disk refuses."""
     target = part_file(key)
     draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            write_part(draft, kind, value, key=key)
+            write_part(draft, value, key=key)
             draft.replace(target)
         finally:
             draft.unlink(missing_ok=True)
@@ -109,21 +91,17 @@ def keep_part(key: str, kind: str, value: Kept) -> Path | None:
     return target
 
 
-def write_part(path: Path, kind: str, value: Kept, *, key: str = "") -> None:
+def write_part(path: Path, value: Kept, *, key: str = "") -> None:
     """Write a part to a file.
 
     Raises:
         OSError: the disk refused.
     """
-    if kind == "cases":
-        _write_cases(path, value, key)  # type: ignore[arg-type]
+    if isinstance(value, Cases):
+        _write_cases(path, value, key)
         return
-    facts: Any
-    if isinstance(value, SetFindings):
-        facts = {**value._asdict(), "found": [asdict(each) for each in value.found]}
-    else:
-        facts = [asdict(each) for each in value]  # type: ignore[union-attr]
-    path.write_text(json.dumps({"key": key, "kind": kind, "value": facts}))
+    facts = asdict(value) if isinstance(value, Diagnosis) else [asdict(each) for each in value]
+    path.write_text(json.dumps({"key": key, "value": facts}))
 
 
 def read_part(path: Path, kind: str, *, key: str = "") -> Kept:
@@ -135,17 +113,18 @@ def read_part(path: Path, kind: str, *, key: str = "") -> Kept:
     if kind == "cases":
         return _read_cases(path, key)
     kept = json.loads(path.read_text())
-    if (kept["key"], kept["kind"]) != (key, kind):
+    if kept["key"] != key:
         raise ValueError(f"{path}: expected {kind} of another key")
-    if kind == "findings":
-        facts = kept["value"]
-        found = tuple(Finding(**_tupled(each)) for each in facts["found"])
-        return SetFindings(found, tuple(facts["checked"]), int(facts["looked_at"]), int(facts["items"]))
-    return tuple(Remedy(**_tupled(each)) for each in kept["value"])
+    if kind == "remedies":
+        return tuple(Remedy(**_tupled(each)) for each in kept["value"])
+    facts = _tupled(kept["value"])
+    facts["findings"] = tuple(Finding(**_tupled(each)) for each in facts["findings"])
+    facts["checked"] = tuple(Check(**each) for each in facts["checked"])
+    return Diagnosis(**facts)
 
 
 def _tupled(facts: dict[str, Any]) -> dict[str, Any]:
-    """Return facts by way of JSON with tuples where they had been: nothing of ours holds a list."""
+    """Return facts by way of JSON with tuples where they had been: no field of ours is a list."""
     return {name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()}
 
 

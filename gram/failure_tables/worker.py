@@ -10,11 +10,10 @@ from pathlib import Path
 
 import torch
 
-from gram.diagnostics.cases import find_cases
+from gram.diagnostics import find_cases, measure_remedies
 from gram.diagnostics.findings import diagnose
-from gram.diagnostics.remedies import measure_remedies
 from gram.embedding_set import EmbeddingSet
-from gram.failure_tables.store import Kept, Part, SetFindings, write_part
+from gram.failure_tables.store import Kept, Part, write_part
 
 _COST = {"cases": 1.0, "findings": 2.0, "remedies": 3.0}  # by the clock, in terms of the cases
 Progress = Callable[[float, str], None]
@@ -37,7 +36,7 @@ def main(work: str) -> None:
         report(0.0, "reading")
         value = _compute(sets[part.name], asked, part, report)
         file = f"{place}.part"
-        write_part(Path(asked["results"]) / file, part.kind, value)
+        write_part(Path(asked["results"]) / file, value)
         _say({"part": part, "file": file})
         spent += cost
 
@@ -48,8 +47,7 @@ def _compute(embedding_set: EmbeddingSet, asked: dict, part: Part, report: Progr
         return find_cases(embedding_set, query, candidates, part.measure, device=device, progress=report)
     if part.kind == "remedies":
         return measure_remedies(embedding_set, query, candidates, part.measure, device=device, progress=report)
-    found = diagnose(embedding_set, query, candidates, part.measure, device=device, progress=report)
-    return SetFindings(tuple(found.findings), tuple(map(str, found.checked)), *found.sampled)
+    return diagnose(embedding_set, query, candidates, part.measure, device=device, progress=report)
 
 
 def _say(value: object) -> None:
