@@ -15,7 +15,7 @@ from app.failures.columns import columns as columns_of
 from app.rankings import Judge
 from gram.diagnostics import Attribution, Cases, Outcomes, attribute, compare_outcomes
 from gram.embedding_set import EmbeddingSet
-from gram.failure_tables import FailureJob, Kept, Part, find_part, part_file, part_key
+from gram.failure_tables import FailureJob, Kept, Part, find_part, part_file, part_key, task_key
 
 
 class Asked(NamedTuple):
@@ -33,7 +33,8 @@ class Asked(NamedTuple):
 def key(asked: Asked, kind: str) -> str:
     """Return the key of a part: it changes with the embeddings, the task and the version."""
     model = asked.judge.model
-    return _key(data.fingerprint(model), asked.query, asked.candidates, asked.part(kind), data.load_set(model))
+    task = _task(data.fingerprint(model), asked.query, asked.candidates, data.load_set(model))
+    return part_key(task, asked.part(kind))
 
 
 def kept(asked: Asked, kind: str) -> Kept | None:
@@ -87,11 +88,9 @@ def columns(model: str) -> dict[str, Column]:
     return _columns(data.fingerprint(model), data.load_set(model))
 
 
-@st.cache_data(max_entries=256, show_spinner=False)
-def _key(
-    fingerprint: tuple[str, int], query: str, candidates: tuple[str, ...], part: Part, _embedding_set: EmbeddingSet
-) -> str:
-    return part_key(_embedding_set, query, candidates, part)
+@st.cache_data(max_entries=64, show_spinner=False)
+def _task(fingerprint: tuple[str, int], query: str, candidates: tuple[str, ...], _embedding_set: EmbeddingSet) -> str:
+    return task_key(_embedding_set, query, candidates)
 
 
 @st.cache_resource(max_entries=48, show_spinner=False)

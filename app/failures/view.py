@@ -31,7 +31,7 @@ PARTS = {
     "both-missed": ("both wrong",),
 }
 STEP, MOST = 25, 200  # rows that are listed at first and with each "more"; and at most
-_HELD = "failures_view"
+_HELD, _WIDGET = "failures_view", "failures_"  # keys in the session: of the view, and of each widget before its field
 _SPAN = re.compile(r"(-?[\d.]+(?:e-?\d+)?)~(-?[\d.]+(?:e-?\d+)?)")
 
 
@@ -114,13 +114,15 @@ FILTERS = ("cause", "label", "split", "column", "within", "taken", "winner")
 def settle(allowed: dict[str, Sequence[str]]) -> View:
     """Return the view that follows from the URL and from what was held; say in one line what makes no sense.
 
-    A URL that names anything of the view is the whole of it; one that names nothing brings back what was held.
+    A URL that names anything of the view is the whole of it. One that names nothing brings back what was held when the
+    page is come to from another one, and is the usual view when it was this page that was shown (the back button).
 
     Args:
         allowed: field -> what it may be; for the fields that have such a list.
     """
     asked = {name: st.query_params[name] for name in View._fields if name in st.query_params}
-    view = View(**asked) if asked else st.session_state.get(_HELD, View())
+    was_here = f"{_WIDGET}left" in st.session_state
+    view = View(**asked) if asked or was_here else current()
     for name, value in view._asdict().items():
         if fault := _fault(name, value, allowed):
             if asked.get(name) == value:
@@ -172,7 +174,7 @@ def change(**fields: str) -> None:
 
 def bound(field: str) -> dict[str, Any]:
     """Return the `key` and `on_change` of the widget that shows a field, which is set to it now."""
-    key = f"failures_{field}"
+    key = f"{_WIDGET}{field}"
     st.session_state[key] = getattr(current(), field)
 
     def changed() -> None:

@@ -17,7 +17,7 @@ Wanted = tuple[Asked, str]  # a ranking, and the kind of part
 
 def begin(wanted: Sequence[Wanted]) -> None:
     """Start to compute what is missing, unless that is under way, or has failed or been stopped before."""
-    missing = [each for each in wanted if _kept(*each) is None]
+    missing = [each for each in dict.fromkeys(wanted) if _kept(*each) is None]
     if not missing:
         return
     first = data_failures.key(*missing[0])

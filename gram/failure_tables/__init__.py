@@ -10,6 +10,7 @@ from gram.failure_tables.store import (
     part_file,
     part_key,
     read_part,
+    task_key,
     write_part,
 )
 
@@ -23,5 +24,6 @@ __all__ = [
     "part_file",
     "part_key",
     "read_part",
+    "task_key",
     "write_part",
 ]

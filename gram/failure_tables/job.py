@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from gram._watched_process import Pace, WatchedProcess
 from gram.embedding_set import EmbeddingSet
-from gram.failure_tables.store import COLUMNS, Kept, Part, keep_part, part_key, read_part
+from gram.failure_tables.store import COLUMNS, Kept, Part, keep_part, part_key, read_part, task_key
 
 
 class FailureJob(WatchedProcess):
@@ -44,14 +44,14 @@ class FailureJob(WatchedProcess):
         Raises:
             ValueError: a set lacks one of the modalities; a query that is also a candidate.
         """
-        self.keys = {part: part_key(sets[part.name], query, candidates, part) for part in parts}
+        tasks = {name: task_key(sets[name], query, candidates) for name in {part.name for part in parts}}
+        self.keys = {part: part_key(tasks[part.name], part) for part in parts}
         self.done: dict[Part, Kept] = {}
         self._pace = Pace()
         temporary = tempfile.TemporaryDirectory(prefix="gram-failures-")
         self._results = Path(temporary.name) / "results"
         self._results.mkdir()
-        named = sorted({part.name for part in parts})
-        folders = {name: str(Path(temporary.name) / str(place)) for place, name in enumerate(named)}
+        folders = {name: str(Path(temporary.name) / str(place)) for place, name in enumerate(tasks)}
         for name, folder in folders.items():
             _save(sets[name], (query, *candidates), Path(folder))
         work = {

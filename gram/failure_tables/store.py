@@ -42,14 +42,14 @@ class Part(NamedTuple):
 Kept = Cases | Diagnosis | tuple[Remedy, ...]
 
 
-def part_key(embedding_set: EmbeddingSet, query: str, candidates: Sequence[str], part: Part) -> str:
-    """Return a digest of all that a part depends on.
+def task_key(embedding_set: EmbeddingSet, query: str, candidates: Sequence[str]) -> str:
+    """Return a digest of all that the parts of a task depend on, but their kind and measure.
 
     Raises:
         ValueError: unknown modality; a query that is also a candidate.
     """
     names = (query, *check_candidates(embedding_set, candidates, query=query))
-    digest = hashlib.sha256(json.dumps([_FORMAT, __version__, part.kind, part.measure]).encode())
+    digest = hashlib.sha256(json.dumps([_FORMAT, __version__]).encode())
     for name in names:
         vectors = embedding_set.modalities[name]
         digest.update(json.dumps([name, list(vectors.shape)]).encode())
@@ -59,6 +59,11 @@ def part_key(embedding_set: EmbeddingSet, query: str, candidates: Sequence[str],
         if column in embedding_set.items:
             digest.update(json.dumps([column, *embedding_set.items[column].astype(str)]).encode())
     return digest.hexdigest()
+
+
+def part_key(task: str, part: Part) -> str:
+    """Return a digest of all that a part of the task with this key depends on; not of what its set is called."""
+    return hashlib.sha256(json.dumps([task, part.kind, part.measure]).encode()).hexdigest()
 
 
 def part_file(key: str) -> Path:

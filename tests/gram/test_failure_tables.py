@@ -11,7 +11,7 @@ import gram
 from gram.diagnostics import find_cases, measure_remedies
 from gram.diagnostics.findings import diagnose
 from gram.errors import GramError
-from gram.failure_tables import FailureJob, Part, find_part, keep_part, part_file, part_key
+from gram.failure_tables import FailureJob, Part, find_part, keep_part, part_file, part_key, task_key
 
 NAMES = ("text", "image", "speech")
 REST = NAMES[1:]
@@ -63,20 +63,19 @@ def test_a_job_computes_what_this_process_would_and_keeps_it():
 def test_the_key_changes_with_all_that_a_part_depends_on():
     data, other = make_set(), make_set()
     other.modalities["speech"][3, 2] += 1e-3
-    keys = [
-        part_key(data, "text", REST, part()),
-        part_key(data, "text", REST, part("remedies")),
-        part_key(data, "text", REST, part(measure="cosine")),
-        part_key(data, "text", NAMES[2:], part()),
-        part_key(data, "image", ("text", "speech"), part()),
-        part_key(other, "text", REST, part()),
-        part_key(make_set(ids=[f"j{row}" for row in range(40)]), "text", REST, part()),
+    tasks = [
+        task_key(data, "text", REST),
+        task_key(data, "text", NAMES[2:]),
+        task_key(data, "image", ("text", "speech")),
+        task_key(other, "text", REST),
+        task_key(make_set(ids=[f"j{row}" for row in range(40)]), "text", REST),
     ]
-    assert len(set(keys)) == len(keys)
-    assert part_key(make_set(), "text", REST, part()) == keys[0]
-    assert part_key(data, "text", REST, Part("cases", "there", "volume")) == keys[0]  # whatever the set is called
+    keys = [part_key(task, each) for task in tasks for each in (part(), part("remedies"), part(measure="cosine"))]
+    assert len(set(keys)) == 15
+    assert part_key(task_key(make_set(), "text", REST), part()) == keys[0]
+    assert part_key(tasks[0], Part("cases", "there", "volume")) == keys[0]  # whatever the set is called
     with pytest.raises(ValueError, match="also a candidate"):
-        part_key(data, "text", ("text", "image"), part())
+        task_key(data, "text", ("text", "image"))
 
 
 @pytest.mark.parametrize("kind", ["cases", "remedies", "findings"])
