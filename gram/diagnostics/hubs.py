@@ -25,6 +25,10 @@ from gram.geometry import volume
 from gram.index import pick_device
 
 TOP = 0.01  # of the candidates: the usual cut for hubs, and few enough to look at one by one
+# The top 1 % win wrongly anyway where a set is hard; hubs are what costs one query in twenty beyond what an even spread
+# of the errors would give them, and makes up most of the errors.
+COST, OF_ERRORS = 0.05, 0.4
+_NORMAL_95 = 1.959964
 _SCORES_AT_ONCE = 1 << 23  # 64 MB in float64
 _DRAWS = 64  # of an even spread: its luckiest 1 % is known to about 1 % of itself
 
@@ -101,6 +105,19 @@ class Hubs:
         drawn = np.random.default_rng(seed).multinomial(wrong, np.full(n, 1 / n), size=_DRAWS)
         most = np.sort(drawn, axis=1)[:, -len(self.top) :]
         return float(most.sum(axis=1).mean() / self.occurrences.sum())
+
+    @property
+    def crowded(self) -> bool:
+        """Whether the top 1 % take so many first places of others that it is a fault."""
+        return self.taken - self.taken_by_chance() >= COST and self.taken >= OF_ERRORS * self.wrong_share
+
+    @property
+    def base_costs(self) -> bool:
+        """Whether volume finds the true item so much less often than height does, and reliably, that it is a fault."""
+        if self.measure != "volume" or self.under_height is None:
+            return False
+        gains = self.under_height.own - self.own
+        return bool(gains.mean() >= COST and gains.mean() > _NORMAL_95 * gains.std() / len(gains) ** 0.5)
 
 
 def find_hubs(

@@ -96,6 +96,7 @@ def find_imbalance(
     candidates: Sequence[str] | None = None,
     measure: str = "volume",
     *,
+    every: bool = True,
     device: str | torch.device = "auto",
     progress: Progress | None = None,
 ) -> Imbalance:
@@ -111,6 +112,7 @@ def find_imbalance(
         candidates: names of one modality or more; all but the query if None. Up to 5 give every subset, more only
             each alone, all but each, and all.
         measure: one of `gram.measures.names()`; subsets that it is not defined for are left out.
+        every: False for each alone, all but each, and all, however few there are.
         device: "cpu", "cuda", or "auto" for cuda where there is one.
         progress: called with the share done and what comes next.
 
@@ -119,7 +121,7 @@ def find_imbalance(
         EmbeddingSetError: no item has the query and a candidate.
     """
     task = task_of(embedding_set, query, candidates, measure)
-    asked = _subsets(task)
+    asked = _subsets(task, every=every)
     subsets = []
     for done, names in enumerate(asked):
         if progress is not None:
@@ -144,10 +146,14 @@ def find_imbalance(
     )  # fmt: skip
 
 
-def _subsets(task: Task) -> list[tuple[str, ...]]:
+def _subsets(task: Task, *, every: bool) -> list[tuple[str, ...]]:
     names, fits = task.candidates, measures.get(task.measure).fits
-    sizes = range(1, len(names) + 1) if len(names) <= ALL_SUBSETS_UP_TO else sorted({1, len(names) - 1, len(names)})
-    return [subset for size in sizes if fits(1 + size) for subset in combinations(names, size)]
+    sizes = (
+        range(1, len(names) + 1)
+        if every and len(names) <= ALL_SUBSETS_UP_TO
+        else sorted({1, max(1, len(names) - 1), len(names)})
+    )
+    return [subset for size in sorted(sizes) if fits(1 + size) for subset in combinations(names, size)]
 
 
 def _shares(task: Task, subsets: Sequence[SubsetRecall]) -> tuple[Share, ...]:
