@@ -11,8 +11,7 @@ from app.components import chart
 from app.data_failures import Asked
 from app.failures import work
 from app.measure_markup import percent
-from gram.diagnostics import Remedy
-from gram.diagnostics.findings import Diagnosis
+from gram.diagnostics import Diagnosis, Remedy
 from gram.embedding_set import EmbeddingSet
 from gram.figures.failures import remedies as drawn
 

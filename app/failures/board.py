@@ -5,8 +5,7 @@ from html import escape
 
 from app.failures.view import CELLS, PARTS, View
 from app.measure_markup import percent
-from gram.diagnostics import CAUSES, Cases, Outcomes, Share
-from gram.diagnostics.findings import Diagnosis
+from gram.diagnostics import CAUSES, Cases, Diagnosis, Outcomes, Share
 
 _SURE = 0.05
 

@@ -6,8 +6,7 @@ import streamlit as st
 
 from app import data_failures
 from app.data_failures import Asked
-from gram.diagnostics import Cases, Remedy
-from gram.diagnostics.findings import Diagnosis
+from gram.diagnostics import Cases, Diagnosis, Remedy
 from gram.errors import GramError
 from gram.failure_tables import FailureJob, Kept
 

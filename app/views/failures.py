@@ -10,8 +10,7 @@ from app.failures import view as views
 from app.failures.view import CELLS, FILTERS, PARTS, SORTS, STEP, View
 from app.rankings import SIDES
 from gram import measures
-from gram.diagnostics import CAUSES, Cases, Outcomes
-from gram.diagnostics.findings import Diagnosis
+from gram.diagnostics import CAUSES, Cases, Diagnosis, Outcomes
 from gram.embedding_set import EmbeddingSet
 from gram.errors import GramError
 from gram.retrieval import candidates_for

@@ -18,8 +18,7 @@ import torch
 
 from gram import __version__
 from gram._cache_folder import cache_folder, forget_oldest
-from gram.diagnostics import Cases, Reference, Remedy
-from gram.diagnostics.findings import Check, Diagnosis, Finding
+from gram.diagnostics import Cases, Check, Diagnosis, Finding, Reference, Remedy
 from gram.embedding_set import EmbeddingSet
 from gram.index import check_candidates
 

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import torch
 
-from gram.diagnostics import find_cases, measure_remedies
-from gram.diagnostics.findings import diagnose
+from gram.diagnostics import diagnose, find_cases, measure_remedies
 from gram.embedding_set import EmbeddingSet
 from gram.failure_tables.store import Kept, Part, write_part
 

@@ -8,8 +8,7 @@ import pandas as pd
 import pytest
 
 import gram
-from gram.diagnostics import find_cases, measure_remedies
-from gram.diagnostics.findings import diagnose
+from gram.diagnostics import diagnose, find_cases, measure_remedies
 from gram.errors import GramError
 from gram.failure_tables import FailureJob, Part, find_part, keep_part, part_file, part_key, task_key
 
