@@ -87,7 +87,7 @@ def _span(ends: Sequence[float], column: Column) -> None:
     """Filter by a range; by none where it is all there is."""
     low, high = ends
     whole = (low, high) == column.ends
-    views.change(within="" if whole else f"{low:.6g}~{high:.6g}")
+    views.change(within="" if whole else views.span(low, high))
 
 
 def chips(view: View, columns: Mapping[str, Column]) -> list[tuple[str, str]]:

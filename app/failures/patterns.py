@@ -97,7 +97,7 @@ def _rates(pair: tuple[Asked, Asked], found: tuple[Cases, Cases], view: View, co
 def _choose_bin(action: chart.Action, column: Column, table: pd.DataFrame) -> None:
     if action.kind == "click" and action.points:
         low, high = (float(table[end].iloc[action.points[0]]) for end in ("low", "high"))
-        views.change(column=column.name, within=f"{low:.6g}~{high:.6g}")
+        views.change(column=column.name, within=views.span(low, high))
 
 
 # what is taken for what

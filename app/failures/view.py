@@ -32,7 +32,8 @@ PARTS = {
 }
 STEP, MOST = 25, 200  # rows that are listed at first and with each "more"; and at most
 _HELD, _WIDGET = "failures_view", "failures_"  # keys in the session: of the view, and of each widget before its field
-_SPAN = re.compile(r"(-?[\d.]+(?:e-?\d+)?)~(-?[\d.]+(?:e-?\d+)?)")
+_NUMBER = r"(-?\d+\.?\d*(?:e[-+]?\d+)?)"
+_SPAN = re.compile(f"{_NUMBER}~{_NUMBER}")
 
 
 class View(NamedTuple):
@@ -181,6 +182,11 @@ def bound(field: str) -> dict[str, Any]:
         change(**{field: str(st.session_state[key] or ""), **({"within": ""} if field == "column" else {})})
 
     return {"key": key, "on_change": changed}
+
+
+def span(low: float, high: float) -> str:
+    """Return a range as the view and the URL hold it, exactly: a bin's ends are values of items."""
+    return f"{low:g}~{high:g}" if (float(f"{low:g}"), float(f"{high:g}")) == (low, high) else f"{low!r}~{high!r}"
 
 
 def clear(*fields: str) -> Callable[[], None]:

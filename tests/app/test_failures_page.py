@@ -1,6 +1,7 @@
 """The failures page: its numbers are those of a plain ranking, and change with what a person chooses."""
 
 import io
+import json
 import re
 import time
 
@@ -42,29 +43,26 @@ def finish(at):
     return at
 
 
-def markup(at, key):
-    """What a component of cards shows."""
-    return next(each.proto.json for each in at.get("bidi_component") if key in each.proto.id)
-
-
-def html_of(at):
-    return "\n".join(str(each.proto) for each in at.get("bidi_component")).encode().decode("unicode_escape", "ignore")
+def shown(at, part="markup"):
+    """What the components show, joined: the markup of cards, or the figures of charts."""
+    held = (json.loads(each.proto.json) for each in at.get("bidi_component") if each.proto.json)
+    return "\n".join(str(each[part]) for each in held if isinstance(each, dict) and part in each)
 
 
 def cells(at):
     """The 2 x 2 as {cell: count}."""
     return {
-        name: int(n.replace(",", "")) for name, n in re.findall(r'data-cell="([\w-]+)".*?<b>([\d,]+)</b>', html_of(at))
+        name: int(n.replace(",", "")) for name, n in re.findall(r'data-cell="([\w-]+)".*?<b>([\d,]+)</b>', shown(at))
     }
 
 
 def listed(at):
     """The ids of the list, in order."""
-    return re.findall(r'<tr class="case" data-action="case" data-id="(\w+)"', html_of(at))
+    return re.findall(r'<tr class="case" data-action="case" data-id="(\w+)"', shown(at))
 
 
 def headline(at):
-    return int(re.search(r"<h4>[\w ]+: ([\d,]+) cases?</h4>", html_of(at))[1])
+    return int(re.search(r"<h4>[\w ]+: ([\d,]+) cases?</h4>", shown(at))[1])
 
 
 def plain(model, measure):
@@ -116,7 +114,7 @@ def test_the_list_holds_the_failures_worst_first_with_the_winner_of_each():
     at = page()
     expected = plain("cosine", "volume").query("rank > 1").sort_values("margin")
     assert listed(at) == expected.index.tolist()[:25]
-    winners = dict(re.findall(r'<tr class="case" data-action="case" data-id="(\w+)" data-winner="(\w+)"', html_of(at)))
+    winners = dict(re.findall(r'<tr class="case" data-action="case" data-id="(\w+)" data-winner="(\w+)"', shown(at)))
     assert winners == expected["winner"].head(25).to_dict()
 
 
@@ -139,7 +137,7 @@ def test_a_filter_by_label_leaves_those_that_contain_it():
 
 def test_a_cause_leaves_its_cases():
     at = page()
-    counted = {cause: int(n) for cause, n in re.findall(r'data-focus="cause-([\w ]+)".*?<b>([\d,]+)</b>', html_of(at))}
+    counted = {cause: int(n) for cause, n in re.findall(r'data-focus="cause-([\w ]+)".*?<b>([\d,]+)</b>', shown(at))}
     assert sum(counted.values()) == headline(at)
     cause = max(counted, key=counted.get)
     at.selectbox(key="failures_cause").select(cause).run()
@@ -154,7 +152,7 @@ def test_a_recorded_number_filters_and_is_drawn_against():
     inside = items.loc[missed, "speech_snr"].between(low, high)
     assert 0 < inside.sum() < len(missed)
     assert headline(at) == inside.sum()
-    assert "speech: dB over the noise" in html_of(at)
+    assert "speech: dB over the noise" in shown(at, "figure")
 
 
 def test_what_is_taken_for_what_filters():
@@ -168,22 +166,22 @@ def test_what_is_taken_for_what_filters():
 def test_a_cell_in_the_link_lists_the_other_rankings_failures():
     at = page(cell="right-missed")
     assert set(listed(at)) <= set(plain("cosine", "cosine").query("rank > 1").index)
-    assert "by the cosine model by cosine" in html_of(at)
+    assert "by the cosine model by cosine" in shown(at)
 
 
 def test_the_current_item_is_the_case_when_the_list_has_it():
     missed = plain("cosine", "volume").query("rank > 1").sort_values("margin")
     item = missed.index[3]
     at = page(item=item)
-    assert f"<h3>{item} lost to" in html_of(at)
-    assert "case 4 of" in html_of(at)
-    stated = re.search(r'<p class="stated"><b class="tag"[^>]*>([^<]+)</b> ([^<]+)</p>', html_of(at))
+    assert f"<h3>{item} lost to" in shown(at)
+    assert "case 4 of" in shown(at)
+    stated = re.search(r'<p class="stated"><b class="tag"[^>]*>([^<]+)</b> ([^<]+)</p>', shown(at))
     assert stated[2].strip().endswith(".")
     found = plain("cosine", "volume").query("rank == 1").index[0]
     at = page(item=found)
     assert any(f"The current item, {found}, is not among these" in each.label for each in at.button)
     next(each for each in at.button if each.key == "failures_show").click().run()
-    assert f"<h3>{found} is first" in html_of(at)
+    assert f"<h3>{found} is first" in shown(at)
 
 
 def test_the_other_direction_asks_with_another_modality():
@@ -217,7 +215,7 @@ def test_remedies_and_findings_are_shown_with_their_numbers():
     body = "\n".join(each.body for each in at.get("html"))
     assert re.search(r"untouched [\d.]+\s%", body)
     assert "CSLS" in body
-    assert "looked at: all 60 items" in html_of(at)
+    assert "looked at: all 60 items" in shown(at)
 
 
 def test_no_text_in_a_csv_begins_as_a_formula_and_numbers_stay():
