@@ -76,4 +76,4 @@ def _hashes() -> dict[str, str]:
 
 
 def _app() -> AppTest:
-    return AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=600)
+    return AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=60)
