@@ -9,11 +9,11 @@ from jaxtyping import Float
 
 from app import hits, panels, theme
 from app.components import scene3d
+from app.rankings import SIDES
 from gram.embedding_set import EmbeddingSet
 from gram.figures import Body, number, parallelotopes
 from gram.retrieval import Answer, Comparison, Hit
 
-SIDES = ("left", "right")
 _KEY = "compare"  # in the URL: the ranking and the hit, as "left-4721"
 _PRESSED = "compare_pressed"  # the same, where it was chosen in this session rather than by a link
 _DRAWN = 3  # vectors that a picture holds exactly

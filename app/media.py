@@ -6,7 +6,7 @@ files show those instead.
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -122,14 +122,15 @@ def strip_html(strip: Float[np.ndarray, "8 32"], alt: str, *, dark: bool, style:
     return f'<img class="picture"{look} src="{picture_uri(strip, dark=dark)}" alt="{escape(alt)}">'
 
 
-def listen_html(gallery: EmbeddingSet, row: int, *, place: str) -> str:
-    """Return the play buttons of an item; `place` tells two cards of the same item apart."""
+def listen_html(gallery: EmbeddingSet, row: int, *, place: str, only: str = "") -> str:
+    """Return the play buttons of an item, or the one of a modality; `place` tells two cards of the same item apart."""
     item_id = escape(str(gallery.items["id"].iloc[row]), quote=True)
     return "".join(
         f'<button type="button" class="press" data-action="listen" data-sign="▶" data-id="{item_id}" '
         f'data-modality="{escape(name)}" data-sound="{escape(place)}-{item_id}-{escape(name)}" '
         f'aria-label="Play the {escape(name)} of {item_id}">{escape(name)}</button>'
         for name in sound_names(gallery, row)
+        if only in ("", name)
     )
 
 
@@ -234,20 +235,37 @@ def cards(
     return action["id"] if action and action["action"] == "select" else None
 
 
-def show(markup: str, gallery: EmbeddingSet, *, key: str) -> dict[str, str] | None:
+def show(
+    markup: str,
+    gallery: EmbeddingSet,
+    *,
+    key: str,
+    styles: str = "",
+    on_action: Callable[[dict[str, str]], None] | None = None,
+) -> dict[str, str] | None:
     """Show cards' markup, play what is asked for, and return any other action that was just taken.
 
     An action is the data attributes of what was pressed: {"action": "select", "id": "4721"}.
+
+    Args:
+        markup: safe HTML.
+        gallery: the set the items are of.
+        key: the cards' name in the session.
+        styles: a further style sheet; see `app.components.cards`.
+        on_action: takes the actions instead, before the page reruns, as widget callbacks do.
     """
     waiting = f"{key}:action"
 
     def keep(action: dict[str, str]) -> None:
-        st.session_state[waiting] = action
+        if on_action is not None and action["action"] != "listen":
+            on_action(action)
+        else:
+            st.session_state[waiting] = action
 
     action = st.session_state.pop(waiting, None)
     listening = action is not None and action["action"] == "listen"
     sound = _sound_uri(gallery, action) if listening and action else None
-    card_list.show(markup, key=key, on_action=keep, sound=sound)
+    card_list.show(markup, key=key, on_action=keep, sound=sound, styles=styles)
     return None if listening else action
 
 

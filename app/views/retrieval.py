@@ -2,37 +2,18 @@
 
 import random
 import time
-from typing import NamedTuple
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app import compared, data, data_retrieval, hits, measure_table, media, question, session, theme, time_bar
-from app.compared import SIDES
+from app import compared, data, data_retrieval, hits, measure_table, media, question, rankings, session, theme, time_bar
+from app.rankings import DEFAULTS, SIDES, Judge
 from gram import measures
 from gram.embedding_set import EmbeddingSet
 from gram.errors import GramError
 from gram.retrieval import Answer, AnyQuery, Comparison, candidates_for, compare
 
 HITS = (10, 50)  # listed at first, and after "More hits"
-DEFAULTS = {"left": "gram model by volume", "right": "cosine model by cosine"}
-
-
-class Judge(NamedTuple):
-    """One of the two rankings: whose embeddings, and which measure."""
-
-    model: str
-    measure: str
-
-    @classmethod
-    def named(cls, name: str) -> "Judge":
-        """Return the judge of a name such as "gram model by volume"."""
-        return cls(*name.split(" model by ", 1))
-
-    @property
-    def title(self) -> str:
-        """What the page calls it; also its name in the page's address."""
-        return f"{self.model} model by {self.measure}"
 
 
 def render() -> None:
@@ -67,9 +48,10 @@ def _page() -> None:
         st.error(str(error))
         return
     question.keep(query)
-    for column, answer in zip(columns, (comparison.left, comparison.right)):
+    for side, column, answer in zip(SIDES, columns, (comparison.left, comparison.right)):
         with column:
             _show_rank(answer)
+            _lead_to_failures(answer, side, judges)
     _show_hits(comparison, judges, seconds)
 
 
@@ -89,7 +71,7 @@ def _pick_disagreement(modality: str, chosen: tuple[str, ...], gallery: Embeddin
 
 def _judge_in(column: DeltaGenerator, side: str, offered: list[str]) -> Judge:
     """Show the choice of a ranking by a measure that fits the candidates; one that no longer does is put back."""
-    options = [Judge(model, measure).title for model in data.TWINS for measure in offered]
+    options = rankings.options(offered)
     if st.session_state.get(side, DEFAULTS[side]) not in options:
         st.session_state[side] = DEFAULTS[side]
     chosen = column.selectbox(
@@ -98,8 +80,7 @@ def _judge_in(column: DeltaGenerator, side: str, offered: list[str]) -> Judge:
         index=options.index(DEFAULTS[side]),
         key=side,
         bind="query-params",
-        help="Whose embeddings, by which measure:\n\n"
-        + "\n".join(f"- **{name}**: {measures.get(name).help}" for name in offered),
+        help=rankings.help_on(offered),
     )
     return Judge.named(chosen or DEFAULTS[side])
 
@@ -129,6 +110,24 @@ def _show_rank(answer: Answer) -> None:
     for line in (answer.why(), question.note(answer)):
         if line:
             st.caption(line)
+
+
+def _lead_to_failures(answer: Answer, side: str, judges: tuple[Judge, Judge]) -> None:
+    """Lead from a wrong answer to the query of an item to its case among the failures of that ranking."""
+    query = answer.query
+    if answer.true is None or answer.true.rank <= 1 or len(query.parts) > 1 or query.parts[0].content is not None:
+        return
+    winner = next(hit.id for hit in answer.hits if not hit.correct)
+    session.link(
+        "failures",
+        "Open in Failures",
+        item=answer.true.id,
+        partner=winner,
+        asks=query.modalities[0],
+        cell=f"{side}-missed",
+        left=judges[0].title,
+        right=judges[1].title,
+    )
 
 
 def _show_hits(comparison: Comparison, judges: tuple[Judge, Judge], ready: float) -> None:

@@ -13,7 +13,14 @@ import streamlit as st
 _HERE = Path(__file__).parent
 
 
-def show(markup: str, *, key: str, on_action: Callable[[dict[str, str]], None], sound: str | None = None) -> None:
+def show(
+    markup: str,
+    *,
+    key: str,
+    on_action: Callable[[dict[str, str]], None],
+    sound: str | None = None,
+    styles: str = "",
+) -> None:
     """Show cards; an element with `data-action` calls `on_action` with all its data attributes when pressed.
 
     Args:
@@ -22,6 +29,7 @@ def show(markup: str, *, key: str, on_action: Callable[[dict[str, str]], None], 
         on_action: called before the page reruns, as widget callbacks are.
         sound: an audio data URI to play once, and the button it belongs to as its fragment:
             "data:audio/wav;base64,...#<data-sound of the button>".
+        styles: name of a further style sheet in this folder, for markup that is no cards.
     """
 
     def pressed() -> None:
@@ -29,14 +37,15 @@ def show(markup: str, *, key: str, on_action: Callable[[dict[str, str]], None], 
         if action:
             on_action({name: str(value) for name, value in action.items()})
 
-    _component()(data={"markup": markup, "sound": sound}, key=key, on_action_change=pressed)
+    _component(styles)(data={"markup": markup, "sound": sound}, key=key, on_action_change=pressed)
 
 
-def _component() -> Any:
+def _component(styles: str) -> Any:
     """Register the component; Streamlit keeps the definition of an equal name, so this is cheap."""
+    sheets = ("cards", styles) if styles else ("cards",)
     return st.components.v2.component(
-        "gram_cards",
+        f"gram_{'_'.join(sheets)}",
         html="<div class='cards'></div>",
-        css=(_HERE / "cards.css").read_text(),
+        css="\n".join((_HERE / f"{sheet}.css").read_text() for sheet in sheets),
         js=(_HERE / "cards.js").read_text(),
     )

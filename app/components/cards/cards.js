@@ -26,14 +26,38 @@ function light(root, id) {
   for (const element of root.querySelectorAll(`.card[data-id="${CSS.escape(id)}"]`)) element.setAttribute("data-lit", "");
 }
 
+// In a list of rows the arrow keys go from row to row, without choosing one.
+function step(root, event) {
+  const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (!by || !event.target.matches("[data-row]")) return;
+  const rows = [...root.querySelectorAll("[data-row]")];
+  const next = rows[rows.indexOf(event.target) + by];
+  if (!next) return;
+  event.preventDefault();
+  next.focus();
+}
+
+// Bring what was chosen elsewhere on the page into sight, where it is out of it: on a phone it lies below the list.
+function reveal(root) {
+  const chosen = root.querySelector("[data-reveal]");
+  const before = root.revealed;
+  root.revealed = chosen?.dataset.reveal;
+  if (!chosen || before === undefined || before === root.revealed) return;
+  const { top } = chosen.getBoundingClientRect();
+  if (top < 0 || top > innerHeight * 0.8) chosen.scrollIntoView({ block: "start", behavior: "smooth" });
+}
+
 export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".cards");
   if (root.shown !== data.markup) {
     const focused = root.getRootNode().activeElement?.dataset?.focus;
+    const scrolled = root.querySelector("[data-rows]")?.scrollTop ?? 0;
     stop(root);
     root.innerHTML = data.markup;
     root.shown = data.markup;
-    if (focused) root.querySelector(`[data-focus="${CSS.escape(focused)}"]`)?.focus();
+    if (scrolled) root.querySelector("[data-rows]")?.scrollTo(0, scrolled);
+    reveal(root);
+    if (focused) root.querySelector(`[data-focus="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
   }
   if (data.sound && root.heard !== data.sound) play(root, data.sound);
   root.heard = data.sound;
@@ -48,5 +72,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
   };
   root.onpointerover = (event) => light(root, event.target.closest(".card")?.dataset.id);
   root.onpointerleave = () => light(root, undefined);
+  root.onkeydown = (event) => step(root, event);
   root.onfocusin = (event) => light(root, event.target.closest(".card")?.dataset.id);
 }

@@ -45,6 +45,7 @@ def show(
     keep_selection: bool = True,
     tools: tuple[str, ...] = ("select2d", "zoom2d", "resetScale2d"),
     wheel_zooms: bool = False,
+    may_be_tall: bool = False,
 ) -> None:
     """Draw a figure.
 
@@ -59,6 +60,7 @@ def show(
         keep_selection: whether the outline of a box or lasso stays.
         tools: plotly's names of the buttons above the picture.
         wheel_zooms: whether the wheel zooms, once someone has pressed into the picture.
+        may_be_tall: whether it may be higher than wide, as a list of lines is.
     """
 
     def acted() -> None:
@@ -77,6 +79,7 @@ def show(
             "keep": keep_selection,
             "tools": tools,
             "zoom": wheel_zooms,
+            "tall": may_be_tall,
         },
         key=key,
         on_action_change=acted,

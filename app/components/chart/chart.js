@@ -9,15 +9,15 @@ const CONFIG = {
 
 const first = (value) => (Array.isArray(value) || ArrayBuffer.isView(value) ? value[0] : value);
 
-// Not higher than wide, so that on a phone the page goes on below the picture.
-function size(plot, wanted) {
+// Not higher than wide, so that on a phone the page goes on below the picture; but for one that may be tall.
+function size(plot, { height, tall }) {
   const width = plot.clientWidth;
-  return { width, height: Math.max(280, Math.min(wanted, Math.round(width * 1.05))) };
+  return { width, height: tall ? height : Math.max(280, Math.min(height, Math.round(width * 1.05))) };
 }
 
 // Room for the picture before there is one, so that nothing below it jumps.
-function reserve(plot, wanted) {
-  plot.style.minHeight = `${size(plot, wanted).height}px`;
+function reserve(plot, data) {
+  plot.style.minHeight = `${size(plot, data).height}px`;
 }
 
 async function draw(root) {
@@ -25,7 +25,7 @@ async function draw(root) {
   const Plotly = await plotly(data.plotly);
   if (root.data !== data || !plot.isConnected) return;
   const figure = JSON.parse(data.figure);
-  Object.assign(figure.layout, size(plot, data.height));
+  Object.assign(figure.layout, size(plot, data));
   await Plotly.react(plot, figure.data, figure.layout, { ...CONFIG, modeBarButtons: [data.tools], scrollZoom: data.zoom });
   if (!root.sizes) listen(root, Plotly);
   plot.dataset.drawn = String(Number(plot.dataset.drawn ?? 0) + 1);
@@ -45,8 +45,8 @@ function listen(root, Plotly) {
   });
   plot.on("plotly_deselect", () => root.send("action", { kind: "clear" }));
   root.sizes = new ResizeObserver(() => {
-    const wanted = size(plot, root.data.height);
-    reserve(plot, root.data.height);
+    const wanted = size(plot, root.data);
+    reserve(plot, root.data);
     if (wanted.width && wanted.width !== plot.layout.width) Plotly.relayout(plot, wanted);
   });
   root.sizes.observe(root);
@@ -65,7 +65,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   }
   root.plot.setAttribute("aria-label", data.description);
   root.querySelector(".chart-hint").textContent = data.hint;
-  reserve(root.plot, data.height);
+  reserve(root.plot, data);
   const isNew = root.data?.figure !== data.figure || root.data?.height !== data.height;
   root.data = data;
   if (isNew) draw(root).catch((error) => fail(root, error));

@@ -1,0 +1,138 @@
+"""Cached parts of the diagnosis: what was computed before, in this session or an earlier one, and what it says."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app import data
+from app.failures.columns import Column, rates_of, telling
+from app.failures.columns import columns as columns_of
+from app.rankings import Judge
+from gram.diagnostics import Attribution, Cases, Outcomes, attribute, compare_outcomes
+from gram.embedding_set import EmbeddingSet
+from gram.failure_tables import FailureJob, Kept, Part, find_part, part_file, part_key, task_key
+
+
+class Asked(NamedTuple):
+    """A ranking of a retrieval: whose embeddings by which measure, the modality that asks, and the candidates."""
+
+    judge: Judge
+    query: str
+    candidates: tuple[str, ...]
+
+    def part(self, kind: str) -> Part:
+        """Return what is to be computed of it."""
+        return Part(kind, self.judge.model, self.judge.measure)
+
+
+def key(asked: Asked, kind: str) -> str:
+    """Return the key of a part: it changes with the embeddings, the task and the version."""
+    model = asked.judge.model
+    task = _task(data.fingerprint(model), asked.query, asked.candidates, data.load_set(model))
+    return part_key(task, asked.part(kind))
+
+
+def kept(asked: Asked, kind: str) -> Kept | None:
+    """Return a part that was computed before, None if there is none; treat it as read-only."""
+    found = key(asked, kind)
+    file = part_file(found)
+    try:
+        stat = file.stat()
+    except OSError:
+        return None
+    return _part(found, kind, str(file), stat.st_mtime_ns, stat.st_size)
+
+
+def job(asked: Sequence[tuple[Asked, str]]) -> FailureJob:
+    """Start to compute parts of one task, each of a ranking and of a kind, in order."""
+    first = asked[0][0]
+    sets = {each.judge.model: data.load_set(each.judge.model) for each, _ in asked}
+    parts = [each.part(kind) for each, kind in asked]
+    return FailureJob(sets, first.query, first.candidates, parts, device=os.environ.get("GRAM_DEVICE", "auto"))
+
+
+def with_rows(asked: Asked, cases: Cases) -> Cases:
+    """Return cases whose table says which row of the set each item is, in a column "row"."""
+    return _with_rows(key(asked, "cases"), cases, data.load_set(asked.judge.model))
+
+
+def outcomes(pair: tuple[Asked, Asked], found: tuple[Cases, Cases]) -> Outcomes:
+    """Return where two rankings agree and differ, given the cases of both."""
+    left, right = (key(asked, "cases") for asked in pair)
+    return _outcomes(left, right, *found)
+
+
+def attribution(asked: Asked, item: str, winner: str, cases: Cases) -> Attribution:
+    """Return an item and its winner taken apart, given the cases of the ranking."""
+    return _attribution(key(asked, "cases"), item, winner, asked, cases, data.load_set(asked.judge.model))
+
+
+def rates(pair: tuple[Asked, Asked], found: tuple[Cases, Cases], column: Column) -> tuple[pd.DataFrame, ...]:
+    """Return how often each of two rankings fails in each bin of a recorded number, over the items that both asked."""
+    left, right = (key(asked, "cases") for asked in pair)
+    return _rates(left, right, column.name, found, column)
+
+
+def telling_column(asked: Asked, cases: Cases) -> str:
+    """Return the recorded number that goes along with failures most closely, by Spearman's correlation."""
+    return _telling(key(asked, "cases"), cases, columns(asked.judge.model))
+
+
+def columns(model: str) -> dict[str, Column]:
+    """Return the recorded numbers of a twin's items by column; treat them as read-only."""
+    return _columns(data.fingerprint(model), data.load_set(model))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _task(fingerprint: tuple[str, int], query: str, candidates: tuple[str, ...], _embedding_set: EmbeddingSet) -> str:
+    return task_key(_embedding_set, query, candidates)
+
+
+@st.cache_resource(max_entries=48, show_spinner=False)
+def _part(found: str, kind: str, file: str, written: int, size: int) -> Kept | None:
+    return find_part(found, kind)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _outcomes(left: str, right: str, _left: Cases, _right: Cases) -> Outcomes:
+    return compare_outcomes(_left, _right)
+
+
+@st.cache_resource(max_entries=48, show_spinner=False)
+def _with_rows(found: str, _cases: Cases, _embedding_set: EmbeddingSet) -> Cases:
+    rows = pd.Series(np.arange(len(_embedding_set)), index=_embedding_set.items["id"].astype(str))
+    table = _cases.table
+    return replace(_cases, table=table.assign(row=rows.reindex(table["id"].astype(str)).to_numpy()))
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _attribution(
+    found: str, item: str, winner: str, _asked: Asked, _cases: Cases, _embedding_set: EmbeddingSet
+) -> Attribution:
+    query, candidates, measure = _asked.query, _asked.candidates, _asked.judge.measure
+    device = os.environ.get("GRAM_DEVICE", "auto")
+    return attribute(
+        _embedding_set, item, winner, query=query, candidates=candidates, measure=measure, device=device, cases=_cases
+    )
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def _rates(left: str, right: str, name: str, _found: tuple[Cases, Cases], _column: Column) -> tuple[pd.DataFrame, ...]:
+    tables = [cases.table for cases in _found]
+    shared = set(tables[0]["id"]) & set(tables[1]["id"])
+    return tuple(rates_of(table[table["id"].isin(shared)], _column) for table in tables)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _telling(found: str, _cases: Cases, _columns: dict[str, Column]) -> str:
+    return telling(_cases, _columns)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _columns(fingerprint: tuple[str, int], _embedding_set: EmbeddingSet) -> dict[str, Column]:
+    return columns_of(_embedding_set)

@@ -1,0 +1,108 @@
+"""What is asked of whom: the arguments that all of the diagnosis of single failures shares, checked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from gram import measures
+from gram.embedding_set import EmbeddingSet
+from gram.errors import EmbeddingSetError
+from gram.index import check_candidates, pick_device, rows_with_any
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A retrieval task on a set: the gallery is the items that have the query and enough candidates, as in `evaluate`.
+
+    Attributes:
+        embedding_set: the whole set.
+        query: the modality that asks.
+        candidates: the modalities of a candidate.
+        measure: what ranks.
+        rows: (n,) the gallery's rows in the set; a place is a position in it.
+        device: where to compute.
+        anchors: (n, d) the gallery's queries.
+        others: the gallery's candidate modalities, (n, d) each; NaN rows where an item lacks one.
+    """
+
+    embedding_set: EmbeddingSet
+    query: str
+    candidates: tuple[str, ...]
+    measure: str
+    rows: Int[Tensor, " n"]
+    device: torch.device
+    anchors: Float[Tensor, "n d"]
+    others: tuple[Float[Tensor, "n d"], ...]
+
+    def __len__(self) -> int:
+        """Return the size of the gallery."""
+        return len(self.rows)
+
+    @property
+    def left_out(self) -> int:
+        """How many items of the set lack the query or too many candidates."""
+        return len(self.embedding_set) - len(self.rows)
+
+    @property
+    def ids(self) -> list[str]:
+        """The gallery's ids, as text."""
+        return self.embedding_set.items["id"].astype(str).iloc[self.rows.numpy()].tolist()
+
+    def place(self, item: object) -> int:
+        """Return the place in the gallery of the item with this id.
+
+        Raises:
+            EmbeddingSetError: no item has it; the item lacks the query or too many candidates.
+        """
+        found = (self.rows == self.embedding_set.row(item)).nonzero()
+        if not len(found):
+            raise EmbeddingSetError(
+                f"item '{item}' is not ranked: it lacks {self.query} or {' and '.join(self.candidates)}; choose another"
+            )
+        return int(found[0])
+
+    @property
+    def labels(self) -> list[str]:
+        """What the gallery's items are called: their label, else their id."""
+        column = "label" if "label" in self.embedding_set.items else "id"
+        return self.embedding_set.items[column].astype(str).iloc[self.rows.numpy()].tolist()
+
+
+def make_task(
+    embedding_set: EmbeddingSet,
+    query: str | None,
+    candidates: Sequence[str] | None,
+    measure: str,
+    device: str | torch.device,
+) -> Task:
+    """Return the task; its vectors are used as given.
+
+    Raises:
+        ValueError: unknown modality, measure or device; a query that is also a candidate; a number of candidates that
+            the measure is not defined for.
+        EmbeddingSetError: fewer than two items have the query and enough candidates.
+    """
+    query = embedding_set.anchor if query is None else query
+    if candidates is None:
+        candidates = [name for name in embedding_set.names if name != query]
+    chosen = measures.get(measure)
+    names = check_candidates(embedding_set, candidates, query=query, measure=chosen.name)
+    rows = rows_with_any(embedding_set, names, at_least=chosen.least)
+    rows = rows[embedding_set.present(query)[rows]]
+    if len(rows) < 2:
+        wanted = (" or " if chosen.least == 1 else " and ").join(names)
+        raise EmbeddingSetError(f"{len(rows)} items have {query} together with {wanted}; a failure takes two")
+    kept = slice(None) if len(rows) == len(embedding_set) else rows
+    return Task(
+        embedding_set,
+        query,
+        names,
+        chosen.name,
+        rows,
+        pick_device(device),
+        embedding_set.modalities[query][kept],
+        tuple(embedding_set.modalities[name][kept] for name in names),
+    )

@@ -1,0 +1,201 @@
+"""When items are at fault: hubs, rows that are degenerate, incomplete, swapped or there twice."""
+
+import numpy as np
+import torch
+
+from gram.diagnostics._evidence import WORTH, Evidence, Judgement, listing, percent
+from gram.diagnostics._finding import Check, Finding
+from gram.diagnostics.numerics import find_duplicates
+from gram.diagnostics.swapped import find_swapped, out_of_step
+
+HUB_WINS = 3  # of other queries: fewer happen to many a candidate
+
+
+def judge_hubs(evidence: Evidence) -> Judgement:
+    """Judge whether few candidates take the first places of many queries, or small bases those of some."""
+    hubs = evidence.hubs
+    by_chance = hubs.taken_by_chance()
+    wins = (hubs.occurrences - hubs.own)[hubs.top]
+    top = hubs.top[wins >= HUB_WINS]
+    recall, by_height = float(hubs.own.mean()), float((hubs.under_height or hubs).own.mean())
+    found = bool(len(top)) and (hubs.crowded or hubs.base_costs)
+    looked_at = (
+        f"the top 1 % of candidates are first for {percent(hubs.taken)} of queries that are not theirs "
+        f"({percent(by_chance)} if errors fell evenly); skewness {hubs.skewness:.1f}"
+    )
+    check = [Check(cause="hubs", text=looked_at, found=found)]
+    if not found:
+        return [], check
+    taken = float((hubs.occurrences - hubs.own)[top].sum() / hubs.occurrences.sum())
+    numbers = {
+        "hubs": len(top), "candidates": len(hubs.rows), "taken": taken, "by_chance": by_chance,
+        "most_wins": float(wins.max()), "skewness": hubs.skewness, "top_share": hubs.top_share,
+        "even_share": hubs.even_share, "base_correlation": hubs.base_correlation,
+        "base_of_hubs": float(np.median(hubs.base[top])), "base_median": float(np.median(hubs.base)),
+        "taken_under_height": (hubs.under_height or hubs).taken,
+        "recall": recall, "recall_by_height": by_height,
+    }  # fmt: skip
+    text = (
+        f"{len(top)} of {len(hubs.rows):,} candidates come first for {percent(taken)} of all queries, none of them "
+        "their own"
+    )
+    if len(evidence.candidates) > 1 and numbers["base_of_hubs"] < numbers["base_median"]:
+        text += f"; the median base of these hubs is {numbers['base_of_hubs']:.3g}, of all {numbers['base_median']:.3g}"
+    remedy = "Measure CSLS or a dual softmax: both take from candidates that are near to many queries."
+    if hubs.base_costs:
+        remedy = (
+            f"Rank by height, which leaves the base out: R@1 is {percent(by_height)} in place of {percent(recall)}."
+        )
+    lost = by_height - recall if hubs.base_costs else 0.0
+    return [
+        Finding(
+            cause="hubs", severity=min(1.0, max(hubs.taken - by_chance, lost)), title="Hubs take first places",
+            text=f"{text}.", modalities=evidence.candidates,
+            items=evidence.ids(hubs.rows[top]), numbers=numbers, remedy=remedy,
+        )
+    ], check  # fmt: skip
+
+
+def judge_rows(evidence: Evidence) -> Judgement:
+    """Judge items whose vectors are collinear or not resolved, and those that lack modalities."""
+    numerics, whole = evidence.numerics, evidence.whole
+    n, precision = len(whole), str(numerics.dtype).removeprefix("torch.")
+    findings = []
+    rows = np.unique(np.concatenate([np.zeros(0, dtype=int), *(pair.rows for pair in numerics.collinear)]))
+    collinear = {f"{pair.first} and {pair.second}": len(pair.rows) for pair in numerics.collinear}
+    if collinear:
+        most = max(collinear, key=lambda name: collinear[name])
+        findings.append(
+            Finding(
+                cause="degenerate", severity=len(rows) / n, title="Vectors of an item on one line",
+                text=f"{len(rows):,} of {n:,} items have two vectors on one line, most often {most} "
+                f"({collinear[most]:,} items): their volume is 0 whatever the query.",
+                modalities=tuple({name: None for pair in numerics.collinear for name in (pair.first, pair.second)}),
+                items=evidence.ids(rows, of=whole), numbers={"items": len(rows), "of": n, "pairs": collinear},
+                remedy="Look for one file or one encoder that stands for two modalities; until then rank by height.",
+            )
+        )  # fmt: skip
+    unresolved = np.setdiff1d(numerics.unresolved, rows)
+    if len(unresolved):
+        findings.append(
+            Finding(
+                cause="unresolved", severity=len(unresolved) / n, title="Volumes below what the numbers resolve",
+                text=f"{len(unresolved):,} of {n:,} items have a vector that is no farther from the span of its other "
+                f"vectors than rounding to {precision} moves it: their volumes are noise.",
+                modalities=(evidence.query, *evidence.candidates), items=evidence.ids(unresolved, of=whole),
+                numbers={"items": len(unresolved), "of": n, "precision": precision},
+                remedy="Store the vectors in float32." if precision == "float16" else "Rank by a cosine measure.",
+            )
+        )  # fmt: skip
+    checks = [
+        Check(
+            cause="degenerate", found=bool(len(rows)),
+            text=f"{len(rows):,} of {n:,} items have two vectors on one line",
+        ),
+        Check(
+            cause="unresolved", found=bool(len(unresolved)),
+            text=f"{len(unresolved):,} of {n:,} items have volumes that {precision} cannot tell from 0",
+        ),
+    ]  # fmt: skip
+    missing, check = _judge_missing(evidence)
+    return [*findings, *missing], [*checks, check]
+
+
+def _judge_missing(evidence: Evidence) -> tuple[list[Finding], Check]:
+    numerics, whole = evidence.numerics, evidence.whole
+    n, incomplete = len(whole), len(numerics.incomplete)
+    check = Check(cause="missing", text=f"{incomplete:,} of {n:,} items lack a modality", found=bool(incomplete))
+    if not incomplete:
+        return [], check
+    lacking = {name: count for name, count in numerics.missing.items() if count}
+    numbers: dict[str, object] = {"items": incomplete, "of": n, "missing": lacking}
+    each = listing([f"{name} ({count:,})" for name, count in lacking.items()])
+    text = f"{incomplete:,} of {n:,} items lack a modality: {each}"
+    right = evidence.before.per_item("R@1").numpy()
+    parts = torch.stack([evidence.part.present(name) for name in evidence.part.names]).all(dim=0).numpy()
+    complete = parts[evidence.before.rows.numpy()]
+    severity = 0.5 * incomplete / n
+    if complete.any() and not complete.all():
+        numbers |= {
+            "recall_complete": float(right[complete].mean()),
+            "recall_incomplete": float(right[~complete].mean()),
+        }
+        text += (
+            f"; R@1 of those that are ranked all the same is {percent(right[~complete].mean())}, "
+            f"of complete items {percent(right[complete].mean())}"
+        )
+    return [
+        Finding(
+            cause="missing", severity=severity, title="Items lack modalities", text=f"{text}.",
+            modalities=tuple(lacking), items=evidence.ids(numerics.incomplete, of=whole), numbers=numbers,
+            remedy="Fill them in, or judge complete items alone: volumes of fewer vectors are not comparable.",
+        )
+    ], check  # fmt: skip
+
+
+def judge_swapped(evidence: Evidence) -> Judgement:
+    """Judge whether rows of a modality belong to other items."""
+    looked_at = find_swapped(evidence.whole, seed=evidence.seed)
+    found = out_of_step(looked_at)
+    most = max((len(swapped.rows) for swapped in looked_at), default=0)
+    text = f"at most {most} vectors of a modality fit another item better than their own"
+    if not looked_at:
+        text = "modalities agree too little to tell"
+    checks = [Check(cause="swapped", text=text, found=bool(found))]
+    if not found:
+        return [], checks
+    first, names = found[0], tuple(swapped.name for swapped in found)
+    moved = len(first.rows)
+    order = ""
+    if first.shift:
+        many = "row" if abs(first.shift) == 1 else "rows"
+        order = f", {abs(first.shift)} {many} {'above' if first.shift > 0 else 'below'}"
+    elif first.exchanged > moved / 2:
+        order = ", which has theirs in exchange"
+    which = names[0] if len(names) == 1 else f"{listing(names)}, one or the other,"
+    ids, owners = (evidence.ids(rows, of=evidence.whole) for rows in (first.rows, first.belongs))
+    return [
+        Finding(
+            cause="swapped", severity=max(WORTH, first.suspects / first.items),
+            title=f"Rows of {' or '.join(names)} are swapped",
+            text=f"{moved:,} vectors of {which} surely belong to another item{order}; {first.suspects:,} of "
+            f"{first.items:,} do not fit their own.",
+            modalities=names, items=ids,
+            numbers={"rows": moved, "exchanged": first.exchanged, "shift": first.shift, "suspects": first.suspects,
+                     "of": first.items, "chance": first.chance, "belongs": dict(zip(ids, owners))},
+            remedy=f"Join {names[0]} anew by id: its files or rows are in another order than the items.",
+        )
+    ], checks  # fmt: skip
+
+
+def judge_duplicates(evidence: Evidence) -> Judgement:
+    """Judge whether items cannot be told apart."""
+    duplicates = find_duplicates(evidence.whole, evidence.query, evidence.candidates)
+    counts = {
+        "in every modality": int((duplicates.items >= 0).sum()),
+        "in the candidates": int((duplicates.candidates >= 0).sum()),
+        "in the query": int((duplicates.query >= 0).sum()),
+    }
+    n, most = len(evidence.whole), max(counts, key=lambda kind: counts[kind])
+    looked_at = (
+        f"{counts[most]:,} of {n:,} items have the same vectors as another; R@1 can reach {percent(duplicates.ceiling)}"
+    )
+    checks = [Check(cause="duplicates", text=looked_at, found=bool(counts[most]))]
+    if not counts[most]:
+        return [], checks
+    groups = {"in the candidates": duplicates.candidates, "in the query": duplicates.query}.get(most, duplicates.items)
+    rows = np.flatnonzero(groups >= 0)
+    rows = rows[np.argsort(groups[rows], kind="stable")]
+    return [
+        Finding(
+            cause="duplicates", severity=min(1.0, 1 - duplicates.ceiling), title="Items that cannot be told apart",
+            text=f"{counts[most]:,} of {n:,} items have the same vectors as another item {most}, so R@1 can be "
+            f"{percent(duplicates.ceiling)} at the most.",
+            modalities={"in the candidates": evidence.candidates, "in the query": (evidence.query,)}.get(
+                most, (evidence.query, *evidence.candidates)
+            ),
+            items=evidence.ids(rows, of=evidence.whole),
+            numbers={"items": counts, "of": n, "groups": int(groups.max() + 1), "ceiling": duplicates.ceiling},
+            remedy="Keep one item of each group, or count any of a group as right.",
+        )
+    ], checks  # fmt: skip

@@ -1,0 +1,94 @@
+"""What is wrong with a set, worst first: `diagnose` looks for every cause and says what it found in plain words."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+
+from gram.diagnostics._evidence import Evidence, Judgement
+from gram.diagnostics._finding import CAUSES, Check, Diagnosis, Finding
+from gram.diagnostics._judged_items import judge_duplicates, judge_hubs, judge_rows, judge_swapped
+from gram.diagnostics._judged_modalities import judge_balance, judge_collapse, judge_gap, judge_signs
+from gram.diagnostics._task import task_of
+from gram.embedding_set import EmbeddingSet
+
+__all__ = ["CAUSES", "Check", "Diagnosis", "Finding", "diagnose"]
+
+Progress = Callable[[float, str], None]
+
+JUDGEMENTS: dict[str, Callable[[Evidence], Judgement]] = {
+    "hubs": judge_hubs,
+    "subsets of the candidates": judge_balance,
+    "signs": judge_signs,
+    "single items": judge_rows,
+    "collapse": judge_collapse,
+    "modality gap": judge_gap,
+    "swapped rows": judge_swapped,
+    "duplicates": judge_duplicates,
+}
+
+
+def diagnose(
+    embedding_set: EmbeddingSet,
+    query: str | None = None,
+    candidates: Sequence[str] | None = None,
+    measure: str = "volume",
+    *,
+    sample: int = 2000,
+    seed: int = 0,
+    device: str | torch.device = "auto",
+    progress: Progress | None = None,
+) -> Diagnosis:
+    """Return what is wrong with a set for one retrieval task, worst first, and what was looked at.
+
+    Args:
+        embedding_set: n items in k modalities; vectors are used as given to rank, and normalised for the rest.
+        query: name of a modality; the set's anchor if None.
+        candidates: names of one modality or more; all but the query if None.
+        measure: one of `gram.measures.names()`.
+        sample: of more items than this, so many are drawn to be ranked among each other.
+        seed: of the draw.
+        device: "cpu", "cuda", or "auto" for cuda where there is one.
+        progress: called with the share done, 1 at the end, and what comes next; an exception from it stops the work.
+
+    Raises:
+        ValueError: unknown modality, measure or device; a query that is also a candidate; a number of candidates that
+            the measure is not defined for; a sample below 2.
+        EmbeddingSetError: no item has the query and a candidate.
+
+    Example:
+        >>> from gram.diagnostics.planted import plant
+        >>> [finding.cause for finding in diagnose(plant("hubs", seed=0)).findings]
+        ['hubs']
+    """
+    if sample < 2:
+        raise ValueError(f"sample: expected at least 2 items, got {sample}")
+    task = task_of(embedding_set, query, candidates, measure)
+    named = EmbeddingSet(
+        {name: embedding_set.modalities[name] for name in embedding_set.names if name in task.names},
+        embedding_set.items,
+        {**embedding_set.info, "anchor": task.query},
+    )
+    rows = task.rows.numpy()
+    if len(rows) > sample:
+        rows = np.sort(np.random.default_rng(seed).permutation(rows)[:sample])
+    evidence = Evidence(
+        whole=named, part=named if len(rows) == len(named) else named.subset(rows), query=task.query,
+        candidates=task.candidates, measure=task.measure, device=device, seed=seed,
+    )  # fmt: skip
+    findings: list[Finding] = []
+    checked: list[Check] = []
+    for done, (stage, judge) in enumerate(JUDGEMENTS.items()):
+        if progress is not None:
+            progress(done / len(JUDGEMENTS), stage)
+        found, looked_at = judge(evidence)
+        findings += found
+        checked += looked_at
+    if progress is not None:
+        progress(1.0, "done")
+    return Diagnosis(
+        name=str(embedding_set.info.get("name", "unnamed")), query=task.query, candidates=task.candidates,
+        measure=task.measure, recall=evidence.before.recall[1], interval=evidence.before.interval("R@1"),
+        findings=tuple(sorted(findings, key=lambda finding: (-finding.severity, CAUSES.index(finding.cause)))),
+        checked=tuple(checked), sampled=(len(rows), len(task.rows)),
+    )  # fmt: skip

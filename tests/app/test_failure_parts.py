@@ -1,0 +1,110 @@
+"""The parts of the failures page that need no page: recorded numbers, the view's ranges, what a board says."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from app.failures import board, view
+from app.failures.columns import columns
+from app.failures.listing import difference, taken_for
+from app.failures.view import PARTS, View
+from gram.diagnostics import Outcomes, compare_outcomes
+from gram.embedding_set import EmbeddingSet
+
+
+def make_set(**recorded):
+    n = len(next(iter(recorded.values())))
+    items = pd.DataFrame({"id": [f"i{row}" for row in range(n)], **recorded})
+    return EmbeddingSet({"text": np.random.default_rng(0).normal(size=(n, 4)).astype(np.float32)}, items)
+
+
+def test_recorded_numbers_are_those_that_vary_and_do_not_name_the_items():
+    n = 40
+    found = columns(
+        make_set(
+            label=["x"] * n,
+            seed=np.arange(n) * 7919,
+            constant=np.full(n, 2.5),
+            noise=np.linspace(0, 1, n),
+            speech_dropped=np.arange(n) % 5 - 1,
+            grade=np.arange(n) % 3,
+            gaps=[[1, 2]] * n,
+        )
+    )
+    assert list(found) == ["noise", "speech_dropped", "grade"]
+    assert found["noise"].ends == (0, 1)
+    assert not found["noise"].words
+    assert list(found["speech_dropped"].words.values()) == ["none", "first", "second", "third", "last"]
+    assert list(found["grade"].words.values()) == ["0", "1", "2"]
+    assert found["speech_dropped"].told(-1, 0) == "none, first"
+    assert found["noise"].told(0.25, 0.5) == "0.250 to 0.500"
+
+
+def test_a_range_lets_its_ends_through_and_no_missing_value():
+    column = columns(make_set(noise=[0.1, 0.25, 0.4, np.nan, *np.linspace(1, 2, 20)]))["noise"]
+    assert np.flatnonzero(column.within((0.1, 0.4))).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("low", "high"), [(-9.184233123456, 1e-5), (0.0, 12.0), (-1.0, -1.0), (1e-17, 3e20)])
+def test_a_range_survives_the_address_exactly(low, high):
+    assert View(within=view.span(low, high)).span == (low, high)
+
+
+@pytest.mark.parametrize("said", ["", "3", "a~b", "1~", "1~2~3", "nan~1"])
+def test_what_is_no_range_is_none(said):
+    assert View(within=said).span is None
+
+
+def test_whose_failures_follows_from_the_cell():
+    assert [View(cell=cell).whose for cell in ("left-missed", "only-right", "right-missed", "only-left")] == [
+        "left", "left", "right", "right",
+    ]  # fmt: skip
+    assert View(cell="both-missed", side="right").whose == "right"
+    assert View(cell="both-missed", side="right").judge.title == View().right
+
+
+def test_characters_that_differ_are_found_and_marked():
+    labels, winners = pd.Series(["4721", "4721", "47"]), pd.Series(["4921", "9721", "49x"])
+    assert taken_for(labels, winners, "7", "9").tolist() == [True, False, False]
+    assert difference("4721", "4921") == "4<mark>9</mark>21"
+    assert difference("4721", "<b>") == "&lt;b&gt;"
+
+
+def outcomes(both=80, left=15, right=3, neither=2):
+    class Side:
+        def __init__(self, right):
+            self.table = pd.DataFrame({"id": [str(row) for row in range(len(right))], "right": right})
+
+        def __len__(self):
+            return len(self.table)
+
+    found: Outcomes = compare_outcomes(
+        Side([True] * (both + left) + [False] * (right + neither)),
+        Side([True] * both + [False] * left + [True] * right + [False] * neither),
+    )
+    return found
+
+
+def test_the_verdict_says_who_is_ahead_by_how_much_and_whether_that_shows():
+    sure = board.verdict(outcomes(), View())
+    assert "The left ranking finds <b>12.0</b> points of R@1" in sure
+    assert "the left finds 15 and the right 3" in sure
+    assert "This shows a difference" in sure
+    assert "p = 0.0075" in sure  # 2 * sum of C(18, i) / 2^18 for i up to 3 = 1976 / 262144
+    assert "about once in 130" in sure
+    unsure = board.verdict(outcomes(left=5, right=6), View())
+    assert "The right ranking finds <b>1.1</b> points" in unsure
+    assert "This shows no difference" in unsure
+    assert "more often than not" in unsure
+    assert "the same ranking" in board.verdict(outcomes(), View(right=View().left))
+    assert "No item is found by one of them alone" in board.verdict(outcomes(left=0, right=0), View())
+
+
+def test_the_board_counts_every_cell_and_the_totals_that_were_missed():
+    found = outcomes()
+    markup = board.matrix(found, View(cell="only-left"))
+    for cell, count in {"both-found": 80, "only-left": 15, "only-right": 3, "both-missed": 2,
+                        "left-missed": 5, "right-missed": 17}.items():  # fmt: skip
+        assert f'aria-label="{view.CELLS[cell]}: {count} items"' in markup
+        assert count == sum(found.counts[part] for part in PARTS[cell])
+    assert markup.count('aria-pressed="true"') == 1

@@ -1,0 +1,146 @@
+"""The failures page as a person uses it, in a browser: press a cell, go into a case, read the cause, take it away."""
+
+import csv
+import re
+from html import unescape
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+PAIR = "left=cosine+model+by+volume&right=cosine+model+by+cosine"
+
+
+@pytest.fixture
+def failures(open_page):
+    """The page with both rankings' cases, the least of its parts."""
+    return opened(open_page)
+
+
+def opened(open_page, query=PAIR, **look):
+    page = open_page(f"/failures?{query}", **look)
+    page.wait_for_selector(".outcomes")
+    page.wait_for_selector(".case-head")
+    return page
+
+
+def count(page, cell):
+    return int(page.locator(f'[data-cell="{cell}"] b').inner_text().replace(",", ""))
+
+
+def shown(page):
+    return int(re.search(r": ([\d,]+) case", page.locator(".listed h4").inner_text())[1].replace(",", ""))
+
+
+def test_a_cell_lists_its_items_and_a_case_states_its_cause(failures):
+    total = count(failures, "left-missed")
+    assert total == count(failures, "only-right") + count(failures, "both-missed")
+    assert shown(failures) == total
+    failures.locator('[data-cell="only-right"]').click()
+    failures.wait_for_url(re.compile("cell=only-right"))
+    failures.wait_for_selector('[data-cell="only-right"][aria-pressed="true"]')
+    assert shown(failures) == count(failures, "only-right")
+    row = failures.locator("tr.case").nth(1)
+    item, winner = row.get_attribute("data-id"), row.get_attribute("data-winner")
+    row.click()
+    failures.wait_for_url(re.compile(f"item={item}.*partner={winner}|partner={winner}.*item={item}"))
+    failures.locator(".case-head h3", has_text=f"{item} lost to {winner}").wait_for()
+    cause = failures.locator(f'tr.case[data-id="{item}"] .of-cause span').inner_text()
+    stated = failures.locator(".stated").inner_text()
+    assert stated.startswith(cause)
+    assert stated.endswith(".")
+    cards = failures.locator(".trio .card .number").all_inner_texts()
+    assert cards == [item, winner]
+    assert failures.locator(".trio .card img").count() == 2
+    failures.wait_for_selector(".st-key-failures_scene .js-plotly-plot, .js-plotly-plot canvas")
+    assert failures.get_by_role("link", name="Open in Geometry").get_attribute("href").count(item)
+
+
+def test_the_link_brings_the_same_case_back(failures):
+    row = failures.locator("tr.case").nth(2)
+    item = row.get_attribute("data-id")
+    row.locator("[data-row]").focus()
+    failures.keyboard.press("Enter")
+    failures.locator(".case-head h3", has_text=f"{item} lost to").wait_for()
+    failures.reload()
+    failures.locator(".case-head h3", has_text=f"{item} lost to").wait_for()
+    failures.locator("tr.case[aria-current]").wait_for()
+    assert failures.locator("tr.case[aria-current]").get_attribute("data-id") == item
+
+
+def test_the_arrow_keys_walk_the_list_and_the_buttons_the_cases(failures):
+    first, second = failures.locator("[data-row]").nth(0), failures.locator("[data-row]").nth(1)
+    first.focus()
+    failures.keyboard.press("ArrowDown")
+    assert second.evaluate("each => each.getRootNode().activeElement === each")
+    item = failures.locator("tr.case").nth(1).get_attribute("data-id")
+    failures.get_by_role("button", name="Next case").click()
+    failures.locator(".case-head h3", has_text=f"{item} lost to").wait_for()
+
+
+def test_a_head_sorts_and_a_bar_filters(failures):
+    failures.get_by_role("button", name="Rank").click()
+    failures.wait_for_selector(".of-rank[aria-sort=ascending]")
+    failures.get_by_role("button", name="Rank").click()
+    failures.wait_for_selector(".of-rank[aria-sort=descending]")
+    ranks = [float(each.replace(",", "")) for each in failures.locator("td.of-rank").all_inner_texts()]
+    assert ranks == sorted(ranks, reverse=True)
+    assert "sort=-rank" in failures.url
+    bar = failures.locator(".cause").first
+    wanted = int(bar.locator("b").inner_text().replace(",", ""))
+    bar.click()
+    failures.wait_for_url(re.compile("cause="))
+    failures.wait_for_selector('.cause[aria-pressed="true"]')
+    failures.locator(".chips .press").first.wait_for()
+    assert shown(failures) == wanted
+    failures.locator(".chips .press").first.click()
+    failures.wait_for_selector('.cause[aria-pressed="true"]', state="detached")
+
+
+def save(page, name, folder):
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name=name, exact=True).click()
+    target = Path(folder) / waiting.value.suggested_filename
+    waiting.value.save_as(target)
+    return target
+
+
+def test_cases_are_taken_away_as_a_table_and_as_a_report_that_leads_back(failures, open_page, tmp_path):
+    with save(failures, "CSV", tmp_path).open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == shown(failures)
+    assert {"id", "winner", "margin", "cause", "speech_snr"} <= set(rows[0])
+    assert save(failures, "Parquet", tmp_path).read_bytes()[:4] == b"PAR1"
+    report = save(failures, "Report", tmp_path).read_text()
+    assert "data:image/png;base64," in report
+    assert not re.findall(r'(?:src|href)="(?!data:|http://localhost)', report)  # nothing from the network
+    links = [unescape(each) for each in re.findall(r'href="([^"]+)">Open this case', report)]
+    assert len(links) == min(500, len(rows))
+    path = "/" + links[3].split("/", 3)[3]
+    page = open_page(path)
+    page.locator(".case-head h3", has_text=f"{rows[3]['label']} lost to").wait_for()
+
+
+def test_a_wrong_answer_of_retrieval_leads_here(failures, open_page):
+    item = failures.locator("tr.case").first.get_attribute("data-id")
+    page = open_page(f"/retrieval?{PAIR}&q={item}")
+    page.get_by_role("link", name="Open in Failures").first.click()
+    page.locator(".case-head h3", has_text=f"{item} lost to").wait_for()
+    assert page.locator('[data-cell="left-missed"]').get_attribute("aria-pressed") == "true"
+
+
+def test_remedies_and_findings_come_with_time(failures):
+    failures.locator(".remedies tbody tr").first.wait_for()
+    assert failures.locator(".remedies .told").count() >= 5
+    failures.get_by_text("looked at: all").wait_for()
+
+
+def test_a_phone_scrolls_down_only_and_goes_to_the_case(open_page):
+    page = opened(open_page, width=390, height=844)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.locator("tr.case").nth(1).click()
+    page.wait_for_function(
+        "() => { for (const each of document.querySelectorAll('*')) { const head = each.shadowRoot?.querySelector("
+        "'.case-head'); if (head) { const { top } = head.getBoundingClientRect(); return top >= -5 && top < 400; } } }"
+    )
