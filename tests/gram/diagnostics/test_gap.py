@@ -65,7 +65,7 @@ def test_a_row_at_the_mean_has_no_direction_left():
     arrays["text"] = point
     made = centred(as_set(arrays))
     assert made.missing() == {"text": 0, "image": 0}
-    point[0] = unit(np.ones(4) + [0, 0, 0, 1e-5])  # the others are then nearer to the mean than float32 can tell
+    point[0] = unit(np.array([1, 1, 1, 1 + 1e-5]))  # the others are then nearer to the mean than float32 can tell
     assert centred(as_set(arrays)).missing() == {"text": 19, "image": 0}
 
 

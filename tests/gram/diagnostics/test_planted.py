@@ -73,7 +73,7 @@ def test_swapped_rows_are_somewhere_else_in_the_same_modality():
 
 
 def test_errors():
-    with pytest.raises(ValueError, match="fault: expected one of hubs, sign-flip, .*, none, noisy, got 'rain'"):
+    with pytest.raises(ValueError, match=r"fault: expected one of hubs, sign-flip, .*, none, noisy, got 'rain'"):
         plant("rain", seed=0)
     with pytest.raises(ValueError, match="k: expected 3 to 8 modalities for hubs, got 2"):
         plant("hubs", seed=0, k=2)
