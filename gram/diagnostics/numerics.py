@@ -174,22 +174,28 @@ def _groups(unit: EmbeddingSet, task: Task, names: Sequence[str]) -> Int[np.ndar
     there = torch.stack([unit.present(name) for name in names]).any(dim=0).nonzero().flatten()
     rows = torch.cat([unit.modalities[name][there].nan_to_num(0.0) for name in names], dim=1)
     limits = torch.tensor([_limit(unit.modalities[name][there]) for name in names])
-    turn = torch.randn(rows.shape[1], _PROJECTED, generator=torch.Generator().manual_seed(0))
-    turn = torch.linalg.qr(turn).Q if rows.shape[1] >= _PROJECTED else torch.eye(rows.shape[1])
-    near = cKDTree((rows @ turn).numpy()).query_pairs(float(limits.square().sum().sqrt()), output_type="ndarray")
-    first, second = torch.from_numpy(near.astype(np.int64)).unbind(dim=1)
-    apart = torch.stack(
-        [torch.linalg.vector_norm(part[first] - part[second], dim=1) for part in rows.split(unit.d, dim=1)], dim=1
-    )
-    same = (apart <= limits).all(dim=1)
-    first, second = first[same].numpy(), second[same].numpy()
-    graph = coo_matrix((np.ones(len(first)), (first, second)), shape=(len(there), len(there)))
-    _, labels = connected_components(graph, directed=False)
+    # Many items may share a caption: equal rows are one from here on, and only different ones are compared.
+    as_bytes = np.ascontiguousarray(rows.numpy()).view(np.dtype((np.void, 4 * rows.shape[1]))).reshape(-1)
+    _, one_each, kind = np.unique(as_bytes, return_index=True, return_inverse=True)
+    labels = _near(rows[torch.from_numpy(one_each)], limits)[kind]
     alone = np.bincount(labels)[labels] == 1
     _, numbered = np.unique(np.where(alone, -1, labels), return_inverse=True)
     groups = np.full(len(unit), -1)
     groups[there.numpy()] = numbered - (1 if alone.any() else 0)
     return groups
+
+
+def _near(rows: Float[Tensor, "n kd"], limits: Float[Tensor, " k"]) -> Int[np.ndarray, " n"]:
+    """Return a number for each row, the same for rows whose k parts are within their limits, or chained by such."""
+    turn = torch.randn(rows.shape[1], _PROJECTED, generator=torch.Generator().manual_seed(0))
+    turn = torch.linalg.qr(turn).Q if rows.shape[1] >= _PROJECTED else torch.eye(rows.shape[1])
+    near = cKDTree((rows @ turn).numpy()).query_pairs(float(limits.square().sum().sqrt()), output_type="ndarray")
+    first, second = torch.from_numpy(near.astype(np.int64)).unbind(dim=1)
+    parts = rows.split(rows.shape[1] // len(limits), dim=1)
+    apart = torch.stack([torch.linalg.vector_norm(part[first] - part[second], dim=1) for part in parts], dim=1)
+    edges = near[(apart <= limits).all(dim=1).numpy()]
+    graph = coo_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(len(rows), len(rows)))
+    return connected_components(graph, directed=False)[1]
 
 
 def _limit(rows: Float[Tensor, "n d"]) -> float:
