@@ -8,15 +8,16 @@ from gram.diagnostics._finding import Check, Finding
 from gram.diagnostics.numerics import find_duplicates
 from gram.diagnostics.swapped import find_swapped, out_of_step
 
-HUB_WINS = 3  # of other queries: fewer happen to many a candidate
+HUB_WINS, HUB_TIMES = 3, 5  # of other queries, and times the mean: less happens to many a candidate
 
 
 def judge_hubs(evidence: Evidence) -> Judgement:
     """Judge whether few candidates take the first places of many queries, or small bases those of some."""
     hubs = evidence.hubs
     by_chance = hubs.taken_by_chance()
-    wins = (hubs.occurrences - hubs.own)[hubs.top]
-    top = hubs.top[wins >= HUB_WINS]
+    wins = hubs.occurrences - hubs.own
+    top = np.argsort(-wins, kind="stable")
+    top = top[wins[top] >= max(HUB_WINS, HUB_TIMES * wins.mean())]
     recall, by_height = float(hubs.own.mean()), float((hubs.under_height or hubs).own.mean())
     found = bool(len(top)) and (hubs.crowded or hubs.base_costs)
     looked_at = (
@@ -26,7 +27,7 @@ def judge_hubs(evidence: Evidence) -> Judgement:
     check = [Check(cause="hubs", text=looked_at, found=found)]
     if not found:
         return [], check
-    taken = float((hubs.occurrences - hubs.own)[top].sum() / hubs.occurrences.sum())
+    taken = float(wins[top].sum() / hubs.occurrences.sum())
     numbers = {
         "hubs": len(top), "candidates": len(hubs.rows), "taken": taken, "by_chance": by_chance,
         "most_wins": float(wins.max()), "skewness": hubs.skewness, "top_share": hubs.top_share,

@@ -113,11 +113,12 @@ def test_the_sentence_on_hubs_is_built_from_its_numbers():
 
 
 def test_a_modality_that_does_harm_and_one_that_carries_all():
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(9)
     arrays = aligned(n=300, k=4, d=16, noise=0.3)
-    weak = arrays | {name: unit(arrays[name] + 4 * unit(rng.normal(size=(300, 16)))) for name in ("speech", "tones")}
+    weak = arrays | {name: unit(arrays[name] + 3 * unit(rng.normal(size=(300, 16)))) for name in ("speech", "tones")}
     carried = diagnose(as_set(weak), measure="cosine-max").of("imbalance")
-    assert carried.modalities in (("speech",), ("tones",), ("speech", "tones"))
+    assert carried.title == "Image carries retrieval alone"
+    assert carried.modalities == ("speech", "tones")
     one = {name: weak[name] for name in ("text", "image", "speech")}
     harmful = diagnose(as_set(one), measure="cosine").of("imbalance")
     assert harmful.title == "Better without speech"
