@@ -75,7 +75,8 @@ def _judge_collinear(evidence: Evidence) -> tuple[list[Finding], Check]:
     return [
         Finding(
             cause="degenerate", severity=len(rows) / n, title="Vectors of an item on one line",
-            text=f"{text}, most often {most} ({pairs[most]:,} items): whatever is asked, their volume is next to nothing.",
+            text=f"{text}, most often {most} ({pairs[most]:,} items): "
+            "their volume is next to nothing, whatever is asked.",
             modalities=tuple({name: None for pair in numerics.collinear for name in (pair.first, pair.second)}),
             items=evidence.ids(rows, of=evidence.whole), numbers={"items": len(rows), "of": n, "pairs": pairs},
             remedy="Look for one file or one encoder that stands for two modalities; until then rank by height.",
@@ -96,8 +97,8 @@ def _judge_unresolved(evidence: Evidence) -> tuple[list[Finding], Check]:
     return [
         Finding(
             cause="unresolved", severity=len(rows) / n, title="Volumes below what the numbers resolve",
-            text=f"{len(rows):,} of {n:,} items have a vector that is no farther from the span of its other vectors than "
-            f"rounding to {precision} moves it: their volumes are noise.",
+            text=f"{len(rows):,} of {n:,} items have a vector that is no farther from the span of its other vectors "
+            f"than rounding to {precision} moves it: their volumes are noise.",
             modalities=(evidence.query, *evidence.candidates), items=evidence.ids(rows, of=evidence.whole),
             numbers={"items": len(rows), "of": n, "precision": precision},
             remedy="Store the vectors in float32." if precision == "float16" else "Rank by a cosine measure.",
