@@ -56,6 +56,7 @@ notebooks: $(VENV)/.dev-ready ## run every notebook from top to bottom
 bench: $(VENV)/.dev-ready ## print the benchmarks' tables
 	$(BIN)/python benchmarks/pairwise_volume.py
 	$(BIN)/python benchmarks/ask.py
+	$(BIN)/python benchmarks/planted_faults.py
 
 voices: $(VENV)/.app-ready ## build the packed voices (needs espeak-ng)
 	$(BIN)/python -m gram.numbers.build_voices

@@ -8,15 +8,16 @@ from gram.diagnostics._finding import Check, Finding
 from gram.diagnostics.numerics import find_duplicates
 from gram.diagnostics.swapped import find_swapped, out_of_step
 
-HUB_WINS = 3  # of other queries: fewer happen to many a candidate
+HUB_WINS, HUB_TIMES = 3, 5  # of other queries, and times the mean: less happens to many a candidate
 
 
 def judge_hubs(evidence: Evidence) -> Judgement:
     """Judge whether few candidates take the first places of many queries, or small bases those of some."""
     hubs = evidence.hubs
     by_chance = hubs.taken_by_chance()
-    wins = (hubs.occurrences - hubs.own)[hubs.top]
-    top = hubs.top[wins >= HUB_WINS]
+    wins = hubs.occurrences - hubs.own
+    top = np.argsort(-wins, kind="stable")
+    top = top[wins[top] >= max(HUB_WINS, HUB_TIMES * wins.mean())]
     recall, by_height = float(hubs.own.mean()), float((hubs.under_height or hubs).own.mean())
     found = bool(len(top)) and (hubs.crowded or hubs.base_costs)
     looked_at = (
@@ -26,7 +27,7 @@ def judge_hubs(evidence: Evidence) -> Judgement:
     check = [Check(cause="hubs", text=looked_at, found=found)]
     if not found:
         return [], check
-    taken = float((hubs.occurrences - hubs.own)[top].sum() / hubs.occurrences.sum())
+    taken = float(wins[top].sum() / hubs.occurrences.sum())
     numbers = {
         "hubs": len(top), "candidates": len(hubs.rows), "taken": taken, "by_chance": by_chance,
         "most_wins": float(wins.max()), "skewness": hubs.skewness, "top_share": hubs.top_share,
@@ -58,47 +59,51 @@ def judge_hubs(evidence: Evidence) -> Judgement:
 
 def judge_rows(evidence: Evidence) -> Judgement:
     """Judge items whose vectors are collinear or not resolved, and those that lack modalities."""
-    numerics, whole = evidence.numerics, evidence.whole
-    n, precision = len(whole), str(numerics.dtype).removeprefix("torch.")
-    findings = []
+    judged = [_judge_collinear(evidence), _judge_unresolved(evidence), _judge_missing(evidence)]
+    return [finding for found, _ in judged for finding in found], [check for _, check in judged]
+
+
+def _judge_collinear(evidence: Evidence) -> tuple[list[Finding], Check]:
+    numerics, n = evidence.numerics, len(evidence.whole)
     rows = np.unique(np.concatenate([np.zeros(0, dtype=int), *(pair.rows for pair in numerics.collinear)]))
-    collinear = {f"{pair.first} and {pair.second}": len(pair.rows) for pair in numerics.collinear}
-    if collinear:
-        most = max(collinear, key=lambda name: collinear[name])
-        findings.append(
-            Finding(
-                cause="degenerate", severity=len(rows) / n, title="Vectors of an item on one line",
-                text=f"{len(rows):,} of {n:,} items have two vectors on one line, most often {most} "
-                f"({collinear[most]:,} items): their volume is 0 whatever the query.",
-                modalities=tuple({name: None for pair in numerics.collinear for name in (pair.first, pair.second)}),
-                items=evidence.ids(rows, of=whole), numbers={"items": len(rows), "of": n, "pairs": collinear},
-                remedy="Look for one file or one encoder that stands for two modalities; until then rank by height.",
-            )
-        )  # fmt: skip
-    unresolved = np.setdiff1d(numerics.unresolved, rows)
-    if len(unresolved):
-        findings.append(
-            Finding(
-                cause="unresolved", severity=len(unresolved) / n, title="Volumes below what the numbers resolve",
-                text=f"{len(unresolved):,} of {n:,} items have a vector that is no farther from the span of its other "
-                f"vectors than rounding to {precision} moves it: their volumes are noise.",
-                modalities=(evidence.query, *evidence.candidates), items=evidence.ids(unresolved, of=whole),
-                numbers={"items": len(unresolved), "of": n, "precision": precision},
-                remedy="Store the vectors in float32." if precision == "float16" else "Rank by a cosine measure.",
-            )
-        )  # fmt: skip
-    checks = [
-        Check(
-            cause="degenerate", found=bool(len(rows)),
-            text=f"{len(rows):,} of {n:,} items have two vectors on one line",
-        ),
-        Check(
-            cause="unresolved", found=bool(len(unresolved)),
-            text=f"{len(unresolved):,} of {n:,} items have volumes that {precision} cannot tell from 0",
-        ),
-    ]  # fmt: skip
-    missing, check = _judge_missing(evidence)
-    return [*findings, *missing], [*checks, check]
+    text = f"{len(rows):,} of {n:,} items have two vectors within {numerics.limit:.1g} of one line"
+    check = Check(cause="degenerate", text=text, found=bool(len(rows)))
+    if not len(rows):
+        return [], check
+    pairs = {f"{pair.first} and {pair.second}": len(pair.rows) for pair in numerics.collinear}
+    most = max(pairs, key=lambda name: pairs[name])
+    return [
+        Finding(
+            cause="degenerate", severity=len(rows) / n, title="Vectors of an item on one line",
+            text=f"{text}, most often {most} ({pairs[most]:,} items): "
+            "their volume is next to nothing, whatever is asked.",
+            modalities=tuple({name: None for pair in numerics.collinear for name in (pair.first, pair.second)}),
+            items=evidence.ids(rows, of=evidence.whole), numbers={"items": len(rows), "of": n, "pairs": pairs},
+            remedy="Look for one file or one encoder that stands for two modalities; until then rank by height.",
+        )
+    ], check  # fmt: skip
+
+
+def _judge_unresolved(evidence: Evidence) -> tuple[list[Finding], Check]:
+    numerics, n = evidence.numerics, len(evidence.whole)
+    precision = str(numerics.dtype).removeprefix("torch.")
+    rows = np.setdiff1d(numerics.unresolved, np.concatenate([[], *(pair.rows for pair in numerics.collinear)]))
+    check = Check(
+        cause="unresolved", text=f"{len(rows):,} of {n:,} items have volumes that {precision} cannot tell from 0",
+        found=bool(len(rows)),
+    )  # fmt: skip
+    if not len(rows):
+        return [], check
+    return [
+        Finding(
+            cause="unresolved", severity=len(rows) / n, title="Volumes below what the numbers resolve",
+            text=f"{len(rows):,} of {n:,} items have a vector that is no farther from the span of its other vectors "
+            f"than rounding to {precision} moves it: their volumes are noise.",
+            modalities=(evidence.query, *evidence.candidates), items=evidence.ids(rows, of=evidence.whole),
+            numbers={"items": len(rows), "of": n, "precision": precision},
+            remedy="Store the vectors in float32." if precision == "float16" else "Rank by a cosine measure.",
+        )
+    ], check  # fmt: skip
 
 
 def _judge_missing(evidence: Evidence) -> tuple[list[Finding], Check]:

@@ -1,5 +1,7 @@
 """When a modality is at fault, or several: noise, imbalance, opposite sides, collapse, the gap."""
 
+from typing import Any
+
 from gram import measures
 from gram.diagnostics._evidence import WORTH, Evidence, Judgement, change, listing, percent
 from gram.diagnostics._finding import Check, Finding
@@ -14,60 +16,55 @@ CARRIED, NOT_MISSED = 0.25, 0.02
 def judge_balance(evidence: Evidence) -> Judgement:
     """Judge which modalities are noise, do harm, or carry everything."""
     balance, by = evidence.imbalance, evidence.by
-    whole = balance.all.recall
+    whole, shares = balance.all.recall, {share.name: share.share for share in balance.shares}
+    recalls = {subset.candidates[0]: subset.recall for subset in balance.subsets if len(subset.candidates) == 1}
+    numbers = {"recall": whole, "alone": recalls, "share": shares}
     findings = [_noise(balance)] if balance.noise else []
-    shares = {share.name: share for share in balance.shares}
-    numbers = {
-        "recall": whole,
-        "alone": {subset.candidates[0]: subset.recall for subset in balance.subsets if len(subset.candidates) == 1},
-        "share": {name: share.share for name, share in shares.items()},
-    }
-    harm = [name for name, share in shares.items() if name not in balance.noise and share.interval[1] < 0]
-    harm = [name for name in harm if -shares[name].share >= WORTH]
-    if harm:
-        worst = min(harm, key=lambda name: shares[name].share)
-        without = whole - shares[worst].share
-        findings.append(
-            Finding(
-                cause="imbalance", severity=min(1.0, -shares[worst].share), title=f"Better without {worst}",
-                text=f"{by} is {percent(whole)} with all candidates and {percent(without)} without {worst}.",
-                modalities=(worst,), numbers=numbers,
-                remedy=f"Leave {worst} out of the candidates, or give it less weight.",
-            )
-        )  # fmt: skip
-    carrier = _carrier(balance)
-    if carrier:
-        without = whole - shares[carrier].share
-        rest = [name for name in balance.candidates if name != carrier]
-        findings.append(
-            Finding(
-                cause="imbalance", severity=0.2, title=f"{carrier.capitalize()} carries retrieval alone",
-                text=f"{by} is {percent(whole)} with all candidates, {percent(without)} without {carrier}, "
-                f"and within {percent(NOT_MISSED)} of it without any one of {listing(rest)}.",
-                modalities=tuple(rest), numbers=numbers,
-                remedy=f"See what {listing(rest)} would need to add: their encoders, or their weight in the loss.",
-            )
-        )  # fmt: skip
-    alone = ", ".join(f"{name} {percent(recall)}" for name, recall in numbers["alone"].items())  # type: ignore[attr-defined]
-    without = ", ".join(f"{name} {percent(whole - share.share)}" for name, share in shares.items())
+    unbalanced = [found for found in (_harm(balance, by, numbers), _carrier(balance, by, numbers)) if found is not None]
+    alone = ", ".join(f"{name} {percent(recall)}" for name, recall in recalls.items())
+    without = ", ".join(f"{name} {percent(whole - share)}" for name, share in shares.items())
     looked_at = f"{by} of each alone: {alone}" if alone else f"{by} {percent(whole)}"
     looked_at += f"; without it: {without}" if len(shares) > 1 else ""
-    related = "every modality agrees with another" if not balance.noise else f"{listing(balance.noise)} with none"
-    return findings, [
-        Check(cause="imbalance", text=looked_at, found=bool(harm or carrier)),
+    related = f"{listing(balance.noise)} with none" if balance.noise else "every modality agrees with another"
+    return [*findings, *unbalanced], [
+        Check(cause="imbalance", text=looked_at, found=bool(unbalanced)),
         Check(cause="noise", text=related, found=bool(balance.noise)),
     ]
 
 
-def _carrier(balance: Imbalance) -> str | None:
-    """Return the modality that does all the work where there are others to do some."""
-    shares = {share.name: share.share for share in balance.shares if share.name not in balance.noise}
-    if len(shares) < 2:
+def _harm(balance: Imbalance, by: str, numbers: dict[str, Any]) -> Finding | None:
+    """Return the finding on the modality without which retrieval is reliably better, by what is worth a word."""
+    harm = {
+        share.name: -share.share
+        for share in balance.shares
+        if share.name not in balance.noise and share.interval[1] < 0 and -share.share >= WORTH
+    }
+    if not harm:
         return None
-    carrier = max(shares, key=lambda name: shares[name])
-    missed = [share for name, share in shares.items() if name != carrier and share >= NOT_MISSED]
-    left = balance.all.recall - shares[carrier]
-    return carrier if not missed and left <= CARRIED * balance.all.recall and balance.all.recall >= 2 * WORTH else None
+    worst, whole = max(harm, key=lambda name: harm[name]), balance.all.recall
+    return Finding(
+        cause="imbalance", severity=min(1.0, harm[worst]), title=f"Better without {worst}",
+        text=f"{by} is {percent(whole)} with all candidates and {percent(whole + harm[worst])} without {worst}.",
+        modalities=(worst,), numbers=numbers, remedy=f"Leave {worst} out of the candidates, or give it less weight.",
+    )  # fmt: skip
+
+
+def _carrier(balance: Imbalance, by: str, numbers: dict[str, Any]) -> Finding | None:
+    """Return the finding on a modality that does all the work where there are others to do some."""
+    shares = {share.name: share.share for share in balance.shares if share.name not in balance.noise}
+    if len(shares) < 2 or balance.all.recall < 2 * WORTH:
+        return None
+    carrier, whole = max(shares, key=lambda name: shares[name]), balance.all.recall
+    left, rest = whole - shares[carrier], [name for name in balance.candidates if name != carrier]
+    if left > CARRIED * whole or any(share >= NOT_MISSED for name, share in shares.items() if name != carrier):
+        return None
+    return Finding(
+        cause="imbalance", severity=0.2, title=f"{carrier.capitalize()} carries retrieval alone",
+        text=f"{by} is {percent(whole)} with all candidates, {percent(left)} without {carrier}, and falls by less than "
+        f"{percent(NOT_MISSED)} without any one of {listing(rest)}.",
+        modalities=tuple(rest), numbers=numbers,
+        remedy=f"See what {listing(rest)} would need to add: their encoders, or their weight in the loss.",
+    )  # fmt: skip
 
 
 def _noise(balance: Imbalance) -> Finding:

@@ -9,7 +9,7 @@ from gram.diagnostics._evidence import Evidence, Judgement
 from gram.diagnostics._finding import CAUSES, Check, Diagnosis, Finding
 from gram.diagnostics._judged_items import judge_duplicates, judge_hubs, judge_rows, judge_swapped
 from gram.diagnostics._judged_modalities import judge_balance, judge_collapse, judge_gap, judge_signs
-from gram.diagnostics._task import task_of
+from gram.diagnostics._task import Task, task_of
 from gram.embedding_set import EmbeddingSet
 
 __all__ = ["CAUSES", "Check", "Diagnosis", "Finding", "diagnose"]
@@ -63,19 +63,9 @@ def diagnose(
     """
     if sample < 2:
         raise ValueError(f"sample: expected at least 2 items, got {sample}")
-    task = task_of(embedding_set, query, candidates, measure)
-    named = EmbeddingSet(
-        {name: embedding_set.modalities[name] for name in embedding_set.names if name in task.names},
-        embedding_set.items,
-        {**embedding_set.info, "anchor": task.query},
+    evidence, of = _evidence(
+        task_of(embedding_set, query, candidates, measure), sample=sample, seed=seed, device=device
     )
-    rows = task.rows.numpy()
-    if len(rows) > sample:
-        rows = np.sort(np.random.default_rng(seed).permutation(rows)[:sample])
-    evidence = Evidence(
-        whole=named, part=named if len(rows) == len(named) else named.subset(rows), query=task.query,
-        candidates=task.candidates, measure=task.measure, device=device, seed=seed,
-    )  # fmt: skip
     findings: list[Finding] = []
     checked: list[Check] = []
     for done, (stage, judge) in enumerate(JUDGEMENTS.items()):
@@ -87,8 +77,26 @@ def diagnose(
     if progress is not None:
         progress(1.0, "done")
     return Diagnosis(
-        name=str(embedding_set.info.get("name", "unnamed")), query=task.query, candidates=task.candidates,
-        measure=task.measure, recall=evidence.before.recall[1], interval=evidence.before.interval("R@1"),
+        name=str(embedding_set.info.get("name", "unnamed")), query=evidence.query, candidates=evidence.candidates,
+        measure=evidence.measure, recall=evidence.before.recall[1], interval=evidence.before.interval("R@1"),
         findings=tuple(sorted(findings, key=lambda finding: (-finding.severity, CAUSES.index(finding.cause)))),
-        checked=tuple(checked), sampled=(len(rows), len(task.rows)),
+        checked=tuple(checked), sampled=(evidence.before.n, of),
     )  # fmt: skip
+
+
+def _evidence(task: Task, *, sample: int, seed: int, device: str | torch.device) -> tuple[Evidence, int]:
+    """Return the set with the task's modalities alone and a sample of its ranked items, and how many there are."""
+    whole = task.embedding_set
+    named = EmbeddingSet(
+        {name: whole.modalities[name] for name in whole.names if name in task.names},
+        whole.items,
+        {**whole.info, "anchor": task.query},
+    )
+    rows = task.rows.numpy()
+    if len(rows) > sample:
+        rows = np.sort(np.random.default_rng(seed).permutation(rows)[:sample])
+    part = named if len(rows) == len(named) else named.subset(rows)
+    return Evidence(
+        whole=named, part=part, query=task.query, candidates=task.candidates, measure=task.measure, device=device,
+        seed=seed,
+    ), len(task.rows)  # fmt: skip

@@ -127,18 +127,11 @@ def find_imbalance(
         if progress is not None:
             progress(done / len(asked), f"R@1 of {' + '.join(names)}")
         report = evaluate(embedding_set, task.query, names, task.measure, device=device)
-        subsets.append(
-            SubsetRecall(
-                candidates=names,
-                recall=report.recall[1],
-                interval=report.interval("R@1"),
-                items=report.n,
-                report=report,
-            )
-        )
+        recall, interval = report.recall[1], report.interval("R@1")
+        subsets.append(SubsetRecall(candidates=names, recall=recall, interval=interval, items=report.n, report=report))
     shares = _shares(task, subsets)
-    taking_part = embedding_set.subset(task.rows)
-    pairs = tuple(pair for pair in find_sign_flips(taking_part).pairs if {pair.first, pair.second} <= set(task.names))
+    found = find_sign_flips(embedding_set.subset(task.rows)).pairs
+    pairs = tuple(pair for pair in found if {pair.first, pair.second} <= set(task.names))
     chance = 1 / len(task.rows)
     return Imbalance(
         query=task.query, candidates=task.candidates, measure=task.measure, chance=chance,

@@ -20,6 +20,9 @@ from gram.geometry import heights
 # Storing a unit vector in float16 moves it by 3e-4 or so, and vectors of different items are farther apart than 0.01.
 SAME = 1e-3
 _SAME_SHARE = 0.01  # of the usual distance, where a collapsed modality has that below 0.1
+# Of two unit vectors det G = sin^2: below this sine it is less than float32 can tell from 0.
+COLLINEAR = torch.finfo(torch.float32).eps ** 0.5
+_AT_ONCE = 1 << 13  # items, whose vectors are widened to float64
 _PROJECTED = 8  # dimensions in which near neighbours are looked for before they are compared
 _USUAL_SAMPLE = 512
 
@@ -47,8 +50,8 @@ class Numerics:
 
     Attributes:
         dtype: the precision of the least precise modality.
-        collinear: pairs of modalities with items whose sine is below sqrt(eps): det G = sin^2 is then below eps, and a
-            determinant in the stored precision returns noise.
+        limit: the sine up to which two vectors count as lying on one line.
+        collinear: pairs of modalities with items whose two vectors do.
         unresolved: (m,) rows of the items whose volume over the task's modalities cannot be told from 0: a vector is no
             farther from the span of the others than rounding has moved it.
         missing: by modality of the task, how many items lack it.
@@ -56,6 +59,7 @@ class Numerics:
     """
 
     dtype: torch.dtype
+    limit: float
     collinear: tuple[CollinearPair, ...]
     unresolved: Int[np.ndarray, " m"]
     missing: dict[str, int]
@@ -97,27 +101,30 @@ def find_numerics(
     task = task_of(embedding_set, query, candidates, "volume")
     vectors = {name: embedding_set.modalities[name] for name in task.names}
     dtype = max((rows.dtype for rows in vectors.values()), key=lambda stored: torch.finfo(stored).eps)
+    limit = max(COLLINEAR, tolerance(2, dtype))
     lacking = {name: ~embedding_set.present(name) for name in task.names}
     return Numerics(
         dtype=dtype,
-        collinear=tuple(_collinear(vectors, dtype)),
+        limit=limit,
+        collinear=tuple(_collinear(vectors, limit)),
         unresolved=_unresolved(list(vectors.values()), dtype),
         missing={name: int(rows.sum()) for name, rows in lacking.items()},
         incomplete=torch.stack(list(lacking.values())).any(dim=0).nonzero().flatten().numpy(),
     )
 
 
-def _collinear(vectors: dict[str, Float[Tensor, "n d"]], dtype: torch.dtype) -> list[CollinearPair]:
-    limit = torch.finfo(dtype).eps ** 0.5
+def _collinear(vectors: dict[str, Float[Tensor, "n d"]], limit: float) -> list[CollinearPair]:
     found = []
     for (first, x), (second, y) in combinations(vectors.items(), 2):
-        both = ~(x.isnan().any(dim=1) | y.isnan().any(dim=1))
-        unit = [torch.nn.functional.normalize(rows.double(), dim=1) for rows in (x, y)]
-        cosine = (unit[0] * unit[1]).sum(dim=1, keepdim=True)
-        sine = torch.linalg.vector_norm(unit[1] - cosine * unit[0], dim=1)
-        rows = (both & (sine <= limit)).nonzero().flatten().numpy()
+        both, near = [], []
+        for one, other in zip(x.split(_AT_ONCE), y.split(_AT_ONCE)):
+            unit, beside = (torch.nn.functional.normalize(rows.double(), dim=1) for rows in (one, other))
+            cosine = (unit * beside).sum(dim=1, keepdim=True)
+            both.append(~cosine[:, 0].isnan())
+            near.append(torch.linalg.vector_norm(beside - cosine * unit, dim=1) <= limit)
+        rows = torch.cat(near).nonzero().flatten().numpy()
         if len(rows):
-            found.append(CollinearPair(first=first, second=second, rows=rows, items=int(both.sum())))
+            found.append(CollinearPair(first=first, second=second, rows=rows, items=int(torch.cat(both).sum())))
     return found
 
 
@@ -126,13 +133,15 @@ def _unresolved(vectors: Sequence[Float[Tensor, "n d"]], dtype: torch.dtype) -> 
 
     The volume is the product of such heights: rounding the vectors moves it by all of itself where one is that small.
     """
-    stacked = torch.stack(list(vectors), dim=1).double()
-    there = (~stacked.isnan().any(dim=-1)).sum(dim=1)
-    # With more vectors than dimensions all heights are 0 by counting, and say nothing of an item.
-    counted = (there >= 2) & (there <= stacked.shape[-1])
-    rest = heights(stacked) / torch.linalg.vector_norm(stacked, dim=-1)
-    least = rest.nan_to_num(1.0).min(dim=1).values
-    return (counted & (least <= tolerance(len(vectors), dtype))).nonzero().flatten().numpy()
+    found = []
+    for parts in zip(*(rows.split(_AT_ONCE) for rows in vectors)):
+        stacked = torch.stack(parts, dim=1).double()
+        there = (~stacked.isnan().any(dim=-1)).sum(dim=1)
+        # With more vectors than dimensions all heights are 0 by counting, and say nothing of an item.
+        counted = (there >= 2) & (there <= stacked.shape[-1])
+        rest = heights(stacked) / torch.linalg.vector_norm(stacked, dim=-1)
+        found.append(counted & (rest.nan_to_num(1.0).min(dim=1).values <= tolerance(len(vectors), dtype)))
+    return torch.cat(found).nonzero().flatten().numpy()
 
 
 def find_duplicates(
@@ -174,22 +183,28 @@ def _groups(unit: EmbeddingSet, task: Task, names: Sequence[str]) -> Int[np.ndar
     there = torch.stack([unit.present(name) for name in names]).any(dim=0).nonzero().flatten()
     rows = torch.cat([unit.modalities[name][there].nan_to_num(0.0) for name in names], dim=1)
     limits = torch.tensor([_limit(unit.modalities[name][there]) for name in names])
-    turn = torch.randn(rows.shape[1], _PROJECTED, generator=torch.Generator().manual_seed(0))
-    turn = torch.linalg.qr(turn).Q if rows.shape[1] >= _PROJECTED else torch.eye(rows.shape[1])
-    near = cKDTree((rows @ turn).numpy()).query_pairs(float(limits.square().sum().sqrt()), output_type="ndarray")
-    first, second = torch.from_numpy(near.astype(np.int64)).unbind(dim=1)
-    apart = torch.stack(
-        [torch.linalg.vector_norm(part[first] - part[second], dim=1) for part in rows.split(unit.d, dim=1)], dim=1
-    )
-    same = (apart <= limits).all(dim=1)
-    first, second = first[same].numpy(), second[same].numpy()
-    graph = coo_matrix((np.ones(len(first)), (first, second)), shape=(len(there), len(there)))
-    _, labels = connected_components(graph, directed=False)
+    # Many items may share a caption: equal rows are one from here on, and only different ones are compared.
+    as_bytes = np.ascontiguousarray(rows.numpy()).view(np.dtype((np.void, 4 * rows.shape[1]))).reshape(-1)
+    _, one_each, kind = np.unique(as_bytes, return_index=True, return_inverse=True)
+    labels = _near(rows[torch.from_numpy(one_each)], limits)[kind]
     alone = np.bincount(labels)[labels] == 1
     _, numbered = np.unique(np.where(alone, -1, labels), return_inverse=True)
     groups = np.full(len(unit), -1)
     groups[there.numpy()] = numbered - (1 if alone.any() else 0)
     return groups
+
+
+def _near(rows: Float[Tensor, "n kd"], limits: Float[Tensor, " k"]) -> Int[np.ndarray, " n"]:
+    """Return a number for each row, the same for rows whose k parts are within their limits, or chained by such."""
+    turn = torch.randn(rows.shape[1], _PROJECTED, generator=torch.Generator().manual_seed(0))
+    turn = torch.linalg.qr(turn).Q if rows.shape[1] >= _PROJECTED else torch.eye(rows.shape[1])
+    near = cKDTree((rows @ turn).numpy()).query_pairs(float(limits.square().sum().sqrt()), output_type="ndarray")
+    first, second = torch.from_numpy(near.astype(np.int64)).unbind(dim=1)
+    parts = rows.split(rows.shape[1] // len(limits), dim=1)
+    apart = torch.stack([torch.linalg.vector_norm(part[first] - part[second], dim=1) for part in parts], dim=1)
+    edges = near[(apart <= limits).all(dim=1).numpy()]
+    graph = coo_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(len(rows), len(rows)))
+    return connected_components(graph, directed=False)[1]
 
 
 def _limit(rows: Float[Tensor, "n d"]) -> float:

@@ -100,7 +100,7 @@ def plant(fault: str, *, seed: int, n: int | None = None, k: int | None = None, 
     ranges = _UNEVEN if fault == NOISY else _EVEN if k > 2 else _PAIR
     d = d or int(rng.choice(ranges.dimensions))
     drawn = _Drawn(_clean(rng, n, k, d, ranges), rng)
-    planted = {"fault": fault, "modalities": [], "items": []}
+    planted: dict[str, Any] = {"fault": fault, "modalities": [], "items": []}
     if fault in _PLANTS:
         planted |= _PLANTS[fault](drawn)
     ids = [f"{row:05d}" for row in range(n)]
@@ -122,7 +122,7 @@ def _clean(rng: np.random.Generator, n: int, k: int, d: int, ranges: _Range) -> 
     uneven = rng.uniform(0, ranges.uneven)
     gap = rng.uniform(*GAP) if rng.random() < 3 / 4 else 0.0
     cone = _unit(rng.normal(size=d)) * rng.uniform()
-    rows = {}
+    rows: Rows = {}
     for name, meaning in zip(_NAMES, said):
         strength = (noise if rows else of_anchor) * rng.uniform(0.8, 1.25) * np.exp(uneven * rng.normal(size=(n, 1)))
         offset = gap * _unit(cone + _unit(rng.normal(size=d)))
@@ -155,7 +155,7 @@ class _Directions:
 
 def _hubs(drawn: _Drawn) -> dict[str, Any]:
     items = drawn.some_items(0.01, 0.05)
-    middle = np.mean([drawn.rows[name][items] for name in drawn.candidates], axis=0)
+    middle: np.ndarray = np.mean([drawn.rows[name][items] for name in drawn.candidates], axis=0)
     shrunk = _log_uniform(drawn.rng, (0.01, 0.2))
     for name in drawn.candidates:
         rows = drawn.rows[name]

@@ -104,7 +104,9 @@ def _swapped_rows(unit: EmbeddingSet, name: str, pairs: Sequence[PairCosines], s
     if not weights:
         return None
     own = _directions(_centred(unit.modalities[name]))
-    said = _directions(sum(weight * _centred(unit.modalities[other]) for other, weight in weights.items()))
+    said = _directions(
+        torch.stack([weight * _centred(unit.modalities[other]) for other, weight in weights.items()]).sum(dim=0)
+    )
     rows = (own.any(dim=1) & said.any(dim=1)).nonzero().flatten()
     own, said = own[rows], said[rows]
     matched = (own * said).sum(dim=1)
