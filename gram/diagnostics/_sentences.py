@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 _COLLINEAR = 0.9  # two vectors with a cosine beyond this, either way, are called nearly collinear
 
+_SPANS = ("volume", "height", "singular", "triangle")  # measures that go by spans and sizes
+
 
 def sentence(of: "Attribution") -> str:
     """Return what an attribution's numbers say, in one to three plain sentences."""
@@ -55,10 +57,13 @@ def _missing(of: "Attribution") -> str:
 def _hub(of: "Attribution") -> str:
     counted = f"it is first for {of.occurrences:,} of {of.asked:,} queries"
     if not of.hub_by_base:
-        return (
+        said = (
             f"This winner is a hub: {counted}, where chance hardly gives any item {of.many:,} or more. "
             "Without the items of that kind the true item is first."
         )
+        if of.measure == "volume" and of.winner.base < of.usual_base:
+            said += f" Its own vectors span less than usual: base {_n(of.winner.base)}, median {_n(of.usual_base)}."
+        return said
     bases = f"base {_n(of.winner.base)} against {_n(of.true.base)}"
     cosines = {pair: value for pair, value in of.winner.own_cosines.items() if not math.isnan(value)}
     pair = max(cosines, key=lambda each: abs(cosines[each]), default=())
@@ -105,13 +110,22 @@ def _modality(of: "Attribution") -> str:
     also = [name for name, rank in of.without.items() if rank == 1 and name != of.at_fault]
     if also:
         said += f" It is first without {_or(also)}, too, but less far ahead."
-    mine, theirs = of.true.heights[of.at_fault], of.winner.heights[of.at_fault]
-    if mine > theirs:
-        said += (
-            f" Its distance from the span of the other vectors and the query is {_n(mine)} for the true item, "
-            f"{_n(theirs)} for the winner."
-        )
-    return said
+    return said + _how_far(of)
+
+
+def _how_far(of: "Attribution") -> str:
+    """Return how far the modality at fault is off: by its cosine, or by its distance where the measure sees no sign."""
+    if of.measure in _SPANS:
+        mine, theirs, what = of.true.heights, of.winner.heights, "distance from the span of the other vectors and the"
+        worse = mine[of.at_fault] > theirs[of.at_fault]
+    else:
+        mine, theirs, what = of.true.cosines, of.winner.cosines, "cosine with the"
+        worse = mine[of.at_fault] < theirs[of.at_fault]
+    if not worse:
+        return ""
+    return (
+        f" Its {what} query is {_n(mine[of.at_fault])} for the true item and {_n(theirs[of.at_fault])} for the winner."
+    )
 
 
 def _query(of: "Attribution") -> str:

@@ -92,7 +92,7 @@ def test_the_interval_of_the_difference_covers_it_19_times_of_20(base):
     covered = []
     for shares in ([0.6, 0.15, 0.05, 0.2], [0.9, 0.02, 0.05, 0.03], [0.2, 0.1, 0.1, 0.6]):
         truth = shares[1] - shares[2]
-        found = [compared(base, *rng.multinomial(80, shares)).difference for _ in range(150)]
+        found = [compared(base, *rng.multinomial(80, shares)).difference for _ in range(100)]
         covered += [each.low <= truth <= each.high for each in found]
         assert all(each.low <= each.value <= each.high for each in found)
     assert 0.92 < np.mean(covered) <= 0.99

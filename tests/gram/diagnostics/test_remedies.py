@@ -213,7 +213,7 @@ def test_centring_cures_a_gap():
 
 
 def test_leaving_out_cures_a_modality_of_noise():
-    arrays = made_sets.sound(noise=0.6, n=120, names=("text", "image", "speech", "tones"))
+    arrays = made_sets.sound(noise=1.0, n=160, names=("text", "image", "speech", "tones"))
     arrays["speech"] = made_sets.unit(np.random.default_rng(7).normal(size=arrays["speech"].shape))
     found = measured(arrays, "cosine-max")["leave-out"]
     assert found.parameter == "without speech"

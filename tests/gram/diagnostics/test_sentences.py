@@ -114,11 +114,15 @@ def test_hub_whose_vectors_are_not_collinear():
 
 
 def test_hub_by_how_often_it_is_first():
-    assert said("hub", rank_without_hubs=1.0) == (
-        "This winner is a hub: it is first for 41 of 2,000 queries, where chance hardly gives any item 9 or "
-        "more. Without "
-        "the items of that kind the true item is first."
+    counted = (
+        "This winner is a hub: it is first for 41 of 2,000 queries, where chance hardly gives any item 9 or more. "
+        "Without the items of that kind the true item is first."
     )
+    assert said("hub", rank_without_hubs=1.0) == (
+        f"{counted} Its own vectors span less than usual: base 0.12, median 0.5."
+    )
+    assert said("hub", rank_without_hubs=1.0, usual_base=0.1) == counted
+    assert said("hub", rank_without_hubs=1.0, measure="cosine") == counted
 
 
 def test_sign():
@@ -147,10 +151,19 @@ FAULT = "The speech modality is at fault: without it the true item is first, wit
 
 def test_modality():
     alone = {"image": 12.0, "speech": 1.0}
-    far = " Its distance from the span of the other vectors and the query is 0.9 for the true item, 0.2 for the winner."
+    far = (
+        " Its distance from the span of the other vectors and the query is 0.9 for the true item and 0.2 for the "
+        "winner."
+    )
     assert said("modality", "speech", without=alone) == FAULT + far
     near = replace(TRUE, heights={"text": 0.4918, "image": 0.5, "speech": 0.1})
     assert said("modality", "speech", without=alone, true=near) == FAULT
+    assert said("modality", "speech", without=alone, measure="cosine") == (
+        f"{FAULT} Its cosine with the query is -0.55 for the true item and 0.4 for the winner."
+    )
+    assert said("modality", "image", without={"image": 1.0, "speech": 4.0}, measure="cosine") == (
+        FAULT.replace("speech", "image")
+    )
     several = {"image": 1.0, "speech": 1.0, "tones": 1.0}
     assert said("modality", "speech", without=several, true=near) == (
         f"{FAULT} It is first without image or tones, too, but less far ahead."
