@@ -7,10 +7,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from gram import measures
+from gram.diagnostics._task import task_of
 from gram.embedding_set import EmbeddingSet
 from gram.errors import EmbeddingSetError
-from gram.index import check_candidates, pick_device, rows_with_any
+from gram.index import pick_device
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,24 +85,9 @@ def make_task(
             the measure is not defined for.
         EmbeddingSetError: fewer than two items have the query and enough candidates.
     """
-    query = embedding_set.anchor if query is None else query
-    if candidates is None:
-        candidates = [name for name in embedding_set.names if name != query]
-    chosen = measures.get(measure)
-    names = check_candidates(embedding_set, candidates, query=query, measure=chosen.name)
-    rows = rows_with_any(embedding_set, names, at_least=chosen.least)
-    rows = rows[embedding_set.present(query)[rows]]
-    if len(rows) < 2:
-        wanted = (" or " if chosen.least == 1 else " and ").join(names)
-        raise EmbeddingSetError(f"{len(rows)} items have {query} together with {wanted}; a failure takes two")
-    kept = slice(None) if len(rows) == len(embedding_set) else rows
-    return Task(
-        embedding_set,
-        query,
-        names,
-        chosen.name,
-        rows,
-        pick_device(device),
-        embedding_set.modalities[query][kept],
-        tuple(embedding_set.modalities[name][kept] for name in names),
-    )
+    asked = task_of(embedding_set, query, candidates, measure)
+    if len(asked.rows) < 2:
+        raise EmbeddingSetError(f"only one item has {asked.needed}; a failure takes two")
+    kept = slice(None) if len(asked.rows) == len(embedding_set) else asked.rows
+    anchors, *others = (embedding_set.modalities[name][kept] for name in asked.names)
+    return Task(*asked, pick_device(device), anchors, tuple(others))

@@ -26,6 +26,12 @@ class Task(NamedTuple):
         """The modalities that take part, the query's first."""
         return (self.query, *self.candidates)
 
+    @property
+    def needed(self) -> str:
+        """What an item needs to be ranked, in words."""
+        joint = " or " if measures.get(self.measure).least == 1 else " and "
+        return f"{self.query} together with {joint.join(self.candidates)}"
+
     def vectors(self) -> tuple[Float[Tensor, "n d"], list[Float[Tensor, "n d"]]]:
         """Return the ranked items' queries and their candidates, one tensor a modality."""
         query, *others = (self.embedding_set.modalities[name][self.rows] for name in self.names)
@@ -47,6 +53,7 @@ def task_of(embedding_set: EmbeddingSet, query: str | None, candidates: Sequence
     names = check_candidates(embedding_set, candidates, query=query, measure=chosen.name)
     rows = rows_with_any(embedding_set, names, at_least=chosen.least)
     rows = rows[embedding_set.present(query)[rows]]
+    task = Task(embedding_set, query, names, chosen.name, rows)
     if not len(rows):
-        raise EmbeddingSetError(f"no item has {query} together with {' or '.join(names)}; choose others")
-    return Task(embedding_set, query, names, chosen.name, rows)
+        raise EmbeddingSetError(f"no item has {task.needed}; choose others")
+    return task

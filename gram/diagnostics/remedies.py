@@ -8,7 +8,6 @@ R@1 is higher than against all items; it is the difference that counts.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib import import_module
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -22,6 +21,7 @@ from gram._ranking import TOLERANCE
 from gram.diagnostics._case_task import Task, make_task
 from gram.diagnostics._examine import Progress
 from gram.diagnostics._scan import usual_score
+from gram.diagnostics.signs import reorient
 from gram.embedding_set import EmbeddingSet
 from gram.errors import EmbeddingSetError
 
@@ -219,7 +219,7 @@ def _reoriented(task: Task, chooser: _Half, judge: _Half) -> tuple[str, _Ranking
     names = (task.query, *task.candidates)
     items = pd.DataFrame({"id": range(len(chooser.vectors[0]))})
     before = EmbeddingSet(dict(zip(names, chooser.vectors)), items, {"anchor": task.query})
-    after = import_module("gram.diagnostics.signs").reorient(before)
+    after = reorient(before)
     turned = [name for name in names if float((after.modalities[name] * before.modalities[name]).nansum()) < 0]
     vectors = [-each if name in turned else each for name, each in zip(names, judge.vectors)]
     chosen = f"{' and '.join(turned)} turned round" if turned else "no modality turned"

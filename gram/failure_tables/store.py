@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import torch
 
 from gram import __version__
-from gram._cache_folder import cache_folder, forget_oldest
+from gram._cache_folder import cache_folder, digest_of, forget_oldest
 from gram.diagnostics import Cases, Check, Diagnosis, Finding, Reference, Remedy
 from gram.embedding_set import EmbeddingSet
 from gram.index import check_candidates
@@ -26,7 +26,6 @@ KINDS = ("cases", "findings", "remedies")
 COLUMNS = ("id", "label", "split")  # of the items: what a case is called by
 _FORMAT = 1
 _KEPT = 192
-_PER_DIGEST_BLOCK = 16384
 _FACTS = b"gram"  # key of our own facts in a Parquet file's metadata
 
 
@@ -48,16 +47,8 @@ def task_key(embedding_set: EmbeddingSet, query: str, candidates: Sequence[str])
         ValueError: unknown modality; a query that is also a candidate.
     """
     names = (query, *check_candidates(embedding_set, candidates, query=query))
-    digest = hashlib.sha256(json.dumps([_FORMAT, __version__]).encode())
-    for name in names:
-        vectors = embedding_set.modalities[name]
-        digest.update(json.dumps([name, list(vectors.shape)]).encode())
-        for block in vectors.split(_PER_DIGEST_BLOCK):
-            digest.update(block.float().contiguous().numpy().tobytes())
-    for column in COLUMNS:
-        if column in embedding_set.items:
-            digest.update(json.dumps([column, *embedding_set.items[column].astype(str)]).encode())
-    return digest.hexdigest()
+    items = [[column, *embedding_set.items[column].astype(str)] for column in COLUMNS if column in embedding_set.items]
+    return digest_of([_FORMAT, __version__, items], {name: embedding_set.modalities[name] for name in names})
 
 
 def part_key(task: str, part: Part) -> str:

@@ -1,6 +1,5 @@
 """Rows kept on disk in the user's cache: one small JSON file for a set, a query and candidates."""
 
-import hashlib
 import json
 import secrets
 from collections.abc import Sequence
@@ -8,14 +7,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 from gram import __version__
-from gram._cache_folder import cache_folder, forget_oldest
+from gram._cache_folder import cache_folder, digest_of, forget_oldest
 from gram.embedding_set import EmbeddingSet
 from gram.index import check_candidates
 from gram.measure_table.rows import Row
 
 _FORMAT = 1
 _KEPT = 256
-_PER_DIGEST_BLOCK = 16384
 
 
 def rows_key(embedding_set: EmbeddingSet, query: str, candidates: Sequence[str]) -> str:
@@ -25,13 +23,7 @@ def rows_key(embedding_set: EmbeddingSet, query: str, candidates: Sequence[str])
         ValueError: unknown modality; a query that is also a candidate.
     """
     names = (query, *check_candidates(embedding_set, candidates, query=query))
-    digest = hashlib.sha256(json.dumps([_FORMAT, __version__]).encode())
-    for name in names:
-        vectors = embedding_set.modalities[name]
-        digest.update(json.dumps([name, list(vectors.shape)]).encode())
-        for block in vectors.split(_PER_DIGEST_BLOCK):
-            digest.update(block.float().contiguous().numpy().tobytes())
-    return digest.hexdigest()
+    return digest_of([_FORMAT, __version__], {name: embedding_set.modalities[name] for name in names})
 
 
 def rows_file(key: str) -> Path:

@@ -173,8 +173,8 @@ Mean cosines of matched pairs, and mean matched volume, base and height over all
 ## Limits
 
 The vocabulary is ten English words. Microphones, accents and rooms unlike those in training will be read worse; how a
-speaker who is in neither set is heard is measured by `benchmarks/real_voice.py`. Pictures are 8 x 8 pixels a digit. The measurements hold for this set and
-this training; one seed was trained for each loss.
+speaker who is in neither set is heard is measured by `benchmarks/real_voice.py`. Pictures are 8 x 8 pixels a digit. The
+measurements hold for this set and this training; one seed was trained for each loss.
 """
 
 

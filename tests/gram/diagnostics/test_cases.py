@@ -174,7 +174,9 @@ def test_arguments_that_are_refused(options, message):
 def test_a_failure_takes_two_items():
     arrays = made_sets.sound(n=3)
     arrays["text"][1:] = np.nan
-    with pytest.raises(EmbeddingSetError, match="1 items have text together with image or speech; a failure takes two"):
+    with pytest.raises(
+        EmbeddingSetError, match="only one item has text together with image or speech; a failure takes two"
+    ):
         find_cases(made_sets.as_set(arrays))
 
 
