@@ -5,7 +5,7 @@ from gram.diagnostics.attribution import Attribution, Side, attribute
 from gram.diagnostics.cases import CAUSES, Cases, Cause, find_cases
 from gram.diagnostics.collapse import Collapse, ModalitySpread, find_collapse
 from gram.diagnostics.corruptions import confusions, failure_rate
-from gram.diagnostics.findings import Check, Diagnosis, Finding, diagnose
+from gram.diagnostics.findings import FAULT_CAUSES, Check, Diagnosis, Finding, diagnose
 from gram.diagnostics.gap import Gap, centred, find_gap
 from gram.diagnostics.hubs import Hubs, find_hubs
 from gram.diagnostics.imbalance import Imbalance, SubsetRecall, find_imbalance
@@ -20,6 +20,7 @@ __all__ = [
     "CAUSES",
     "CELLS",
     "FAULTS",
+    "FAULT_CAUSES",
     "Attribution",
     "Cases",
     "Cause",

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-CAUSES = (
+FAULT_CAUSES = (
     "hubs", "sign-flip", "degenerate", "unresolved", "missing", "collapse", "modality-gap", "imbalance", "noise",
     "swapped", "duplicates",
 )  # fmt: skip
@@ -15,7 +15,7 @@ class Finding:
     """One thing that is wrong with a set.
 
     Attributes:
-        cause: one of `CAUSES`.
+        cause: one of `FAULT_CAUSES`.
         severity: in [0, 1], about the share of queries that it costs or puts at risk.
         title: what it is, in a few words.
         text: one plain sentence, built from `numbers` alone.
@@ -40,7 +40,7 @@ class Check:
     """What was looked at for one cause or two, found or not.
 
     Attributes:
-        cause: one of `CAUSES`.
+        cause: one of `FAULT_CAUSES`.
         text: one line with what was measured.
         found: whether it is a finding.
     """
@@ -83,8 +83,8 @@ class Diagnosis:
         Raises:
             ValueError: an unknown cause.
         """
-        if cause not in CAUSES:
-            raise ValueError(f"cause: expected one of {', '.join(CAUSES)}, got {cause!r}")
+        if cause not in FAULT_CAUSES:
+            raise ValueError(f"cause: expected one of {', '.join(FAULT_CAUSES)}, got {cause!r}")
         return next((finding for finding in self.findings if finding.cause == cause), None)
 
     def to_dict(self) -> dict[str, Any]:

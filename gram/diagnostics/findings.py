@@ -6,13 +6,13 @@ import numpy as np
 import torch
 
 from gram.diagnostics._evidence import Evidence, Judgement
-from gram.diagnostics._finding import CAUSES, Check, Diagnosis, Finding
+from gram.diagnostics._finding import FAULT_CAUSES, Check, Diagnosis, Finding
 from gram.diagnostics._judged_items import judge_duplicates, judge_hubs, judge_rows, judge_swapped
 from gram.diagnostics._judged_modalities import judge_balance, judge_collapse, judge_gap, judge_signs
 from gram.diagnostics._task import Task, task_of
 from gram.embedding_set import EmbeddingSet
 
-__all__ = ["CAUSES", "Check", "Diagnosis", "Finding", "diagnose"]
+__all__ = ["FAULT_CAUSES", "Check", "Diagnosis", "Finding", "diagnose"]
 
 Progress = Callable[[float, str], None]
 
@@ -79,7 +79,7 @@ def diagnose(
     return Diagnosis(
         name=str(embedding_set.info.get("name", "unnamed")), query=evidence.query, candidates=evidence.candidates,
         measure=evidence.measure, recall=evidence.before.recall[1], interval=evidence.before.interval("R@1"),
-        findings=tuple(sorted(findings, key=lambda finding: (-finding.severity, CAUSES.index(finding.cause)))),
+        findings=tuple(sorted(findings, key=lambda finding: (-finding.severity, FAULT_CAUSES.index(finding.cause)))),
         checked=tuple(checked), sampled=(evidence.before.n, of),
     )  # fmt: skip
 

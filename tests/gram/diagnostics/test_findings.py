@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import gram
-from gram.diagnostics import CAUSES, diagnose
+from gram.diagnostics import FAULT_CAUSES, diagnose
 from tests.gram.diagnostics.made import aligned, as_set, unit
 
 
@@ -92,7 +92,7 @@ def test_a_fault_is_named_with_who_has_it(make, cause, modalities, items):
 def test_a_set_in_order_has_no_findings_and_every_cause_is_looked_at():
     diagnosis = diagnose(as_set(aligned()))
     assert diagnosis.findings == ()
-    assert {check.cause for check in diagnosis.checked} == set(CAUSES)
+    assert {check.cause for check in diagnosis.checked} == set(FAULT_CAUSES)
     assert not any(check.found for check in diagnosis.checked)
     assert diagnosis.recall == 1
     assert "Nothing is wrong that this looks for." in str(diagnosis)
