@@ -106,7 +106,16 @@ class View(NamedTuple):
 
     def as_query(self) -> dict[str, str]:
         """Return the URL's query: what differs from the usual."""
-        return {name: value for name, value in self._asdict().items() if value != self._field_defaults[name]}
+        return {in_url(name): value for name, value in self._asdict().items() if value != self._field_defaults[name]}
+
+
+# Streamlit takes the names that widgets of another page are bound to out of the URL when it leaves that page.
+_URL_NAMES = {"left": "left-ranking", "right": "right-ranking", "sort": "order"}
+
+
+def in_url(field: str) -> str:
+    """Return what the URL calls a field."""
+    return _URL_NAMES.get(field, field)
 
 
 FILTERS = ("cause", "label", "split", "column", "within", "taken", "winner")
@@ -121,7 +130,7 @@ def settle(allowed: dict[str, Sequence[str]]) -> View:
     Args:
         allowed: field -> what it may be; for the fields that have such a list.
     """
-    asked = {name: st.query_params[name] for name in View._fields if name in st.query_params}
+    asked = {name: st.query_params[in_url(name)] for name in View._fields if in_url(name) in st.query_params}
     was_here = f"{_WIDGET}left" in st.session_state
     view = View(**asked) if asked or was_here else current()
     for name, value in view._asdict().items():
@@ -160,7 +169,7 @@ def hold(view: View) -> None:
     """Keep a view, and say it in the URL."""
     st.session_state[_HELD] = view
     wanted = view.as_query()
-    for name in View._fields:
+    for name in map(in_url, View._fields):
         if name not in wanted:
             st.query_params.pop(name, None)
     if any(st.query_params.get(name) != value for name, value in wanted.items()):

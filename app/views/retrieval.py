@@ -7,6 +7,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app import compared, data, data_retrieval, hits, measure_table, media, question, rankings, session, theme, time_bar
+from app.failures.view import View
 from app.rankings import DEFAULTS, SIDES, Judge
 from gram import measures
 from gram.embedding_set import EmbeddingSet
@@ -115,18 +116,18 @@ def _show_rank(answer: Answer) -> None:
 def _lead_to_failures(answer: Answer, side: str, judges: tuple[Judge, Judge]) -> None:
     """Lead from a wrong answer to the query of an item to its case among the failures of that ranking."""
     query = answer.query
-    if answer.true is None or answer.true.rank <= 1 or len(query.parts) > 1 or query.parts[0].content is not None:
+    own = all(part.content is not None and not isinstance(part.content, str) for part in query.parts)
+    if answer.true is None or answer.true.rank <= 1 or len(query.parts) > 1 or own:  # own: drawn, said, given as a file
         return
     winner = next(hit.id for hit in answer.hits if not hit.correct)
+    left, right = (each.title for each in judges)
+    view = View(left=left, right=right, asks=query.modalities[0], cell=f"{side}-missed")
     session.link(
         "failures",
         "Open in Failures",
         item=answer.true.id,
         partner=winner,
-        asks=query.modalities[0],
-        cell=f"{side}-missed",
-        left=judges[0].title,
-        right=judges[1].title,
+        **view.as_query(),
     )
 
 

@@ -16,7 +16,7 @@ from gram.embedding_set import EmbeddingSet
 from .conftest import open_app
 
 CANDIDATES = ("image", "speech", "tones")
-FAR = {"left": "cosine model by volume", "right": "cosine model by pairwise-mean"}
+FAR = {"left-ranking": "cosine model by volume", "right-ranking": "cosine model by pairwise-mean"}
 
 
 @pytest.fixture(autouse=True)
@@ -112,7 +112,7 @@ def test_a_ranking_can_be_exchanged():
     after = (plain("cosine", "singular")["rank"] > 1).sum()
     assert after != before
     assert cells(at)["left-missed"] == after
-    assert in_url(at, "left") == "cosine model by singular"
+    assert in_url(at, "left-ranking") == "cosine model by singular"
 
 
 def test_the_list_holds_the_failures_worst_first_with_the_winner_of_each():
@@ -206,7 +206,7 @@ def test_the_other_direction_asks_with_another_modality():
         ({"column": "speech_snr", "within": "loud"}, "There is no range “loud”"),
         ({"taken": "4"}, "“4” cannot be taken for another"),
         ({"rows": "lots"}, "lots rows cannot be listed"),
-        ({"left": "gram model by luck"}, "There is no left “gram model by luck”"),
+        ({"left-ranking": "gram model by luck"}, "There is no left “gram model by luck”"),
     ],
 )
 def test_a_link_that_makes_no_sense_gets_one_line(query, line):

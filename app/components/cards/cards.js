@@ -40,9 +40,10 @@ function step(root, event) {
 // Bring what was chosen elsewhere on the page into sight, where it is out of it: on a phone it lies below the list.
 function reveal(root) {
   const chosen = root.querySelector("[data-reveal]");
-  const before = root.revealed;
-  root.revealed = chosen?.dataset.reveal;
-  if (!chosen || before === undefined || before === root.revealed) return;
+  if (!chosen) return;
+  const before = window.gramRevealed; // the page's, for the element itself may be drawn anew
+  window.gramRevealed = chosen.dataset.reveal;
+  if (before === undefined || before === window.gramRevealed) return;
   const { top } = chosen.getBoundingClientRect();
   if (top < 0 || top > innerHeight * 0.8) chosen.scrollIntoView({ block: "start", behavior: "smooth" });
 }
