@@ -18,7 +18,7 @@ from gram.embedding_set import EmbeddingSet
 from gram.errors import GramError
 
 FIRST_ITEM = (
-    "6751"  # where a first visit begins, if the set has it: easy to read and hear; its hardest mismatch is recorded too
+    "5638"  # where a first visit begins, if the set has it: easy to read and hear; its hardest mismatch is recorded too
 )
 _SELECTION, _WRITTEN, _PAGES = "selection", "selection_in_url", "pages"
 _MODEL, _CANDIDATES = "sidebar_model", "sidebar_candidates"
