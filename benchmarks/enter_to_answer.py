@@ -23,21 +23,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pandas as pd
 from playwright.sync_api import Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE = 300_000  # milliseconds, for what is made ready once
-# Notes the time at which Enter is pressed, and that of the first frame painted after `number ranks` stands twice.
+# Notes the time at which Enter is pressed, and that of the first frame painted after both columns show the number: in
+# their headings, and on the true item's cards, which are drawn in a shadow root of their own.
 WATCH = """
 number => {
   window.waited = null;
   addEventListener("keydown", event => {
     if (event.key !== "Enter") return;
     const pressed = performance.now();
+    const cards = () => [...document.querySelectorAll("*")].filter(each => each.shadowRoot)
+      .flatMap(each => [...each.shadowRoot.querySelectorAll(".two .card.true .number")]);
     const look = () => {
-      const ranks = document.body.innerText.split(`${number} ranks`).length - 1;
-      const drawn = ranks >= 2 && document.querySelectorAll(".two .card.true .number").length >= 2 &&
-        [...document.querySelectorAll(".two .card.true .number")].every(each => each.innerText === number);
+      const headings = [...document.querySelectorAll("h4")].filter(h => h.innerText.startsWith(`${number} ranks`));
+      const shown = headings.length >= 2 ? cards() : [];
+      const drawn = shown.length >= 2 && shown.every(each => each.innerText === number);
       if (drawn) requestAnimationFrame(() => { window.waited = (performance.now() - pressed) / 1000; });
       else requestAnimationFrame(look);
     };
@@ -52,6 +56,7 @@ def main() -> int:
     parser.add_argument("--gallery", type=Path, help="a set that stands in for both twins' (default: the shipped ones)")
     parser.add_argument("--numbers", type=int, default=15, help="how many are asked (default: %(default)s)")
     arguments = parser.parse_args()
+    numbers = asked(arguments.gallery or ROOT / "assets" / "numbers" / "gram" / "test", arguments.numbers + 1)
     with tempfile.TemporaryDirectory() as temporary:
         assets = assets_with(arguments.gallery, Path(temporary) / "assets") if arguments.gallery else ROOT / "assets"
         with served(assets) as address, sync_playwright() as driver:
@@ -60,7 +65,7 @@ def main() -> int:
             page.goto(f"{address}/retrieval")
             page.wait_for_selector(".card.hit", timeout=PATIENCE)
             size = page.locator("h4").first.inner_text().split(" of ")[-1]
-            seconds = [waited(page, number) for number in asked(page, arguments.numbers + 1)][1:]
+            seconds = [waited(page, number) for number in numbers][1:]
             chromium.close()
     print(f"{size} items, {len(seconds)} numbers, {os.cpu_count()} cores: seconds from Enter to the drawn answer")
     print(f"median {statistics.median(seconds):.2f}, longest {max(seconds):.2f}")
@@ -77,15 +82,11 @@ def assets_with(gallery: Path, folder: Path) -> Path:
     return folder
 
 
-def asked(page: Page, count: int) -> list[str]:
-    """Return numbers of items other than the current one: those that the page lists, first hits of the right column."""
-    page.get_by_role("button", name="More hits").click()
-    page.wait_for_function("() => document.querySelectorAll('.two > section:nth-child(2) .card.hit').length >= 50")
-    current = page.get_by_label("Number", exact=True).get_attribute("placeholder")
-    listed = page.locator(".two > section").nth(1).locator(".card.hit .number").all_inner_texts()
-    page.get_by_role("button", name="Fewer hits").click()
-    page.wait_for_function("() => document.querySelectorAll('.two > section:nth-child(2) .card.hit').length <= 11")
-    return [number for number in dict.fromkeys(listed) if number != current][:count]
+def asked(gallery: Path, count: int) -> list[str]:
+    """Return the numbers of items from all over the gallery."""
+    ids = pd.read_parquet(gallery / "items.parquet", columns=["id"])["id"].astype(str)
+    numbers = ids[ids.str.fullmatch(r"\d{4}")].tolist()
+    return numbers[:: max(1, len(numbers) // count)][:count]
 
 
 def waited(page: Page, number: str) -> float:
