@@ -184,7 +184,7 @@ def _noise(drawn: _Drawn) -> dict[str, Any]:
 def _collapse(drawn: _Drawn) -> dict[str, Any]:
     kind = str(drawn.rng.choice(["point", "dimensions", "together"]))
     names = list(drawn.rows) if kind == "together" else [str(drawn.rng.choice(list(drawn.rows)))]
-    point = _unit(drawn.rng.normal(size=drawn.rows[drawn.anchor].shape[1]))
+    point = _unit(drawn.rng.normal(size=(1, drawn.rows[drawn.anchor].shape[1])))
     left, shrunk = int(drawn.rng.integers(1, 4)), _log_uniform(drawn.rng, (0.02, 0.25))
     for name in names:
         rows = drawn.rows[name]
