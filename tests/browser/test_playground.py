@@ -7,10 +7,11 @@ import re
 import numpy as np
 import pytest
 import torch
+from playwright.sync_api import expect
 
 import gram
 
-from .conftest import CHROMIUM, settle
+from .conftest import CHROMIUM, PATIENCE, settle
 
 pytestmark = pytest.mark.browser
 
@@ -155,11 +156,11 @@ def test_the_view_survives_another_preset_and_another_item(play):
     play.get_by_text("Your item", exact=True).click()
     play.wait_for_function("() => document.body.innerText.includes('every angle as the gram model has it')")
     assert play.evaluate(f"{LAB}.playground.scene.view") == view
-    volume = as_number(play.locator(VOLUME).inner_text())
+    volume = play.locator(VOLUME).inner_text()
     play.get_by_text("cosine", exact=True).first.click()
     play.wait_for_function("() => document.body.innerText.includes('every angle as the cosine model has it')")
+    expect(play.locator(VOLUME)).not_to_have_text(volume, timeout=PATIENCE)  # the words come a moment before the picture
     assert play.evaluate(f"{LAB}.playground.scene.view") == view
-    assert as_number(play.locator(VOLUME).inner_text()) != volume
 
 
 @pytest.fixture
