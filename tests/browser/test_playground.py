@@ -159,9 +159,8 @@ def test_the_view_survives_another_preset_and_another_item(play):
     volume = play.locator(VOLUME).inner_text()
     play.get_by_text("cosine", exact=True).first.click()
     play.wait_for_function("() => document.body.innerText.includes('every angle as the cosine model has it')")
-    expect(play.locator(VOLUME)).not_to_have_text(
-        volume, timeout=PATIENCE
-    )  # the words come a moment before the picture
+    # The words come a moment before the picture.
+    expect(play.locator(VOLUME)).not_to_have_text(volume, timeout=PATIENCE)
     assert play.evaluate(f"{LAB}.playground.scene.view") == view
 
 
