@@ -303,13 +303,14 @@ def _interval(change: Float[np.ndarray, " h"], seed: int) -> tuple[float, float]
 
 def _text(remedy: Remedy) -> str:
     if remedy.name == "untouched":
-        return f"Untouched, {remedy.untouched:.1%} of {remedy.items:,} held-out queries find their item first."
+        return f"Untouched, {100 * remedy.untouched:.1f} % of {remedy.items:,} held-out queries find their item first."
     named = f"{remedy.title} ({remedy.parameter})" if remedy.parameter else remedy.title
     if remedy.verdict == "nothing":
-        return f"{named} does nothing: the same queries find their item first, R@1 stays {remedy.untouched:.1%}."
+        stays = f"R@1 stays {100 * remedy.untouched:.1f} %"
+        return f"{named} does nothing: the same queries find their item first, {stays}."
     low, high = remedy.interval
     points = f"{100 * remedy.difference:+.1f} points, 95 % interval {100 * low:+.1f} to {100 * high:+.1f}"
-    change = f"from {remedy.untouched:.1%} to {remedy.recall:.1%} ({points})"
+    change = f"from {100 * remedy.untouched:.1f} % to {100 * remedy.recall:.1f} % ({points})"
     if remedy.verdict == "helps":
         return f"{named} raises R@1 {change}."
     if remedy.verdict == "harms":

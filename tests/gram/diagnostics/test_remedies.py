@@ -176,7 +176,8 @@ def test_height_cures_hubs():
     found = measured(arrays)["height"]
     assert found.verdict == "helps"
     assert found.text.startswith("Height instead of volume raises R@1 from ")
-    assert f"{found.untouched:.1%} to {found.recall:.1%} ({100 * found.difference:+.1f} points" in found.text
+    moved = f"{100 * found.untouched:.1f} % to {100 * found.recall:.1f} %"
+    assert f"{moved} ({100 * found.difference:+.1f} points" in found.text
 
 
 def test_csls_and_the_dual_softmax_cure_hubs_of_any_measure():
@@ -201,7 +202,7 @@ def test_reorienting_cures_a_sign_flip():
     assert (by_volume.verdict, by_volume.interval) == ("nothing", (0.0, 0.0))
     assert by_volume.text == (
         f"Reorient (speech turned round) does nothing: the same queries find their item first, R@1 stays "
-        f"{by_volume.untouched:.1%}."
+        f"{100 * by_volume.untouched:.1f} %."
     )
 
 
@@ -280,7 +281,7 @@ def test_progress_and_plain_facts():
     assert told[-1] == (1.0, "done")
     plain = (str, float, int, tuple)
     assert all(type(value) in plain for each in found.values() for value in asdict(each).values())
-    assert found["untouched"].text == "Untouched, 100.0% of 20 held-out queries find their item first."
+    assert found["untouched"].text == "Untouched, 100.0 % of 20 held-out queries find their item first."
 
 
 def test_what_is_refused():
