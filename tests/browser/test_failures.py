@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from .conftest import settle
+
 pytestmark = pytest.mark.browser
 
 PAIR = "left-ranking=cosine+model+by+volume&right-ranking=cosine+model+by+cosine"
@@ -50,6 +52,7 @@ def test_a_cell_lists_its_items_and_a_case_states_its_cause(failures):
     item, winner = row.get_attribute("data-id"), row.get_attribute("data-winner")
     row.click()
     failures.wait_for_url(re.compile(f"item={item}.*partner={winner}|partner={winner}.*item={item}"))
+    settle(failures)  # while the case before is still fading there are two of each
     failures.locator(".case-head h3", has_text=f"{item} lost to {winner}").wait_for()
     cause = failures.locator(f'tr.case[data-id="{item}"] .of-cause span').inner_text()
     stated = failures.locator(".stated").inner_text()
