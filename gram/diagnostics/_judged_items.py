@@ -163,8 +163,8 @@ def judge_swapped(evidence: Evidence) -> Judgement:
         Finding(
             cause="swapped", severity=max(WORTH, first.suspects / first.items),
             title=f"Rows of {' or '.join(names)} are swapped",
-            text=f"{moved:,} vectors of {which} surely belong to another item{order}; {first.suspects:,} of "
-            f"{first.items:,} do not fit their own.",
+            text=f"{moved:,} vectors of {which} fit another item{order} as vectors fit their own; "
+            f"{first.suspects:,} of {first.items:,} do not fit their own.",
             modalities=names, items=ids,
             numbers={"rows": moved, "exchanged": first.exchanged, "shift": first.shift, "suspects": first.suspects,
                      "of": first.items, "chance": first.chance, "belongs": dict(zip(ids, owners))},

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from scipy.stats import binom, poisson
 from torch import Tensor
 
@@ -31,7 +31,8 @@ class SwappedRows:
 
     Attributes:
         name: the modality.
-        rows: (m,) rows of the set whose vector fits another item, ascending.
+        rows: (m,) rows of the set whose vector fits another item, ascending; only those that follow the pattern if
+            there is one, for among many corrupted vectors some fit another item by chance.
         belongs: (m,) the rows of the items that those vectors fit.
         suspects: how many vectors fit their own item no better than halfway between a matched and a mismatched one.
         inward: how many of the suspects looked at fit, of all items, that of another suspect best.
@@ -75,7 +76,8 @@ def find_swapped(embedding_set: EmbeddingSet, *, seed: int = 0) -> tuple[Swapped
     Vectors with S_ii below half the median are suspects. Corrupted vectors are suspects too, but fit at random, and the
     chance that they look like a swap is the least of three, times three: that so many suspects fit that of another
     suspect best (binomial, with the suspects' share of the items); that so many are exchanged in pairs (Poisson); that
-    so many are moved by the same number of rows (binomial, times the numbers there are).
+    so many are moved by the same number of rows (binomial, times the numbers there are). If the shift or
+    the exchange is beyond chance, only the rows that follow it are returned, the shift's before the exchange's.
     With two modalities only, nothing tells which of them was moved, and both are returned.
 
     Args:
@@ -125,23 +127,32 @@ def _swapped_rows(unit: EmbeddingSet, name: str, pairs: Sequence[PairCosines], s
     mutual = source == searched
     searched, target = searched[mutual], target[mutual]
     moved, belongs = rows[searched].numpy(), rows[target].numpy()
+    chance, part = _pattern(moved, belongs, inward, len(suspects), len(rows))
     return SwappedRows(
-        name=name, rows=moved, belongs=belongs, suspects=len(suspects), inward=inward, items=len(rows),
-        chance=_chance(moved, belongs, inward, len(suspects), len(rows)),
+        name=name, rows=moved[part], belongs=belongs[part], suspects=len(suspects), inward=inward, items=len(rows),
+        chance=chance,
     )  # fmt: skip
 
 
-def _chance(moved: np.ndarray, belongs: np.ndarray, inward: int, suspects: int, items: int) -> float:
-    """Return how likely vectors that fit items at random would show as much of a pattern."""
+def _pattern(
+    moved: np.ndarray, belongs: np.ndarray, inward: int, suspects: int, items: int
+) -> tuple[float, Bool[np.ndarray, " m"]]:
+    """Return how likely vectors that fit items at random would show as much of a pattern, and which rows follow it."""
     if not len(moved):
-        return 1.0
-    _, alike = _commonest_shift(moved, belongs)
-    chances = (
-        binom.sf(inward - 1, min(suspects, _MOST_SUSPECTS), suspects / items),
-        poisson.sf(_exchanged(moved, belongs) / 2 - 1, (len(moved) / suspects) ** 2 / 2),
-        2 * items * binom.sf(alike - 1, len(moved), 1 / suspects),
+        return 1.0, np.zeros(0, dtype=bool)
+    shift, alike = _commonest_shift(moved, belongs)
+    to = dict(zip(moved.tolist(), belongs.tolist()))
+    patterns = (
+        (2 * items * binom.sf(alike - 1, len(moved), 1 / suspects), moved - belongs == shift),
+        (
+            poisson.sf(_exchanged(moved, belongs) / 2 - 1, (len(moved) / suspects) ** 2 / 2),
+            np.array([to.get(target) == row for row, target in to.items()]),
+        ),
+        (binom.sf(inward - 1, min(suspects, _MOST_SUSPECTS), suspects / items), np.ones(len(moved), dtype=bool)),
     )
-    return min(1.0, len(chances) * float(min(chances)))
+    certain = [pattern for pattern in patterns if len(patterns) * pattern[0] < LEAST_CHANCE]
+    chance, part = certain[0] if certain else patterns[-1]
+    return min(1.0, len(patterns) * float(chance)), part
 
 
 def _exchanged(moved: np.ndarray, belongs: np.ndarray) -> int:

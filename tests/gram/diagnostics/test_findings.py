@@ -135,6 +135,16 @@ def test_a_gap_that_costs_is_named_and_one_that_does_not_is_not():
     assert finding.numbers["recall_centred"] - finding.numbers["recall"] == pytest.approx(finding.severity, abs=1e-9)
 
 
+def test_what_centring_brings_a_collapsed_modality_is_not_called_a_gap():
+    arrays = aligned(n=200, k=2)
+    arrays["text"] = unit(np.eye(32)[0] + 0.05 * arrays["text"])
+    diagnosis = diagnose(as_set(arrays))
+    gap = gram.diagnostics.find_gap(as_set(arrays))
+    assert gap.change > 0.5
+    assert causes(diagnosis)[0] == "collapse"
+    assert diagnosis.of("modality-gap") is None
+
+
 def test_the_worst_comes_first():
     arrays = hubs()
     arrays["text"][100] = arrays["text"][101]

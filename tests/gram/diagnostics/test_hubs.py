@@ -34,6 +34,16 @@ def test_occurrences_are_those_of_sorted_scores(measure, k):
     np.testing.assert_allclose(hubs.under_height.occurrences, height)
 
 
+def test_blocks_of_queries_and_candidates_give_what_the_whole_gives(monkeypatch):
+    made = as_set(aligned(n=40, d=6, noise=1.0))
+    whole = find_hubs(made)
+    monkeypatch.setattr("gram.diagnostics.hubs.BLOCK", 7)
+    monkeypatch.setattr("gram.diagnostics.hubs._SCORES_AT_ONCE", 40 * 9)
+    blocks = find_hubs(made)
+    np.testing.assert_array_equal(blocks.occurrences, whole.occurrences)
+    np.testing.assert_array_equal(blocks.own, whole.own)
+
+
 def test_ties_share_their_places():
     arrays = aligned(n=10, d=8)
     for rows in arrays.values():

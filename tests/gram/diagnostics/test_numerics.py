@@ -74,6 +74,9 @@ def test_duplicates_are_those_of_comparing_all_items():
         arrays[name][[30, 40]] = arrays[name][[31, 41]].astype(np.float16)
     arrays["text"][50] = arrays["text"][51]
     arrays["text"][60] = unit(arrays["text"][61] + 0.01 * unit(rng.normal(size=16)))  # near, and another one
+    arrays["speech"][70] = arrays["speech"][71]
+    aside = unit(np.cross(arrays["image"][71][:3], [0, 0, 1]) @ np.eye(3, 16))
+    arrays["image"][70] = unit(arrays["image"][71] + 1.2e-3 * aside)  # too far, if not by much
     found = find_duplicates(as_set(arrays))
     assert groups(found.items) == same_by_hand(arrays, ["text", "image", "speech"]) == {frozenset({0, 10, 20})}
     assert groups(found.candidates) == same_by_hand(arrays, ["image", "speech"])

@@ -98,3 +98,14 @@ def test_many_modalities_are_turned_one_at_a_time():
     for name in flipped:
         arrays[name] = -arrays[name]
     assert find_sign_flips(as_set(arrays)).flipped == flipped
+
+
+def test_many_modalities_are_turned_to_agree_with_each_other_where_the_anchor_says_nothing():
+    rng = np.random.default_rng(0)
+    meaning = unit(rng.normal(size=(200, 24)))
+    arrays = {f"view {number:02d}": unit(meaning + 0.2 * unit(rng.normal(size=(200, 24)))) for number in range(14)}
+    arrays["view 00"] = unit(rng.normal(size=(200, 24)))
+    flipped = ("view 03", "view 04", "view 11")
+    for name in flipped:
+        arrays[name] = -arrays[name]
+    assert find_sign_flips(as_set(arrays)).flipped == flipped
