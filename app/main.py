@@ -10,7 +10,7 @@ if ROOT not in sys.path:
     sys.path.insert(0, ROOT)  # Streamlit puts this file's folder on the path, not the project's
 
 from app import session, theme  # noqa: E402  (the path comes first)
-from app.views import failures, geometry, projection, retrieval, volumes  # noqa: E402
+from app.views import failures, geometry, projection, retrieval, volumes  # noqa: E402  (likewise)
 
 st.set_page_config(page_title="GRAM", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
 

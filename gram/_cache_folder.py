@@ -3,8 +3,9 @@
 import hashlib
 import json
 import os
+import secrets
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,28 @@ def forget_oldest(folder: Path, pattern: str, *, keep: int) -> None:
     stored = sorted(folder.glob(pattern), key=lambda file: file.stat().st_mtime)
     for old in stored[:-keep]:
         old.unlink(missing_ok=True)
+
+
+def keep_file(target: Path, write: Callable[[Path], object], *, keep: int) -> Path | None:
+    """Write a file whole or not at all, and forget all but the newest of its kind; None if the disk refuses.
+
+    Args:
+        target: the file; those of its suffix in its folder are of its kind.
+        write: writes it to the path that it is given.
+        keep: how many of its kind stay.
+    """
+    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            write(draft)
+            draft.replace(target)
+        finally:
+            draft.unlink(missing_ok=True)
+        forget_oldest(target.parent, f"*{target.suffix}", keep=keep)
+    except OSError:
+        return None
+    return target
 
 
 def digest_of(facts: Sequence[Any], vectors: Mapping[str, Float[Tensor, "n d"]]) -> str:

@@ -5,7 +5,6 @@ Files are in the user's cache, named by a digest of all that they depend on: vec
 
 import hashlib
 import json
-import secrets
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +16,7 @@ import pyarrow.parquet as pq
 import torch
 
 from gram import __version__
-from gram._cache_folder import cache_folder, digest_of, forget_oldest
+from gram._cache_folder import cache_folder, digest_of, keep_file
 from gram.diagnostics import Cases, Check, Diagnosis, Finding, Reference, Remedy
 from gram.embedding_set import EmbeddingSet
 from gram.index import check_candidates
@@ -71,19 +70,7 @@ def find_part(key: str, kind: str) -> Kept | None:
 
 def keep_part(key: str, value: Kept) -> Path | None:
     """Keep a part under a key; return the file, None if the disk refuses."""
-    target = part_file(key)
-    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            write_part(draft, value, key=key)
-            draft.replace(target)
-        finally:
-            draft.unlink(missing_ok=True)
-        forget_oldest(target.parent, "*.part", keep=_KEPT)
-    except OSError:
-        return None
-    return target
+    return keep_file(part_file(key), lambda draft: write_part(draft, value, key=key), keep=_KEPT)
 
 
 def write_part(path: Path, value: Kept, *, key: str = "") -> None:

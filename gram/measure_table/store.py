@@ -1,13 +1,12 @@
 """Rows kept on disk in the user's cache: one small JSON file for a set, a query and candidates."""
 
 import json
-import secrets
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from gram import __version__
-from gram._cache_folder import cache_folder, digest_of, forget_oldest
+from gram._cache_folder import cache_folder, digest_of, keep_file
 from gram.embedding_set import EmbeddingSet
 from gram.index import check_candidates
 from gram.measure_table.rows import Row
@@ -45,16 +44,5 @@ def find_rows(key: str) -> tuple[Row, ...]:
 def keep_row(key: str, row: Row) -> Path | None:
     """Add a row to those of a key, in place of an older one of its task; return the file, None if the disk refuses."""
     rows = [*(kept for kept in find_rows(key) if kept.task != row.task), row]
-    target = rows_file(key)
-    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            draft.write_text(json.dumps({"key": key, "rows": [asdict(each) for each in rows]}))
-            draft.replace(target)
-        finally:
-            draft.unlink(missing_ok=True)
-        forget_oldest(target.parent, "*.json", keep=_KEPT)
-    except OSError:
-        return None
-    return target
+    kept = json.dumps({"key": key, "rows": [asdict(each) for each in rows]})
+    return keep_file(rows_file(key), lambda draft: draft.write_text(kept), keep=_KEPT)
