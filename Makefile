@@ -4,6 +4,7 @@ VENV   ?= .venv
 PORT   ?= 8501
 ADDRESS ?= localhost
 DEVICE ?= auto
+DATA   ?=
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
@@ -30,7 +31,8 @@ $(VENV)/.dev-ready: requirements-dev.txt $(VENV)/.app-ready
 setup: $(VENV)/.app-ready ## install what the app needs into .venv
 
 app: $(VENV)/.app-ready ## start the explorer on http://localhost:8501
-	GRAM_DEVICE=$(DEVICE) $(BIN)/python -m streamlit run app/main.py --server.port $(PORT) --server.address $(ADDRESS)
+	GRAM_DEVICE=$(DEVICE) $(BIN)/python -m streamlit run app/main.py --server.port $(PORT) --server.address $(ADDRESS) \
+	  $(if $(DATA),-- --data-dir "$(DATA)")
 
 test: $(VENV)/.dev-ready lint types contracts ## lint, types, import contracts and every test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not browser" -n auto

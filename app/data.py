@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from gram.models import MultimodalModel as Model
 
 
+LARGEST = 2**28  # numbers that pages take into memory, 1 GiB as float32; of a larger set they show a sample
+SAMPLED = 20_000  # items of it
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -66,6 +69,9 @@ def device() -> str:
 
 def load_set(model: str) -> EmbeddingSet:
     """Return a model's set with unit rows in float32, so that inner products are cosines, and ids as text.
+
+    Of a set with more than `LARGEST` numbers this is a sample of `SAMPLED` items, drawn by seed 0; its
+    `info["sampled_from"]` says of how many.
 
     Raises:
         EmbeddingSetError: the set is not there or not sound.
@@ -138,7 +144,13 @@ def _stamp(folder: Path) -> int:
 
 
 def _read_set(folder: str, stamp: int) -> EmbeddingSet:
-    loaded = EmbeddingSet.load(folder).normalized()
+    loaded = EmbeddingSet.load(folder)
+    n = len(loaded)
+    if n * loaded.d * len(loaded.names) > LARGEST:
+        loaded = loaded.subset(np.sort(np.random.default_rng(0).choice(n, SAMPLED, replace=False)))
+    loaded = loaded.normalized()
+    if len(loaded) < n:
+        loaded.info["sampled_from"] = n
     loaded.items["id"] = loaded.items["id"].astype(str)  # pages, widgets and addresses know ids as text
     return loaded
 

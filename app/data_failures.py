@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import data
+from app import data, opened
 from app.failures.columns import Column, rates_of, telling
 from app.failures.columns import columns as columns_of
 from app.rankings import Judge
@@ -41,6 +41,7 @@ def kept(asked: Asked, kind: str) -> Kept | None:
     """Return a part that was computed before, None if there is none; treat it as read-only."""
     found = key(asked, kind)
     file = part_file(found)
+    opened.goes_with_session(file)
     try:
         stat = file.stat()
     except OSError:

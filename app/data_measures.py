@@ -4,7 +4,7 @@ import os
 
 import streamlit as st
 
-from app import data
+from app import data, opened
 from gram import measure_table
 from gram.embedding_set import EmbeddingSet
 
@@ -18,6 +18,7 @@ def rows(model: str, candidates: tuple[str, ...]) -> tuple[measure_table.Row, ..
     """Return the rows that were computed before; treat them as read-only."""
     found = key(model, candidates)
     file = measure_table.rows_file(found)
+    opened.goes_with_session(file)
     try:
         stat = file.stat()
     except OSError:

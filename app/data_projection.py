@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 from jaxtyping import Float
 
-from app import data
+from app import data, opened
 from gram import evaluation, projection
 from gram.embedding_set import EmbeddingSet
 
@@ -26,6 +26,7 @@ def ranks(model: str, candidates: tuple[str, ...], measure: str) -> Float[np.nda
 def _layout(
     fingerprint: tuple[str, int], settings: projection.Settings, _embedding_set: EmbeddingSet
 ) -> projection.Layout:
+    opened.goes_with_session(projection.layout_file(settings.key(_embedding_set)))
     found = projection.find_layout(_embedding_set, settings)
     if found is None:  # an exception is not cached, so the next look sees what has been computed meanwhile
         raise LookupError(settings)

@@ -7,8 +7,11 @@ their session alone, and goes with it.
 
 import os
 import secrets
+import shutil
 import tempfile
+import weakref
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +21,7 @@ from gram.errors import EmbeddingSetError
 
 BUILT_IN = "numbers"
 _OPENED, _CURRENT, _FOLDER = "opened_collections", "opened_current", "opened_folder"
+_FEATURES = "opened_features"
 _SET_FILE = "embeddings.safetensors"
 _MODEL_FILE = "config.json"
 _DEEPEST, _MOST = 4, 200  # folders below the data folder that are looked into, and sets that are offered
@@ -108,8 +112,13 @@ def add(collection: Collection) -> None:
 
 
 def remove(key: str) -> None:
-    """Forget a collection that was opened here."""
-    st.session_state[_OPENED] = {each.key: each for each in collections()[1:] if each.key != key}
+    """Forget a collection that was opened here; the files of one that is this session's alone are removed."""
+    known: dict[str, Collection] = dict(st.session_state.get(_OPENED, {}))
+    gone = known.pop(key, None)
+    st.session_state[_OPENED] = known
+    if gone is not None and gone.private:
+        for each in gone.variants:
+            shutil.rmtree(each.folder, ignore_errors=True)
 
 
 def choose(key: str) -> bool:
@@ -123,6 +132,30 @@ def choose(key: str) -> bool:
     return True
 
 
+class Features(NamedTuple):
+    """Vectors of a session's items by encoders trained apart: each modality in a space of its own, until aligned.
+
+    Attributes:
+        key: names them in the session.
+        title: what pages call them.
+        folder: their feature set.
+    """
+
+    key: str
+    title: str
+    folder: Path
+
+
+def features() -> dict[str, Features]:
+    """Return the feature sets that were opened in this session, by key, in order."""
+    return dict(st.session_state.get(_FEATURES, {}))
+
+
+def add_features(found: Features) -> None:
+    """Make a feature set known to this session, in place of one of the same key."""
+    st.session_state[_FEATURES] = {**features(), found.key: found}
+
+
 def new_key() -> str:
     """Return a key that nobody guesses, for a collection of this session alone."""
     return f"own-{secrets.token_urlsafe(9)}"
@@ -130,9 +163,41 @@ def new_key() -> str:
 
 def private_folder() -> Path:
     """Return a folder of this session alone; it is removed with the session."""
+    return _belongings().folder
+
+
+def goes_with_session(file: Path) -> None:
+    """See to it that a file computed from this session's own data, if such are open, is removed with the session."""
+    if current().private:
+        _belongings().files.add(file)
+
+
+class Belongings:
+    """A folder and files that are removed when this object is: it lives in the state of a session.
+
+    Attributes:
+        folder: a new folder.
+        files: files elsewhere, which may be there or not.
+    """
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="gram-session-"))
+        self.files: set[Path] = set()
+        weakref.finalize(self, _remove_all, self.folder, self.files)
+
+
+def _remove_all(folder: Path, files: set[Path]) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    for file in files:
+        with suppress(OSError):
+            file.unlink()
+
+
+def _belongings() -> Belongings:
     if _FOLDER not in st.session_state:
-        st.session_state[_FOLDER] = tempfile.TemporaryDirectory(prefix="gram-session-", ignore_cleanup_errors=True)
-    return Path(st.session_state[_FOLDER].name)
+        st.session_state[_FOLDER] = Belongings()
+    found: Belongings = st.session_state[_FOLDER]
+    return found
 
 
 # folders

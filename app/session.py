@@ -300,12 +300,17 @@ def _take_from_sidebar() -> None:
     _hold(was._replace(model=st.session_state.get(_MODEL, was.model), candidates=candidates or was.candidates))
 
 
+def _sampled(embedding_set: EmbeddingSet) -> str:
+    whole = embedding_set.info.get("sampled_from")
+    return f" drawn at random of {whole:,}: the set is too large to show whole" if whole else ""
+
+
 def _facts(embedding_set: EmbeddingSet, selection: Selection) -> str:
     """Return what is loaded as a small table in HTML; all values are of this project or are escaped."""
     facts: dict[str, Any] = {
         "Set": embedding_set.info.get("name", "unnamed"),
         "Device": data.device(),
-        "Items": f"{len(embedding_set):,}",
+        "Items": f"{len(embedding_set):,}{_sampled(embedding_set)}",
         "k": f"{1 + len(selection.candidates)} of {len(embedding_set.names)} modalities",
         "d": f"{embedding_set.d:,} dimensions",
     }

@@ -7,7 +7,7 @@ neighbours in the picture are neighbours in truth.
 from gram.projection.fit import PROGRESS_STAGES, project
 from gram.projection.job import ProjectionJob
 from gram.projection.layout import METHODS, Layout, Settings
-from gram.projection.store import cache_folder, find_layout, write_layouts
+from gram.projection.store import cache_folder, find_layout, layout_file, write_layouts
 
 __all__ = [
     "METHODS",
@@ -17,6 +17,7 @@ __all__ = [
     "Settings",
     "cache_folder",
     "find_layout",
+    "layout_file",
     "project",
     "write_layouts",
 ]

@@ -35,7 +35,7 @@ def find_layout(embedding_set: EmbeddingSet, settings: Settings) -> Layout | Non
 
 def keep_layout(layout: Layout) -> Path | None:
     """Write a layout to the cache, forget the oldest beyond 64, and return its path; None if the disk refuses."""
-    path = _cached(layout.key)
+    path = layout_file(layout.key)
     try:
         layout.save(path)
         _cache_folder.forget_oldest(path.parent, "*.safetensors", keep=_KEPT)
@@ -81,11 +81,12 @@ def _shipped_name(settings: Settings) -> str:
     return f"{settings.method}-{settings.dims}d.safetensors"
 
 
-def _cached(key: str) -> Path:
+def layout_file(key: str) -> Path:
+    """Return where the layout of a key is kept once it was computed, if it is."""
     return cache_folder() / f"{key[:40]}.safetensors"
 
 
 def _places(embedding_set: EmbeddingSet, settings: Settings, key: str) -> Iterator[Path]:
     if embedding_set.path is not None:
         yield embedding_set.path.parent / SHIPPED_FOLDER / _shipped_name(settings)
-    yield _cached(key)
+    yield layout_file(key)

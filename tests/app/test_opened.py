@@ -1,0 +1,127 @@
+"""Collections: what a session can open, and what goes with it."""
+
+import gc
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from app import data, opened
+from gram.embedding_set import EmbeddingSet
+from tests.app.conftest import open_app
+
+
+def save_set(
+    folder: Path, *, n: int = 12, names: tuple[str, ...] = ("text", "video", "audio"), ids: str = "clip"
+) -> None:
+    rng = np.random.default_rng(len(str(folder)))
+    vectors = {name: rng.normal(size=(n, 8)).astype(np.float32) for name in ("text", "video", "audio")}
+    items = pd.DataFrame({"id": [f"clip{row}" for row in range(n)]})
+    EmbeddingSet(modalities=vectors, items=items, info={"name": folder.name}).save(folder)
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    root = tmp_path / "data"
+    root.mkdir()
+    monkeypatch.setenv("GRAM_DATA_DIR", str(root))
+    return root
+
+
+def test_sets_below_the_data_folder_are_found_with_models_beside_each_other(data_dir: Path):
+    save_set(data_dir / "plain")
+    for model in ("one", "two"):
+        save_set(data_dir / "deep" / "trained" / model / "test")
+    found = {each.key: each for each in opened.below_data_folder()}
+    assert set(found) == {"plain", "deep/trained"}
+    assert found["deep/trained"].names == ("one", "two")
+    assert found["plain"].names == ("given",)
+
+
+@pytest.mark.parametrize("key", ["../outside", "..", "/etc", "linked", "\0"])
+def test_nothing_outside_the_data_folder_is_opened(data_dir: Path, key: str):
+    save_set(data_dir.parent / "outside")
+    (data_dir / "linked").symlink_to(data_dir.parent / "outside")
+    assert not opened.choose(key)
+    assert "linked" not in {each.key for each in opened.below_data_folder()}
+
+
+def test_without_a_data_folder_nothing_is_offered(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("GRAM_DATA_DIR", raising=False)
+    assert opened.below_data_folder() == []
+    assert not opened.choose("anything")
+
+
+def test_the_belongings_of_a_session_go_with_it(tmp_path: Path):
+    belongings = opened.Belongings()
+    folder, computed = belongings.folder, tmp_path / "computed"
+    (folder / "upload").mkdir()
+    (folder / "upload" / "vectors").write_text("x")
+    computed.write_text("x")
+    belongings.files.update({computed, tmp_path / "never-written"})
+    assert folder.is_dir()
+    if os.name == "posix":
+        assert folder.stat().st_mode & 0o077 == 0  # other users of the computer see nothing
+    del belongings
+    gc.collect()
+    assert not folder.exists()
+    assert not computed.exists()
+
+
+@pytest.mark.parametrize("page", ["geometry", "volumes", "projection", "retrieval"])
+def test_every_page_shows_a_set_of_ones_own(assets: Path, data_dir: Path, page: str):
+    save_set(data_dir / "clips")
+    app = open_app(page, set="clips").run()
+    assert not app.exception
+    assert not app.warning
+    shown = app.session_state["selection"]
+    assert (shown.set, shown.model, shown.candidates) == ("clips", "given", ("video", "audio"))
+    assert shown.item == "clip0"
+
+
+def test_items_and_vectors_of_an_own_set_are_asked_with(assets: Path, data_dir: Path):
+    save_set(data_dir / "clips")
+    app = open_app("retrieval", set="clips", q="clip7", by="video").run()
+    assert not app.exception
+    vectors = EmbeddingSet.load(data_dir / "clips").normalized().modalities
+    video, rest = vectors["video"][7].double().numpy(), [vectors[name].double().numpy() for name in ("text", "audio")]
+    # volume of (video of clip7, text i, audio i) by QR: the product of R's diagonal
+    volumes = [
+        float(np.prod(np.abs(np.diag(np.linalg.qr(np.stack([video, *(rows[i] for rows in rest)]).T)[1]))))
+        for i in range(12)
+    ]
+    rank = 1 + sum(volume < volumes[7] for volume in volumes)
+    said = [each.value for each in app.markdown]
+    assert any(f"clip7 ranks {rank} of 12" in each for each in said), said
+
+
+def test_an_unknown_set_is_said_in_one_line_and_the_built_in_one_shown(assets: Path):
+    app = open_app("geometry", set="own-of-another").run()
+    assert not app.exception
+    assert any("own-of-another" in each.value and "Your data" in each.value for each in app.warning)
+    assert app.session_state["selection"].set == "numbers"
+
+
+def test_an_upload_of_another_session_is_not_to_be_had_by_its_address(assets: Path, tmp_path: Path):
+    save_set(tmp_path / "private")
+    variant = opened.Variant("given", tmp_path / "private")
+    owner = open_app("geometry")
+    owner.session_state["opened_collections"] = {
+        "own-secret": opened.Collection("own-secret", "Mine", (variant,), private=True)
+    }
+    owner.query_params["set"] = "own-secret"
+    owner.run()
+    assert owner.session_state["selection"].set == "own-secret"
+    stranger = open_app("geometry", set="own-secret").run()
+    assert stranger.session_state["selection"].set == "numbers"
+
+
+def test_a_large_set_is_shown_by_a_stated_sample(assets: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(data, "LARGEST", 300)
+    monkeypatch.setattr(data, "SAMPLED", 10)
+    save_set(data_dir / "clips", n=40)
+    app = open_app("volumes", set="clips").run()
+    assert not app.exception
+    assert any("10 drawn at random of 40" in each.proto.body for each in app.get("html"))
