@@ -10,7 +10,6 @@ features = gram.encoders.embed_folder("pictures", "features", [clip])
 ```
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -45,16 +44,6 @@ def load(spec: str, *, device: str | torch.device = "auto", offline: bool = Fals
         label, source = Path(spec).name, spec
     if not label.strip() or not source.strip():
         raise ModelError(f"{spec!r} is not an encoder; give LABEL=FOLDER_OR_NAME, such as clip=models/clip")
-    return Encoder(label.strip(), source.strip(), open_model(source.strip(), offline=offline), choose_device(str(device)))
-
-
-def check_labels(encoders: Sequence[Encoder]) -> None:
-    """Check that no two encoders have one label.
-
-    Raises:
-        ModelError: two have.
-    """
-    labels = [encoder.label for encoder in encoders]
-    repeated = sorted({label for label in labels if labels.count(label) > 1})
-    if repeated:
-        raise ModelError(f"two encoders are called {repeated[0]!r}; give each a label of its own")
+    return Encoder(
+        label.strip(), source.strip(), open_model(source.strip(), offline=offline), choose_device(str(device))
+    )

@@ -105,7 +105,9 @@ def embed_folder(
     features.save(out)
     shutil.rmtree(out / ".parts", ignore_errors=True)
     unread = _without_encoder(items, tasks)
-    return Embedded(features, done - resumed - len(skipped), resumed, tuple(skipped.values()), cut, items.notes + unread)
+    return Embedded(
+        features, done - resumed - len(skipped), resumed, tuple(skipped.values()), cut, items.notes + unread
+    )
 
 
 def _tasks(items: Items, encoders: Sequence[Encoder]) -> list[_Task]:
