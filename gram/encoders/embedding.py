@@ -289,3 +289,11 @@ def _without_encoder(items: Items, tasks: list[_Task]) -> tuple[str, ...]:
     used = {task.medium.name for task in tasks}
     left = [medium.name for medium in items.media if medium.name not in used]
     return (f"no encoder given for {', '.join(left)}; kept as media only",) if left else ()
+
+
+def _apart(features: EmbeddingSet | FeatureSet, tasks: list[_Task]) -> tuple[str, ...]:
+    """Say that equal sizes are not one space, where several encoders happen to agree in size."""
+    makers = list(dict.fromkeys(task.encoder.label for task in tasks))
+    if isinstance(features, FeatureSet) or len(makers) == 1:
+        return ()
+    return (f"{' and '.join(makers)} give vectors of one size, but share no space unless trained to: align them",)
