@@ -13,7 +13,7 @@ from gram.encoders._opening import Opened
 from gram.errors import MediaError, ModelError
 
 LONGEST = 30.0  # seconds of a recording, for models that set no limit of their own
-_EXACT_WITH_MASK = ("layer",)  # where padded frames leave the others alone; group norm mixes all frames
+_EXACT_WITH_MASK = ("wav2vec2", "hubert")  # unless they normalise over all frames, padding included
 
 
 class Encoder:
@@ -177,7 +177,7 @@ class Encoder:
 
     def _waveforms(self, waveforms: list[Any]) -> Float[Tensor, "b d"]:
         """Encode waveforms of any lengths: together under a mask where that is exact, else length by length."""
-        if self._model.config.feat_extract_norm in _EXACT_WITH_MASK:
+        if self.kind in _EXACT_WITH_MASK and self._model.config.feat_extract_norm == "layer":
             return self._padded(waveforms)
         rows: list[Tensor] = [torch.empty(0)] * len(waveforms)
         for length in sorted({len(one) for one in waveforms}):

@@ -7,16 +7,32 @@ import transformers as hf
 from PIL import Image
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-WORDS = "a the cat dog barks sleeps on red mat in rain far from home one two three".split()
+WORDS = [
+    "a",
+    "the",
+    "cat",
+    "dog",
+    "barks",
+    "sleeps",
+    "on",
+    "red",
+    "mat",
+    "in",
+    "rain",
+    "far",
+    "from",
+    "home",
+    "one",
+    "two",
+    "three",
+]
 
 
 def tokenizer(folder, *, length=20):
     special = ["<pad>", "<s>", "</s>", "<unk>"]
     made = Tokenizer(models.WordLevel({w: i for i, w in enumerate(special + WORDS)}, unk_token="<unk>"))
     made.pre_tokenizer = pre_tokenizers.Whitespace()
-    made.post_processor = processors.TemplateProcessing(
-        single="<s> $A </s>", special_tokens=[("<s>", 1), ("</s>", 2)]
-    )
+    made.post_processor = processors.TemplateProcessing(single="<s> $A </s>", special_tokens=[("<s>", 1), ("</s>", 2)])
     hf.PreTrainedTokenizerFast(
         tokenizer_object=made, pad_token="<pad>", bos_token="<s>", eos_token="</s>", unk_token="<unk>",
         cls_token="<s>", sep_token="</s>", model_max_length=length,
