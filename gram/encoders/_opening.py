@@ -55,6 +55,8 @@ def open_model(source: str, *, offline: bool = False) -> Opened:
     is_folder = Path(source).is_dir()
     if not is_folder and (Path(source).is_absolute() or source.startswith((".", "~")) or source.count("/") > 1):
         raise ModelError(f"{source}: no such folder; give the folder of a saved model, or its name at Hugging Face")
+    if is_folder and not (Path(source) / "config.json").is_file():
+        raise ModelError(f"{source}: holds no config.json; give the folder of a saved model")
     options: dict[str, Any] = {"trust_remote_code": False, "local_files_only": offline or is_folder}
     with _one_line(source, is_folder), _quiet(hub):
         config, _ = hub.PretrainedConfig.get_config_dict(source, local_files_only=options["local_files_only"])

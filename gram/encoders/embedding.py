@@ -4,6 +4,7 @@ import hashlib
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -42,6 +43,14 @@ class Embedded(NamedTuple):
     skipped: tuple[str, ...]
     cut: dict[str, int]
     notes: tuple[str, ...]
+
+
+@dataclass
+class _Tally:
+    """What went otherwise than asked: files skipped, each with why, and recordings cut, by modality."""
+
+    skipped: list[str] = field(default_factory=list)
+    cut: dict[str, int] = field(default_factory=dict)
 
 
 class _Task(NamedTuple):
@@ -85,29 +94,25 @@ def embed_folder(
     """
     items, out = look_at(path, text=text), Path(out)
     check_writable(out)
-    tasks = _tasks(items, encoders)
-    whole = sum(key is not None for task in tasks for key in task.keys)
+    tasks, tally = _tasks(items, encoders), _Tally()
     parts = Parts(out / ".parts")
-    skipped: dict[str, str] = {}
-    cut: dict[str, int] = {}
-    resumed = sum(key in parts for task in tasks for key in task.keys if key is not None)
-    done = resumed
-    progress(done, whole)
+    keys = {key for task in tasks for key in task.keys if key is not None}
+    resumed = done = sum(key in parts for key in keys)
+    progress(done, len(keys))
     try:
         for task in tasks:
-            for count in _embed(task, items.folder, parts, batch_size, skip_bad, skipped, cut):
+            for count in _embed(task, items.folder, parts, tally, batch_size=batch_size, skip_bad=skip_bad):
                 done += count
-                progress(done, whole)
+                progress(done, len(keys))
     finally:
         parts.write()
     features = _as_set(items, tasks, parts)
-    _copy_media(items, out, skipped)
+    _copy_media(items, out)
     features.save(out)
     shutil.rmtree(out / ".parts", ignore_errors=True)
-    unread = _without_encoder(items, tasks)
-    return Embedded(
-        features, done - resumed - len(skipped), resumed, tuple(skipped.values()), cut, items.notes + unread
-    )
+    notes = (*items.notes, *_without_encoder(items, tasks), *_apart(features, tasks))
+    computed = done - resumed - len(tally.skipped)
+    return Embedded(features, computed, resumed, tuple(tally.skipped), tally.cut, notes)
 
 
 def _tasks(items: Items, encoders: Sequence[Encoder]) -> list[_Task]:
@@ -150,17 +155,13 @@ def _key(folder: Path, medium: Medium, encoder: Encoder, value: str | None) -> b
     return hashlib.sha256("\0".join(facts).encode("utf-8", "surrogatepass")).digest()
 
 
-def _embed(
-    task: _Task,
-    folder: Path,
-    parts: Parts,
-    batch_size: int,
-    skip_bad: bool,
-    skipped: dict[str, str],
-    cut: dict[str, int],
-) -> Iterator[int]:
+def _embed(task: _Task, folder: Path, parts: Parts, tally: _Tally, *, batch_size: int, skip_bad: bool) -> Iterator[int]:
     """Compute the vectors of a task that are not there; yield how many files were done with, batch by batch."""
-    todo = {key: value for key, value in zip(task.keys, task.medium.inputs) if key is not None and key not in parts}
+    todo = {
+        key: value
+        for key, value in zip(task.keys, task.medium.inputs)
+        if key is not None and value is not None and key not in parts
+    }
     kind, encoder = task.medium.kind, task.encoder
 
     def read(value: str) -> Any:
@@ -173,15 +174,15 @@ def _embed(
     with ThreadPoolExecutor(_READERS) as readers:
         for batch in _read_ahead(readers, read, list(todo.items()), batch_size):
             good = [(key, one) for key, one in batch if not isinstance(one, MediaError)]
-            bad = [(key, one) for key, one in batch if isinstance(one, MediaError)]
+            bad = [one for _, one in batch if isinstance(one, MediaError)]
             if bad and not skip_bad:
                 readers.shutdown(cancel_futures=True)
-                raise MediaError(f"{bad[0][1]}; repair or remove it, or go on without it (--skip-bad)")
-            skipped.update({f"{task.name} {key.hex()}": str(error) for key, error in bad})
+                raise MediaError(f"{bad[0]}; repair or remove it, or go on without it (--skip-bad)")
+            tally.skipped += [str(error) for error in bad]
             if good:
                 longer = sum(isinstance(one, Heard) and one.cut for _, one in good)
                 if longer:
-                    cut[task.name] = cut.get(task.name, 0) + longer
+                    tally.cut[task.name] = tally.cut.get(task.name, 0) + longer
                 vectors = encoder.encode(kind, [one for _, one in good], batch_size=batch_size)
                 parts.add([key for key, _ in good], vectors)
             yield len(batch)
@@ -262,7 +263,7 @@ def _shown_text(folder: Path, medium: Medium, value: str | None) -> str | None:
         return None
 
 
-def _copy_media(items: Items, out: Path, skipped: dict[str, str]) -> None:
+def _copy_media(items: Items, out: Path) -> None:
     """Copy pictures and recordings below media/; what is there, unchanged, stays."""
     for medium in items.media:
         if not medium.in_files or medium.kind == "text":

@@ -106,8 +106,9 @@ class Encoder:
         return self._opened.processors[modality]
 
     def _batch(self, modality: str, inputs: list[Any]) -> Float[Tensor, "b d"]:
-        made = {"text": self._texts, "image": self._pictures, "audio": self._recordings}[modality](inputs)
-        return made.float().cpu()
+        if modality == "text":
+            return self._texts(inputs).float().cpu()
+        return (self._pictures(inputs) if modality == "image" else self._recordings(inputs)).float().cpu()
 
     def _autocast(self) -> Any:
         return torch.autocast("cuda", torch.bfloat16) if self._device.type == "cuda" else nullcontext()

@@ -184,7 +184,7 @@ def test_encoders_that_do_not_fit_are_said(folder, tmp_path, clip, made):
     for file in folder.glob("*.wav"):
         file.unlink()
     hears = encoders.load(f"hears={made('audio_model', 'hubert', norm='layer')}", device="cpu")
-    with pytest.raises(ModelError, match="hears embeds audio, and .* has none"):
+    with pytest.raises(ModelError, match=r"hears embeds audio, and .* has none"):
         encoders.embed_folder(folder, tmp_path / "out", [clip, hears])
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.doc").write_text("x")

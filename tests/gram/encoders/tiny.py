@@ -82,9 +82,9 @@ def siglip(folder):
 def clap(folder, *, fusion=False):
     tokenizer(folder)
     audio = {
-        "window_size": 4, "num_mel_bins": 16, "spec_size": 64, "patch_size": 4, "patch_stride": [4, 4], "depths": [1, 1],
-        "num_attention_heads": [2, 2], "patch_embeds_hidden_size": 8, "hidden_size": 16, "num_hidden_layers": 2,
-        "enable_fusion": fusion, "fusion_type": "aff_2d" if fusion else None,
+        "window_size": 4, "num_mel_bins": 16, "spec_size": 64, "patch_size": 4, "patch_stride": [4, 4],
+        "depths": [1, 1], "num_attention_heads": [2, 2], "patch_embeds_hidden_size": 8, "hidden_size": 16,
+        "num_hidden_layers": 2, "enable_fusion": fusion, "fusion_type": "aff_2d" if fusion else None,
     }  # fmt: skip
     config = hf.ClapConfig(text_config=TEXT, audio_config=audio, projection_dim=12)
     extractor = hf.ClapFeatureExtractor(
@@ -100,8 +100,8 @@ def text_model(folder, kind, config=None):
              "albert": "Albert", "distilbert": "DistilBert"}  # fmt: skip
     settings = dict(TEXT)
     if kind == "distilbert":
-        settings = {"vocab_size": TEXT["vocab_size"], "dim": 16, "hidden_dim": 24, "n_layers": 2, "n_heads": 2, "pad_token_id": 0,
-                    "max_position_embeddings": 24}  # fmt: skip
+        settings = {"vocab_size": TEXT["vocab_size"], "dim": 16, "hidden_dim": 24, "n_layers": 2, "n_heads": 2,
+                    "pad_token_id": 0, "max_position_embeddings": 24}  # fmt: skip
     if kind in ("electra", "albert"):
         settings["embedding_size"] = 8
     made = getattr(hf, names[kind] + "Config")(**settings)
