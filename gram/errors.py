@@ -17,5 +17,9 @@ class ModelError(GramError):
     """A saved model cannot be read or does not fit what it is asked to do."""
 
 
+class MediaError(GramError, ValueError):
+    """A picture, a recording or a text file cannot be read."""
+
+
 class NumberError(GramError, ValueError):
     """A typed number, a picture or a recording cannot be read as a four-digit number's modality."""
