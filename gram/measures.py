@@ -263,20 +263,6 @@ _MEASURES = {
             join_to_side=sides.join_to_span,
         ),
         Measure(
-            "normalized-volume",
-            "Normalised volume",
-            r"-\sqrt[k]{V(t, m_2, \dots, m_k)}, \quad V = \sqrt{\det G}",
-            "Minus the side of a cube with the volume of the vectors that are there: as volume where each item has all k "
-            "of them, and comparable where some lack a modality.",
-            "A hub by volume is one here too. And as the same cosines give a smaller side the more vectors there are, "
-            "items with all modalities are still favoured a little.",
-            f"The geometric mean of each vector's distance from the span of those before it; the volume is that of {_GRAM}",
-            sides.prepare_span_base_and_count,
-            sides.minus_side,
-            sides.minus_side_paired,
-            join_to_side=sides.join_to_span_base_and_count,
-        ),
-        Measure(
             "cosine",
             "Mean cosine",
             r"\frac{1}{k-1} \sum_{i=2}^{k} \cos(t, m_i)",
@@ -300,6 +286,20 @@ _MEASURES = {
             sides.prepare_centroid,
             sides.projection,
             sides.projection_paired,
+        ),
+        Measure(
+            "normalized-volume",
+            "Normalised volume",
+            r"-\sqrt[k]{V(t, m_2, \dots, m_k)}, \quad V = \sqrt{\det G}",
+            "Minus the side of a cube with the volume of the vectors that are there: as volume where each item has all k "
+            "of them, and comparable where some lack a modality.",
+            "A hub by volume is one here too. And as the same cosines give a smaller side the more vectors there are, "
+            "items with all modalities are still favoured a little.",
+            f"The geometric mean of each vector's distance from the span of those before it; the volume is that of {_GRAM}",
+            sides.prepare_span_base_and_count,
+            sides.minus_side,
+            sides.minus_side_paired,
+            join_to_side=sides.join_to_span_base_and_count,
         ),
         Measure(
             "cosine-max",
