@@ -109,7 +109,7 @@ def minus_side(
     anchor: Float[Tensor, "q d"], basis: Float[Tensor, "n m d"], base: Float[Tensor, "n"], count: Int[Tensor, "n"]
 ) -> Float[Tensor, "q n"]:
     """Return minus the volume to the power of 1 / count."""
-    return minus_volume(anchor, basis, base).neg_().pow_((1 / count).to(anchor.dtype)).neg_()
+    return minus_volume(anchor, basis, base).neg_().pow_(1 / count.to(anchor.dtype)).neg_()
 
 
 def minus_side_paired(

@@ -59,6 +59,8 @@ def run(args: argparse.Namespace) -> int:
         print()
     many = len(args.sets) > 1
     print(table([_row(path, report, many) for path, report in reports], markdown=args.markdown))
+    for caution in dict.fromkeys(report.caution for _, report in reports if report.caution):
+        print(f"\n{caution}")
     return 0
 
 
