@@ -42,7 +42,7 @@ _HOMES = {
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 _MODULES = (
-    "diagnostics", "errors", "evaluation", "failure_tables", "figures", "geometry", "index", "losses",
+    "comparability", "diagnostics", "errors", "evaluation", "failure_tables", "figures", "geometry", "index", "losses",
     "measure_table", "measures", "models", "numbers", "projection", "questions", "retrieval", "training",
 )  # fmt: skip
 

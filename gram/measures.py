@@ -107,9 +107,9 @@ class Measure:
     def prepare(self, *others: Float[Tensor, "n d"]) -> Prepared:
         """Return the candidates ready for `compare`: the part of the work that no anchor changes.
 
-        Of float32 vectors, `volume`, `normalized-volume` and `height` keep 8 (k - 1) d bytes a candidate, `cosine-max` and `singular`
-        4 (k - 1) d, `triangle` 16 d, the others 4 d: prepare a long gallery in blocks. Candidates are independent of
-        each other, so blocks give what the whole gives.
+        Of float32 vectors, `volume`, `normalized-volume` and `height` keep 8 (k - 1) d bytes a candidate, `cosine-max`
+        and `singular` 4 (k - 1) d, `triangle` 16 d, the others 4 d: prepare a long gallery in blocks. Candidates are
+        independent of each other, so blocks give what the whole gives.
 
         Raises:
             ValueError: when there is no other modality or a number of them that the measure is not defined for, or
@@ -291,11 +291,12 @@ _MEASURES = {
             "normalized-volume",
             "Normalised volume",
             r"-\sqrt[k]{V(t, m_2, \dots, m_k)}, \quad V = \sqrt{\det G}",
-            "Minus the side of a cube with the volume of the vectors that are there: as volume where each item has all k "
-            "of them, and comparable where some lack a modality.",
+            "Minus the side of a cube with the volume of the vectors that are there: ranks as volume does where items "
+            "are complete, and compares those that lack a modality.",
             "A hub by volume is one here too. And as the same cosines give a smaller side the more vectors there are, "
             "items with all modalities are still favoured a little.",
-            f"The geometric mean of each vector's distance from the span of those before it; the volume is that of {_GRAM}",
+            "The geometric mean of each vector's distance from the span of those before it; the volume is that of "
+            f"{_GRAM}",
             sides.prepare_span_base_and_count,
             sides.minus_side,
             sides.minus_side_paired,

@@ -160,6 +160,12 @@ def _fault(name: str, value: str, allowed: dict[str, Sequence[str]]) -> str:
     return ""
 
 
+def begin(**fields: str) -> None:
+    """Hold what a first visit begins with, where neither the URL nor an earlier visit says it."""
+    if _HELD not in st.session_state and not any(in_url(name) in st.query_params for name in View._fields):
+        hold(View(**fields))
+
+
 def current() -> View:
     """Return the view, as it was settled or last changed."""
     return st.session_state.get(_HELD, View())

@@ -3,12 +3,12 @@
 import pandas as pd
 import streamlit as st
 
-from app import data, data_failures, media, rankings, session, theme
+from app import data, data_failures, media, rankings, session, theme, unlike
 from app.data_failures import Asked
 from app.failures import advice, board, case, export, filters, listing, patterns, work
 from app.failures import view as views
 from app.failures.view import CELLS, FILTERS, PARTS, SORTS, STEP, View
-from app.rankings import SIDES
+from app.rankings import DEFAULTS, SIDES
 from gram import measures
 from gram.diagnostics import CAUSES, Cases, Diagnosis, Outcomes
 from gram.embedding_set import EmbeddingSet
@@ -46,6 +46,7 @@ def _settle(gallery: EmbeddingSet, selection: session.Selection) -> tuple[str, .
     candidates = candidates_for(
         asks if asks in gallery.names else gallery.anchor, selection.candidates, gallery=gallery
     )
+    views.begin(**{side: unlike.usual(DEFAULTS[side], candidates) for side in SIDES})
     titles = rankings.options(measures.names(1 + len(candidates)))
     views.settle(
         {
@@ -77,6 +78,8 @@ def _rankings(gallery: EmbeddingSet, candidates: tuple[str, ...]) -> tuple[Asked
             help=rankings.help_on(offered),
             **views.bound(side),
         )
+        with column:
+            unlike.say(views.current().judges[SIDES.index(side)], candidates)
     view = views.current()
     left, right = (Asked(each, view.asks or gallery.anchor, candidates) for each in view.judges)
     return left, right

@@ -6,7 +6,20 @@ import time
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app import compared, data, data_retrieval, hits, measure_table, media, question, rankings, session, theme, time_bar
+from app import (
+    compared,
+    data,
+    data_retrieval,
+    hits,
+    measure_table,
+    media,
+    question,
+    rankings,
+    session,
+    theme,
+    time_bar,
+    unlike,
+)
 from app.failures.view import View
 from app.rankings import DEFAULTS, SIDES, Judge
 from gram import measures
@@ -37,7 +50,7 @@ def _page() -> None:
     asked = query.modalities if query else (gallery.anchor,)
     candidates = candidates_for(asked, selection.candidates, gallery=gallery)
     offered = measures.names(len(asked) + len(candidates))
-    judges = _judge_in(columns[0], SIDES[0], offered), _judge_in(columns[1], SIDES[1], offered)
+    judges = _judge_in(columns[0], SIDES[0], offered, candidates), _judge_in(columns[1], SIDES[1], offered, candidates)
     if query is None:
         return
     try:
@@ -49,9 +62,11 @@ def _page() -> None:
         st.error(str(error))
         return
     question.keep(query)
-    for side, column, answer in zip(SIDES, columns, (comparison.left, comparison.right)):
+    answers = comparison.left, comparison.right
+    for side, column, judge, answer in zip(SIDES, columns, judges, answers):
         with column:
-            _show_rank(answer)
+            _show_rank(answer, judge.model)
+            unlike.say(judge, candidates)
             _lead_to_failures(answer, side, judges)
     _show_hits(comparison, judges, seconds)
 
@@ -62,7 +77,9 @@ def _page() -> None:
 def _pick_disagreement(modality: str, chosen: tuple[str, ...], gallery: EmbeddingSet) -> None:
     """Put an item that one ranking finds and the other does not into the query."""
     candidates = candidates_for(modality, chosen, gallery=gallery)
-    left, right = (Judge.named(st.session_state.get(side) or DEFAULTS[side]) for side in SIDES)
+    left, right = (
+        Judge.named(st.session_state.get(side) or unlike.usual(DEFAULTS[side], candidates)) for side in SIDES
+    )
     ids = data_retrieval.disagreeing_ids(left, right, modality, candidates)
     if ids:
         st.session_state["q"] = random.choice(ids[:20])  # the clearest cases
@@ -70,20 +87,21 @@ def _pick_disagreement(modality: str, chosen: tuple[str, ...], gallery: Embeddin
         st.toast("These two rankings find the same items: choose two that differ more.")
 
 
-def _judge_in(column: DeltaGenerator, side: str, offered: list[str]) -> Judge:
+def _judge_in(column: DeltaGenerator, side: str, offered: list[str], candidates: tuple[str, ...]) -> Judge:
     """Show the choice of a ranking by a measure that fits the candidates; one that no longer does is put back."""
     options = rankings.options(offered)
-    if st.session_state.get(side, DEFAULTS[side]) not in options:
-        st.session_state[side] = DEFAULTS[side]
+    usual = unlike.usual(DEFAULTS[side], candidates)
+    if st.session_state.get(side, usual) not in options:
+        st.session_state[side] = usual
     chosen = column.selectbox(
         f"{side.capitalize()} ranking",
         options,
-        index=options.index(DEFAULTS[side]),
+        index=options.index(usual),
         key=side,
         bind="query-params",
         help=rankings.help_on(offered),
     )
-    return Judge.named(chosen or DEFAULTS[side])
+    return Judge.named(chosen or usual)
 
 
 # answering
@@ -100,7 +118,7 @@ def _answer(query: AnyQuery, judges: tuple[Judge, Judge], candidates: tuple[str,
 # showing
 
 
-def _show_rank(answer: Answer) -> None:
+def _show_rank(answer: Answer, model: str) -> None:
     if answer.true is None:
         st.markdown(f"#### {answer.hits[0].label} comes first")
         st.caption("There is no true item to look for: its number is not known, or not among the items.")
@@ -108,6 +126,8 @@ def _show_rank(answer: Answer) -> None:
             st.caption(note)
         return
     st.markdown(f"#### {answer.true.label} ranks {hits.rank(answer.true.rank)} of {answer.size:,}")
+    if left_out := len(data.load_set(model)) - answer.size:
+        st.caption(f"{left_out:,} items have none of {', '.join(answer.candidates)}, and were not ranked.")
     for line in (answer.why(), question.note(answer)):
         if line:
             st.caption(line)
