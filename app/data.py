@@ -134,8 +134,8 @@ def hardest_mismatch(
     """
     ids = load_set(model).items["id"].astype(str)
     allowed = (ids != item).to_numpy() if among is None else (ids.isin(among) & (ids != item)).to_numpy()
-    volumes = np.where(allowed, volumes_against(model, candidates, item), np.inf)
-    return str(ids.iloc[int(np.argmin(np.nan_to_num(volumes, nan=np.inf)))])
+    volumes = np.nan_to_num(volumes_against(model, candidates, item), nan=2.0)  # of unit rows, 1 is the most
+    return str(ids.iloc[int(np.argmin(np.where(allowed, volumes, np.inf)))])
 
 
 def _stamp(folder: Path) -> int:

@@ -6,7 +6,8 @@ from typing import NamedTuple
 import streamlit as st
 
 from app import data, data_measures, measure_markup, session, theme
-from gram import measures
+from gram import comparability, measures
+from gram.embedding_set import EmbeddingSet
 from gram.errors import GramError
 from gram.evaluation import DIRECTIONS
 from gram.measure_table import MeasureJob, Row, table, tasks
@@ -49,6 +50,8 @@ def _section() -> None:
         f"How often the right one of {task.items:,} items is found, by every measure and on both models: the "
         f"{task.anchor} asks the rest ({rest}), and the rest asks the {task.anchor}."
     )
+    if told := _not_compared(task, embedding_set):
+        st.caption(f":material/balance: {told}")
     job = _job_of(task)
     if job is not None and job.running:
         _progress(task)
@@ -60,6 +63,21 @@ def _section() -> None:
             _offer(task, done)
         _results(task, rows)
     st.html(f'<div class="panel"><h4>When each misleads</h4>{_fails(task)}</div>')
+
+
+def _not_compared(task: Task, embedding_set: EmbeddingSet) -> str:
+    """Return a line on the measures that do not compare this set's candidates; empty where all do."""
+    apart = [
+        measures.get(name).title.lower()
+        for name in measures.names(1 + len(task.candidates))
+        if not comparability.comparable(embedding_set, task.candidates, name, query=task.anchor)
+    ]
+    if not apart:
+        return ""
+    return (
+        f"Candidates have different numbers of modalities, which {', '.join(apart)} do not compare where the "
+        f"{task.anchor} asks: look at {' and '.join(comparability.INSTEAD)}."
+    )
 
 
 # computing

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import streamlit as st
+
 from app import data
-from gram import measures
+from gram import comparability, measures
 
 SIDES = ("left", "right")
 
@@ -26,10 +28,26 @@ class Judge(NamedTuple):
         return f"{self.model} model by {self.measure}"
 
 
-def default(side: str) -> str:
-    """Return the title of the ranking that a side begins with: the first model by volume, the last one by cosine."""
+def default(side: str, candidates: Sequence[str] | None = None) -> str:
+    """Return the title of the ranking that a side begins with: the first model by volume, the last one by cosine.
+
+    Where the items of the set have unlike numbers of modalities, by a measure that compares them.
+
+    Args:
+        side: left or right.
+        candidates: what makes up a candidate; all but the anchor if None.
+    """
     models = data.models()
-    return Judge(models[0], "volume").title if side == "left" else Judge(models[-1], "cosine").title
+    model, measure = (models[0], "volume") if side == "left" else (models[-1], "cosine")
+    embedding_set = data.load_set(model)
+    names = candidates or [name for name in embedding_set.names if name != embedding_set.anchor]
+    return Judge(model, comparability.usual_measure(embedding_set, tuple(names), measure)).title
+
+
+def caution(judge: Judge, candidates: Sequence[str]) -> None:
+    """Say in one line that a ranking orders candidates which its measure does not compare, if it does."""
+    if told := comparability.caution(data.load_set(judge.model), tuple(candidates), judge.measure):
+        st.caption(f":material/balance: {told}")
 
 
 def options(offered: Sequence[str]) -> list[str]:

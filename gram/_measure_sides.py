@@ -8,7 +8,7 @@ a pair: a product with each prepared vector, one at a time.
 from collections.abc import Callable, Iterable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from gram._functions import candidate_blocks
@@ -88,6 +88,35 @@ def minus_volume_paired(
 ) -> Float[Tensor, "n"]:
     """Return the diagonal of `minus_volume`."""
     return paired_distances(anchor, basis, tolerance(basis.shape[1] + 1, anchor.dtype)) * -base
+
+
+# minus the side of a cube of that volume: (base x height) to the power of 1 / k, for k vectors that are there
+
+
+def prepare_span_base_and_count(rows: Float[Tensor, "n m d"]) -> Sides:
+    """Return what `prepare_span_and_base` does, and how many vectors there are, one for the anchor included."""
+    return *prepare_span_and_base(rows), 1 + (~missing_rows(rows)).sum(dim=1)
+
+
+def join_to_span_base_and_count(
+    vector: Float[Tensor, "d"], basis: Float[Tensor, "n m d"], base: Float[Tensor, "n"], count: Int[Tensor, "n"]
+) -> Sides:
+    """Return what `prepare_span_base_and_count` gives of candidates that one more vector joins, each the same one."""
+    return *join_to_span_and_base(vector, basis, base), count + 1
+
+
+def minus_side(
+    anchor: Float[Tensor, "q d"], basis: Float[Tensor, "n m d"], base: Float[Tensor, "n"], count: Int[Tensor, "n"]
+) -> Float[Tensor, "q n"]:
+    """Return minus the volume to the power of 1 / count."""
+    return minus_volume(anchor, basis, base).neg_().pow_(1 / count.to(anchor.dtype)).neg_()
+
+
+def minus_side_paired(
+    anchor: Float[Tensor, "n d"], basis: Float[Tensor, "n m d"], base: Float[Tensor, "n"], count: Int[Tensor, "n"]
+) -> Float[Tensor, "n"]:
+    """Return the diagonal of `minus_side`."""
+    return -(-minus_volume_paired(anchor, basis, base)).pow(1 / count.to(base.dtype))
 
 
 # minus the area of a triangle: half its base times its height

@@ -112,7 +112,8 @@ def _paired_scores(
 def typical_score(measure: measures.Measure, anchors: Tensor, others: Sequence[Tensor], device: torch.device) -> Tensor:
     """Return the size of the score of random directions with the lengths of these vectors.
 
-    A collapsed set has scores of nothing but rounding, whose size its own scores do not tell.
+    A collapsed set has scores of nothing but rounding, whose size its own scores do not tell. Rows that are missing
+    have none, and are passed over.
     """
     generator = torch.Generator().manual_seed(0)
 
@@ -123,7 +124,7 @@ def typical_score(measure: measures.Measure, anchors: Tensor, others: Sequence[T
         return (directions * (lengths / torch.linalg.vector_norm(directions, dim=1))[:, None]).to(device)
 
     scores = measure.compare(scattered(anchors), measure.prepare(*map(scattered, others)))
-    return scores.abs().median()
+    return scores.abs()[scores.isfinite()].median()
 
 
 def _wide(rows: Tensor, device: torch.device) -> Float[Tensor, "m d"]:

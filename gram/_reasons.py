@@ -91,6 +91,12 @@ def _why_all_pairs(first: "Hit", true: "Hit") -> str:
     return f"{first.label} wins by how it fits the query: {asked}, {among}."
 
 
+def _why_side(first: "Hit", true: "Hit") -> str:
+    counts = [1 + len(_present(hit)) for hit in (first, true)]
+    made = [f"(base {hit.base:.3g} × height {hit.height:.3g})^(1/{k})" for hit, k in zip((first, true), counts)]
+    return f"{first.label} has the smaller side, {made[0]} = {-first.score:.3g} against {made[1]} = {-true.score:.3g}."
+
+
 def _why_triangle(first: "Hit", true: "Hit") -> str:
     edges = [math.sqrt(max(0.0, 2 - 2 * hit.own_cosine)) for hit in (first, true)]
     hub = " (its own two vectors nearly coincide: a hub)" if edges[0] < 0.5 * edges[1] else ""
@@ -148,6 +154,7 @@ def _pairs(hit: "Hit") -> float:
 
 
 _WHY: "dict[str, Callable[[Hit, Hit], str]]" = {
+    "normalized-volume": _why_side,
     "cosine-max": _why_largest,
     "pairwise-mean": _why_all_pairs,
     "triangle": _why_triangle,

@@ -24,7 +24,7 @@ __all__ = ["Distributions", "Pairs", "distributions", "mismatched_in", "pair_val
 BINS = 50
 MAX_ITEMS = 3_000
 # Measures whose score is minus a quantity with a name of its own: shown as that quantity, small = aligned.
-_QUANTITIES = ("volume", "height", "triangle")
+_QUANTITIES = ("volume", "height", "normalized-volume", "triangle")
 _COSINES = ("cosine", "centroid", "cosine-max", "pairwise-mean")
 # Rows stored in float16 are of length one to within 2^-11 a coordinate.
 _UNIT_TOLERANCE = 2e-3
@@ -38,8 +38,8 @@ class Distributions:
     Attributes:
         query: name of the query's modality.
         candidates: names of the candidate's modalities.
-        measure: name of the measure. `volume`, `height` and the area of `triangle` are shown as such (small = aligned),
-            the rest as scores.
+        measure: name of the measure. `volume`, `height`, `normalized-volume` and the area of `triangle` are shown as
+            such (small = aligned), the rest as scores.
         rows: (n,) rows of the set that have the query and some candidate.
         matched: (n,) the value of each of those items.
         edges: (bins + 1,) of the bins; values beyond the ends are counted in the end bins.
@@ -147,7 +147,7 @@ def distributions(
         candidates: names of the candidate's modalities.
         query: name of the query's modality; the anchor by default.
         measure: one of `gram.measures.names()`.
-        bins: of equal width. For unit rows over what the measure can give: [0, 1] for volume and height, [-1, 1] for
+        bins: of equal width. For unit rows over what the measure can give: [0, 1] for volumes and height, [-1, 1] for
             cosines, the area of the largest triangle, [1, sqrt k] for `singular`. Else, as for `symile`, over the data.
         max_items: with more items than this, mismatched pairs are those among a sample of so many items.
         seed: of that sample.
@@ -241,6 +241,7 @@ def _unit_range(measure: str, k: int) -> tuple[float, float] | None:
     return {
         "volume": (0.0, 1.0),
         "height": (0.0, 1.0),
+        "normalized-volume": (0.0, 1.0),
         "triangle": (0.0, 0.75 * 3**0.5),
         "singular": (1.0, k**0.5),
     }.get(measure)

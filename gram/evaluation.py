@@ -11,6 +11,7 @@ from torch import Tensor
 
 from gram import measures
 from gram._ranking import Places, count_places
+from gram.comparability import caution
 from gram.embedding_set import EmbeddingSet
 from gram.errors import EmbeddingSetError
 from gram.index import check_candidates, pick_device, rows_with_any
@@ -34,6 +35,7 @@ class RetrievalReport:
         rows: (n,) rows of the set that were ranked.
         left_out: how many items were not, for they lack the query or all candidates (any, if the measure needs all).
         places: how many items beat each true one, and how many tie with it.
+        caution: one line where the measure does not compare the candidates of one ranking; else empty.
     """
 
     query: str
@@ -43,6 +45,7 @@ class RetrievalReport:
     rows: Int[Tensor, " n"]
     left_out: int
     places: Places = field(repr=False)
+    caution: str = ""
 
     @property
     def n(self) -> int:
@@ -135,6 +138,7 @@ class RetrievalReport:
             "direction": self.direction,
             "items": self.n,
             "left_out": self.left_out,
+            "caution": self.caution,
             **{metric: self.value(metric) for metric in METRICS},
         }
         if intervals:
@@ -152,6 +156,8 @@ class RetrievalReport:
             low, high = self.interval(metric)
             name = metric.replace("_", " ").replace("mrr", "MRR")
             lines.append(f"  {name:<12}{self.value(metric):>8.3g}   [{low:.3g}, {high:.3g}]")
+        if self.caution:
+            lines.append(self.caution)
         return "\n".join(lines)
 
 
@@ -211,7 +217,10 @@ def evaluate(
         by_anchor=direction == "query-to-candidates",
         device=pick_device(device),
     )
-    return RetrievalReport(query, names, measure, direction, rows, len(embedding_set) - len(rows), places)
+    told = ""
+    if direction == "query-to-candidates":  # the other way each ranking is of one candidate, and of one k
+        told = caution(embedding_set, names, measure, query=query)
+    return RetrievalReport(query, names, measure, direction, rows, len(embedding_set) - len(rows), places, told)
 
 
 def _ranked_rows(

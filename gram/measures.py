@@ -16,6 +16,10 @@ that of the modalities that are there. A candidate that lacks them all scores -i
 query that is missing has no answer, and its scores are NaN. A vector of zeros has cosine 0 with everything.
 Scores carry no gradient: the losses do.
 
+Items that lack different modalities are judged by different numbers of vectors, and not every measure gives those
+comparable scores: random vectors of k = 2 and k = 4 have different volumes, and one vector fewer mostly leaves a
+larger one. `across_k` says which do; `gram.comparability` asks it of a set.
+
 A measure may be defined for one number of modalities only: `triangle` is for three. With another number of them it
 raises, `names(k)` leaves it out, and a candidate that lacks any of its vectors scores -inf: fewer points would always
 span an area of 0, the best there is.
@@ -59,6 +63,8 @@ class Measure:
         compare_side: anchors (q, d) and a side to scores (q, n).
         compare_side_paired: anchors (n, d) and a side to scores (n,).
         modalities: the number k of modalities, the anchor's included, that it is defined for; None for any.
+        across_k: whether scores of items with different numbers of vectors go into one ranking: in scale and chance
+            level they are alike, or nearly. False where one vector more or less changes what is large.
         join_to_side: a vector (d,) and a side to the side of the candidates that this vector joins; None where that
             saves nothing over preparing them again.
     """
@@ -73,6 +79,7 @@ class Measure:
     compare_side: Callable[..., Tensor] = field(repr=False)
     compare_side_paired: Callable[..., Tensor] = field(repr=False)
     modalities: int | None = None
+    across_k: bool = True
     join_to_side: Callable[..., tuple[Tensor, ...]] | None = field(default=None, repr=False)
 
     @property
@@ -100,9 +107,9 @@ class Measure:
     def prepare(self, *others: Float[Tensor, "n d"]) -> Prepared:
         """Return the candidates ready for `compare`: the part of the work that no anchor changes.
 
-        Of float32 vectors, `volume` and `height` keep 8 (k - 1) d bytes a candidate, `cosine-max` and `singular`
-        4 (k - 1) d, `triangle` 16 d, the others 4 d: prepare a long gallery in blocks. Candidates are independent of
-        each other, so blocks give what the whole gives.
+        Of float32 vectors, `volume`, `normalized-volume` and `height` keep 8 (k - 1) d bytes a candidate, `cosine-max`
+        and `singular` 4 (k - 1) d, `triangle` 16 d, the others 4 d: prepare a long gallery in blocks. Candidates are
+        independent of each other, so blocks give what the whole gives.
 
         Raises:
             ValueError: when there is no other modality or a number of them that the measure is not defined for, or
@@ -239,6 +246,7 @@ _MEASURES = {
             sides.prepare_span_and_base,
             sides.minus_volume,
             sides.minus_volume_paired,
+            across_k=False,
             join_to_side=sides.join_to_span_and_base,
         ),
         Measure(
@@ -280,6 +288,21 @@ _MEASURES = {
             sides.projection_paired,
         ),
         Measure(
+            "normalized-volume",
+            "Normalised volume",
+            r"-\sqrt[k]{V(t, m_2, \dots, m_k)}, \quad V = \sqrt{\det G}",
+            "Minus the side of a cube with the volume of the vectors that are there: ranks as volume does where items "
+            "are complete, and compares those that lack a modality.",
+            "A hub by volume is one here too. And as the same cosines give a smaller side the more vectors there are, "
+            "items with all modalities are still favoured a little.",
+            "The geometric mean of each vector's distance from the span of those before it; the volume is that of "
+            f"{_GRAM}",
+            sides.prepare_span_base_and_count,
+            sides.minus_side,
+            sides.minus_side_paired,
+            join_to_side=sides.join_to_span_base_and_count,
+        ),
+        Measure(
             "cosine-max",
             "Largest cosine",
             r"\max_{2 \le i \le k} \cos(t, m_i)",
@@ -290,6 +313,7 @@ _MEASURES = {
             sides.prepare_units,
             sides.largest_projection,
             sides.largest_projection_paired,
+            across_k=False,
         ),
         Measure(
             "pairwise-mean",
@@ -331,6 +355,7 @@ _MEASURES = {
             sides.prepare_principal_axes,
             sides.largest_singular,
             sides.largest_singular_paired,
+            across_k=False,
         ),
         Measure(
             "symile",
@@ -343,6 +368,7 @@ _MEASURES = {
             sides.prepare_product,
             sides.projection,
             sides.projection_paired,
+            across_k=False,
         ),
     )
 }

@@ -77,6 +77,8 @@ def _rankings(gallery: EmbeddingSet, candidates: tuple[str, ...]) -> tuple[Asked
             help=rankings.help_on(offered),
             **views.bound(side),
         )
+        with column:
+            rankings.caution(views.current().judges[SIDES.index(side)], candidates)
     view = views.current()
     left, right = (Asked(each, view.asks or gallery.anchor, candidates) for each in view.judges)
     return left, right

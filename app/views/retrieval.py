@@ -6,7 +6,19 @@ import time
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app import compared, data, data_retrieval, hits, measure_table, media, question, rankings, session, theme, time_bar
+from app import (
+    compared,
+    data,
+    data_retrieval,
+    hits,
+    measure_table,
+    media,
+    question,
+    rankings,
+    session,
+    theme,
+    time_bar,
+)
 from app.failures.view import View
 from app.rankings import SIDES, Judge
 from gram import measures
@@ -42,7 +54,7 @@ def _page() -> None:
     asked = query.modalities if query else (gallery.anchor,)
     candidates = candidates_for(asked, selection.candidates, gallery=gallery)
     offered = measures.names(len(asked) + len(candidates))
-    judges = _judge_in(columns[0], SIDES[0], offered), _judge_in(columns[1], SIDES[1], offered)
+    judges = _judge_in(columns[0], SIDES[0], offered, candidates), _judge_in(columns[1], SIDES[1], offered, candidates)
     if query is None:
         return
     try:
@@ -54,9 +66,11 @@ def _page() -> None:
         st.error(str(error))
         return
     question.keep(query)
-    for side, column, answer in zip(SIDES, columns, (comparison.left, comparison.right)):
+    answers = comparison.left, comparison.right
+    for side, column, judge, answer in zip(SIDES, columns, judges, answers):
         with column:
-            _show_rank(answer)
+            _show_rank(answer, judge.model)
+            rankings.caution(judge, candidates)
             _lead_to_failures(answer, side, judges)
     _show_hits(comparison, judges, seconds)
 
@@ -67,7 +81,7 @@ def _page() -> None:
 def _pick_disagreement(modality: str, chosen: tuple[str, ...], gallery: EmbeddingSet) -> None:
     """Put an item that one ranking finds and the other does not into the query."""
     candidates = candidates_for(modality, chosen, gallery=gallery)
-    left, right = (Judge.named(st.session_state.get(side) or rankings.default(side)) for side in SIDES)
+    left, right = (Judge.named(st.session_state.get(side) or rankings.default(side, candidates)) for side in SIDES)
     ids = data_retrieval.disagreeing_ids(left, right, modality, candidates)
     if ids:
         st.session_state["q"] = random.choice(ids[:20])  # the clearest cases
@@ -75,10 +89,10 @@ def _pick_disagreement(modality: str, chosen: tuple[str, ...], gallery: Embeddin
         st.toast("These two rankings find the same items: choose two that differ more.")
 
 
-def _judge_in(column: DeltaGenerator, side: str, offered: list[str]) -> Judge:
+def _judge_in(column: DeltaGenerator, side: str, offered: list[str], candidates: tuple[str, ...]) -> Judge:
     """Show the choice of a ranking by a measure that fits the candidates; one that no longer does is put back."""
     options = rankings.options(offered)
-    usual = rankings.default(side)
+    usual = rankings.default(side, candidates)
     if st.session_state.get(side, usual) not in options:
         st.session_state[side] = usual
     chosen = column.selectbox(
@@ -106,7 +120,7 @@ def _answer(query: AnyQuery, judges: tuple[Judge, Judge], candidates: tuple[str,
 # showing
 
 
-def _show_rank(answer: Answer) -> None:
+def _show_rank(answer: Answer, model: str) -> None:
     if answer.true is None:
         st.markdown(f"#### {answer.hits[0].label} comes first")
         st.caption("There is no true item to look for: its number is not known, or not among the items.")
@@ -114,6 +128,8 @@ def _show_rank(answer: Answer) -> None:
             st.caption(note)
         return
     st.markdown(f"#### {answer.true.label} ranks {hits.rank(answer.true.rank)} of {answer.size:,}")
+    if left_out := len(data.load_set(model)) - answer.size:
+        st.caption(f"{left_out:,} items have none of {', '.join(answer.candidates)}, and were not ranked.")
     for line in (answer.why(), question.note(answer)):
         if line:
             st.caption(line)

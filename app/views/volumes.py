@@ -9,7 +9,7 @@ import streamlit as st
 
 from app import data, data_volumes, media, pair_cards, session, theme, volume_numbers
 from app.components import chart
-from gram import measures
+from gram import comparability, measures
 from gram.distributions import BINS, Distributions, pair_value, random_value
 from gram.embedding_set import EmbeddingSet
 from gram.figures.distribution import Mark, distribution, largest_share
@@ -18,7 +18,7 @@ from gram.figures.style import number
 KINDS = ("matched", "mismatched")
 FIRST_SHOWN, AT_MOST = 12, 48
 CHART_HEIGHT = {1: 440, 2: 330}
-SYMBOLS = {"volume": "V", "height": "height", "triangle": "area"}
+SYMBOLS = {"volume": "V", "height": "height", "normalized-volume": "V^(1/k)", "triangle": "area"}
 _CHOSEN, _MORE = "volumes_chosen", "volumes_more"
 _RANGE = "range"
 
@@ -87,21 +87,27 @@ def _page() -> None:
 
 def _controls() -> View:
     selection = session.current()
+    embedding_set = data.load_set(selection.model)
+    anchor, candidates = embedding_set.anchor, selection.candidates
+    offered = session.measures_for(1 + len(selection.candidates))
     row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
     measure = row.selectbox(
         "Measure",
-        session.measures_for(1 + len(selection.candidates)),
+        offered,
+        index=offered.index(comparability.usual_measure(embedding_set, candidates, query=anchor)),
         key="measure",
         bind="query-params",
         persist_state="session",
         width=220,
-        help="What is computed of an anchor and a candidate. Volume, height and the triangle's area are small when "
+        help="What is computed of an anchor and a candidate. Volumes, height and the triangle's area are small when "
         "aligned; the others are large.",
     )
     both = len(data.models()) > 1 and row.toggle(
         "Both models", key="both", bind="query-params", help="One above the other, on the same axes"
     )
     twins = data.models() if both else (selection.model,)
+    if told := comparability.caution(embedding_set, candidates, str(measure), query=anchor):
+        st.caption(f":material/balance: {told}")
     return View(selection, str(measure), twins)
 
 

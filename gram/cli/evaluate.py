@@ -1,6 +1,7 @@
 """`python -m gram evaluate`: how well items find each other in a set, by one measure or several."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,10 @@ def run(args: argparse.Namespace) -> int:
         print()
     many = len(args.sets) > 1
     print(table([_row(path, report, many) for path, report in reports], markdown=args.markdown))
+    told = {(path if many else None, report.caution): None for path, report in reports if report.caution}
+    for path, caution in told:  # a table in Markdown stays alone on standard output
+        said = f"{path}: {caution}" if path else caution
+        print(said if args.markdown else f"\n{said}", file=sys.stderr if args.markdown else sys.stdout)
     return 0
 
 

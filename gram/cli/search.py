@@ -49,6 +49,7 @@ def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
 def run(args: argparse.Namespace) -> int:
     """Search, print the hits, and return the exit status."""
     from gram import measures
+    from gram.comparability import caution
     from gram.index import pick_device
     from gram.retrieval import Retriever, candidates_for
 
@@ -66,11 +67,13 @@ def run(args: argparse.Namespace) -> int:
         retriever = Retriever(gallery, candidates=candidates, measure=args.measure, model=model, device=args.device)
         answer = retriever.ask(query, k=args.k)
     asked = " + ".join(query.modalities) + (f" of {args.item}" if args.item else "")
+    told, left_out = caution(gallery, candidates, args.measure), len(gallery) - answer.size
     if args.json:
-        print_json(_as_json(answer, asked))
+        print_json({**_as_json(answer, asked), "left_out": left_out, "caution": told})
         return 0
-    print(f"{asked} against {' + '.join(candidates)} by {args.measure}, {answer.size:,} items")
-    print(f"{_verdict(answer)}\n")
+    size = f"{answer.size:,} items" + (f" ({left_out:,} left out)" if left_out else "")
+    print(f"{asked} against {' + '.join(candidates)} by {args.measure}, {size}")
+    print("\n".join(line for line in (_verdict(answer), told) if line) + "\n")
     print(table([_row(hit, "label" in gallery.items) for hit in answer.hits]))
     return 0
 

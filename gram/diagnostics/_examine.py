@@ -353,4 +353,4 @@ def _rounding(task: Task, at: Int[Tensor, " w"], winner: Int[Tensor, " w"]) -> F
 
 
 def _volume_like(measure: str) -> bool:
-    return measure in ("volume", "height", "triangle")
+    return measure in ("volume", "height", "normalized-volume", "triangle")

@@ -133,7 +133,8 @@ def _judge_missing(evidence: Evidence) -> tuple[list[Finding], Check]:
         Finding(
             cause="missing", severity=severity, title="Items lack modalities", text=f"{text}.",
             modalities=tuple(lacking), items=evidence.ids(numerics.incomplete, of=whole), numbers=numbers,
-            remedy="Fill them in, or judge complete items alone: volumes of fewer vectors are not comparable.",
+            remedy="Fill them in, judge complete items alone, or rank by normalized-volume or height: volumes of fewer "
+            "vectors are not comparable.",
         )
     ], check  # fmt: skip
 

@@ -100,7 +100,7 @@ def _noise(balance: Imbalance) -> Finding:
 def judge_signs(evidence: Evidence) -> Judgement:
     """Judge whether modalities lie on the opposite side."""
     signs = find_sign_flips(evidence.part)
-    lowest = min(signs.pairs, key=lambda pair: pair.effect)
+    lowest = min((pair for pair in signs.pairs if pair.items), key=lambda pair: pair.effect, default=signs.pairs[0])
     looked_at = (
         f"matched cosines exceed mismatched ones by {lowest.excess:.2f} or more (least for {lowest.first} and "
         f"{lowest.second})"
@@ -187,7 +187,8 @@ def judge_collapse(evidence: Evidence) -> Judgement:
                 modalities=names, numbers=numbers, remedy=f"Leave {listing(names)} out, and train its encoder again.",
             )
         )  # fmt: skip
-    cosines, ranks = zip(*((spread.mean_cosine, spread.effective_rank) for spread in collapse.modalities))
+    spreads_there = [spread for spread in collapse.modalities if spread.items] or collapse.modalities
+    cosines, ranks = zip(*((spread.mean_cosine, spread.effective_rank) for spread in spreads_there))
     looked_at = (
         f"mean cosine of different items at most {max(cosines):.2f}, effective rank at least {min(ranks):.0f} of "
         f"{collapse.d}"

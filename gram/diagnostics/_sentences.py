@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _COLLINEAR = 0.9  # two vectors with a cosine beyond this, either way, are called nearly collinear
 
-_SPANS = ("volume", "height", "singular", "triangle")  # measures that go by spans and sizes
+_SPANS = ("volume", "height", "normalized-volume", "singular", "triangle")  # measures that go by spans and sizes
 
 
 def sentence(of: "Attribution") -> str:
@@ -61,7 +61,7 @@ def _hub(of: "Attribution") -> str:
             f"This winner is a hub: {counted}, where chance hardly gives any item {of.many:,} or more. "
             "Without the items of that kind the true item is first."
         )
-        if of.measure == "volume" and of.winner.base < of.usual_base:
+        if of.measure in ("volume", "normalized-volume") and of.winner.base < of.usual_base:
             said += f" Its own vectors span less than usual: base {_n(of.winner.base)}, median {_n(of.usual_base)}."
         return said
     bases = f"base {_n(of.winner.base)} against {_n(of.true.base)}"

@@ -35,7 +35,8 @@ from gram.diagnostics._examine import Numbers, Progress, Reference, examine
 from gram.embedding_set import EmbeddingSet
 
 SAMPLE = 2000
-OWN_VECTORS_COUNT = ("volume", "pairwise-mean", "triangle", "singular")  # in their scores, beside the query
+# In whose scores they count, beside the query.
+OWN_VECTORS_COUNT = ("volume", "normalized-volume", "pairwise-mean", "triangle", "singular")
 _SMALL_BASE = 0.5  # a base below this share of the usual one is small
 _ROUNDINGS = 2.0  # a margin within so many usual changes by rounding is not resolved
 

@@ -104,14 +104,15 @@ def find_imbalance(
 
     A modality is noise if no pair with it has matched cosines that differ from mismatched ones, if alone it finds no
     more than chance, and if leaving it out costs nothing: a modality that is turned into its opposite is not noise, and
-    neither is one that only helps together with others.
+    neither is one that only helps together with others, nor one that no ranked item has.
 
     Args:
         embedding_set: n items in k modalities.
         query: name of a modality; the set's anchor if None.
         candidates: names of one modality or more; all but the query if None. Up to 5 give every subset, more only
             each alone, all but each, and all.
-        measure: one of `gram.measures.names()`; subsets that it is not defined for are left out.
+        measure: one of `gram.measures.names()`; subsets that it is not defined for are left out, and those that no
+            ranked item has any of.
         every: False for each alone, all but each, and all, however few there are.
         device: "cpu", "cuda", or "auto" for cuda where there is one.
         progress: called with the share done and what comes next.
@@ -146,7 +147,19 @@ def _subsets(task: Task, *, every: bool) -> list[tuple[str, ...]]:
         if every and len(names) <= ALL_SUBSETS_UP_TO
         else sorted({1, max(1, len(names) - 1), len(names)})
     )
-    return [subset for size in sorted(sizes) if fits(1 + size) for subset in combinations(names, size)]
+    there = _there(task)
+    return [
+        subset
+        for size in sorted(sizes)
+        if fits(1 + size)
+        for subset in combinations(names, size)
+        if there & set(subset)
+    ]
+
+
+def _there(task: Task) -> set[str]:
+    """Return the modalities that any of the ranked items has."""
+    return {name for name in task.names if bool(task.embedding_set.present(name)[task.rows].any())}
 
 
 def _shares(task: Task, subsets: Sequence[SubsetRecall]) -> tuple[Share, ...]:
@@ -188,7 +201,7 @@ def _noise(
     related = {name for pair in pairs if pair.sign for name in (pair.first, pair.second)}
     helps = {share.name for share in shares if share.interval[0] > 0}
     finds = {subset.candidates[0] for subset in subsets if len(subset.candidates) == 1 and _beats(subset, chance)}
-    noise = set(task.names) - related - helps - finds
+    noise = _there(task) - related - helps - finds
     if task.query in noise and any(_beats(subset, chance) for subset in subsets):
         noise -= {task.query}
     return tuple(name for name in task.names if name in noise)

@@ -96,7 +96,7 @@ def test_the_table_holds_what_plain_rankings_give_for_both_models_and_directions
     at = measured()
     found = lines(at)
     assert {model for _, model in found} == set(TWINS)
-    assert len(found) == 16
+    assert len(found) == 18
     for model in TWINS:
         for measure, title in (("volume", "Volume"), ("cosine", "Mean cosine")):
             cells = found[title, model]
@@ -170,9 +170,9 @@ def test_a_run_can_be_stopped_and_the_rest_measured_later():
     kept = {model: data_measures.rows(model, ("image", "speech", "tones")) for model in TWINS}
     assert kept == {model: tuple(rows) for model, rows in job.rows.items()}
     done = sum(map(len, kept.values()))
-    assert done < 32
+    assert done < 36
     button(at, "Measure the rest" if done else "Measure all").click().run()
-    assert len(lines(finish(at))) == 16
+    assert len(lines(finish(at))) == 18
 
 
 def test_the_rows_of_a_run_that_was_cut_short_are_shown_and_only_the_rest_is_measured():
@@ -184,7 +184,7 @@ def test_the_rows_of_a_run_that_was_cut_short_are_shown_and_only_the_rest_is_mea
         for row in whole[model][:3]:
             keep_row(data_measures.key(model, candidates), row)
     at = page()
-    assert any("6 of 32 rankings are done" in each.value for each in at.markdown)
+    assert any("6 of 36 rankings are done" in each.value for each in at.markdown)
     assert len(lines(at)) == len({row.measure for row in whole["gram"][:3]}) * 2
     button(at, "Measure the rest").click().run()
     assert [len(rows) for rows in at.session_state["measures_job"].rows.values()] >= [3, 3]
@@ -201,7 +201,7 @@ def test_a_failed_run_says_why_and_can_be_tried_again(monkeypatch):
     assert any("measuring failed" in each.value for each in at.error)
     monkeypatch.setenv("GRAM_DEVICE", "cpu")
     button(at, "Measure all").click().run()
-    assert len(lines(finish(at))) == 16
+    assert len(lines(finish(at))) == 18
     assert not at.error
 
 
@@ -209,7 +209,7 @@ def test_an_order_that_is_none_is_answered_in_one_line():
     measured()
     at = page(sort="taste")
     assert any("“taste”" in each.value for each in at.warning)
-    assert len(lines(at)) == 16
+    assert len(lines(at)) == 18
     assert "sort" not in at.query_params
 
 

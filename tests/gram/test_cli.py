@@ -54,7 +54,9 @@ def test_evaluate_prints_one_row_a_measure_and_direction(folder, run):
     status, out, err = run("evaluate", folder, "--measure", "volume,cosine", "--direction", "both")
     assert (status, err) == (0, "")
     assert out.startswith(f"{folder}: text and image + speech, 38 items, 2 left out\n\n")
-    header, rows = columns_of(out)
+    table, caution = out.rsplit("\n\n", 1)
+    assert caution.startswith("Volume is not comparable")
+    header, rows = columns_of(table)
     assert header.split() == ["measure", "direction", "R@1", "R@5", "R@10", "MRR", "median", "rank", "mean", "rank"]
     assert [row.split("  ")[0] for row in rows] == ["volume", "volume", "cosine", "cosine"]
     assert "text -> image + speech" in rows[0]
@@ -75,8 +77,9 @@ def test_evaluate_as_json(folder, run):
 
 def test_evaluate_as_markdown_beside_another_set(folder, tmp_path, run):
     EmbeddingSet(modalities=make_arrays(), items=pd.DataFrame({"id": range(40)})).save(tmp_path / "other")
-    status, out, _ = run("evaluate", folder, tmp_path / "other", "--markdown")
+    status, out, err = run("evaluate", folder, tmp_path / "other", "--markdown")
     assert status == 0
+    assert err.startswith(f"{folder}: Volume is not comparable")
     header, rule, *rows = out.splitlines()
     assert header.startswith("| set ")
     assert set(rule) <= set("|-: ")
@@ -94,7 +97,9 @@ def test_directions_are_those_of_the_library():
 def test_search_marks_the_true_item_and_takes_scores_apart(folder, run):
     status, out, err = run("search", "--set", folder, "--item", "0003", "-k", "39", "--measure", "volume")
     assert (status, err) == (0, "")
-    assert out.startswith("text of 0003 against image + speech by volume, 39 items\nthe true item is at place ")
+    assert out.startswith(
+        "text of 0003 against image + speech by volume, 39 items (1 left out)\nthe true item is at place "
+    )
     header, rows = columns_of(out)
     assert header.split() == ["rank", "id", "label", "score", "base", "height", "cos", "image", "cos", "speech"]
     assert len(rows) == 39

@@ -51,7 +51,7 @@ def expected_scores(name, anchor, *others):
 
 
 def test_every_measure_says_what_it_is_when_it_fails_and_where_it_is_from():
-    assert measures.names() == ["volume", "height", "cosine", "centroid", *NAMES]
+    assert measures.names() == ["volume", "height", "cosine", "centroid", "normalized-volume", *NAMES]
     for name in measures.names():
         measure = measures.get(name)
         for line in (measure.help, measure.fails):

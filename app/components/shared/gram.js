@@ -60,6 +60,7 @@ export const MEASURES = {
     const sum = others.map(unit).reduce((a, b) => plus(a, b));
     return length(sum) > tolerance(others.length) ? cosine(anchor, sum) : 0;
   },
+  "normalized-volume": (vectors) => -(volume(vectors) ** (1 / vectors.length)),
   "cosine-max": ([anchor, ...others]) => Math.max(...others.map((other) => cosine(anchor, other))),
   "pairwise-mean": (vectors) => mean(pairs(vectors).map(([i, j]) => cosine(vectors[i], vectors[j]))),
   triangle: (vectors) => {

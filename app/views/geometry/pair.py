@@ -1,6 +1,7 @@
 """Item and mismatch: one item's vectors as an exact picture, beside those of a mismatch."""
 
 import random
+from html import escape
 from itertools import combinations
 from typing import NamedTuple
 
@@ -244,7 +245,7 @@ def _draw(pairs: list[Pair], drawn: tuple[str, ...], selection: session.Selectio
 
 def _numbers(pairs: list[Pair], d: int) -> str:
     matched, mismatched = (pair.factor for pair in pairs)
-    k = len(matched.names)
+    k = len(pairs[0].present)
     expected = gram.random_volume(k, d)
     marks = [
         panels.Mark(
@@ -259,12 +260,29 @@ def _numbers(pairs: list[Pair], d: int) -> str:
     )
     names = ", ".join(panels.name_of(name, matched.names) for name in matched.names)
     return (
-        f'<div class="panel"><div>Volume of all {k}: {names}</div>'
+        f'<div class="panel"><div>Volume of all {len(matched.names)}: {names}</div>{_lacking(pairs)}'
         f"{panels.scale(marks, reference=panels.Mark('', expected, hint=hint))}"
         f'<div class="quiet">Dotted: {hint}.</div>'
         f"{panels.values(matched, mismatched)}{grams}"
         f'<div class="quiet">Cosines, with angles in degrees.</div></div>'
     )
+
+
+def _lacking(pairs: list[Pair]) -> str:
+    """Return a line on vectors that are not there, and what compares bodies of different numbers of them."""
+    lacks = [
+        f"{escape(pair.title)} lacks {', '.join(name for name in pair.names if name not in pair.present)}"
+        for pair in pairs
+        if pair.present != pair.names
+    ]
+    if not lacks:
+        return ""
+    said = f"{'; '.join(lacks)}. What lacks is left out."
+    sides = {len(pair.present): float(gram.volume(pair.vectors)) ** (1 / max(1, len(pair.present))) for pair in pairs}
+    if len(sides) > 1:
+        told = " against ".join(f"{number(side)} (k = {k})" for k, side in sides.items())
+        said += f" Volumes of different k do not compare; normalised, V^(1/k), they are {told}."
+    return f'<div class="quiet">{said}</div>'
 
 
 def _formula(pairs: list[Pair], drawn: tuple[str, ...]) -> None:
