@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 import torch
 from jaxtyping import Float
@@ -151,8 +152,18 @@ def _read_set(folder: str, stamp: int) -> EmbeddingSet:
     loaded = loaded.normalized()
     if len(loaded) < n:
         loaded.info["sampled_from"] = n
-    loaded.items["id"] = loaded.items["id"].astype(str)  # pages, widgets and addresses know ids as text
+    _name_items(loaded.items)
     return loaded
+
+
+def _name_items(items: pd.DataFrame) -> None:
+    """Make ids text, as widgets and addresses know them; labels tell items apart, as "cat · 17" does."""
+    items["id"] = items["id"].astype(str)
+    if "label" in items and not items["label"].is_unique:
+        category = items["label"].astype("str").fillna("none")
+        if "category" not in items:
+            items["category"] = category
+        items["label"] = category + " · " + items["id"]
 
 
 _set = cached_for_all_or_one(_read_set, max_entries=8, show_spinner="Loading the embeddings")

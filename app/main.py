@@ -1,5 +1,7 @@
 """The explorer's entry script: `streamlit run app/main.py`."""
 
+import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -13,6 +15,11 @@ from app import session, theme  # noqa: E402  (the path comes first)
 from app.views import failures, geometry, projection, retrieval, volumes  # noqa: E402  (likewise)
 
 st.set_page_config(page_title="GRAM", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
+
+arguments = argparse.ArgumentParser(prog="streamlit run app/main.py --")
+arguments.add_argument("--data-dir", help="the folder whose sets may be opened (also $GRAM_DATA_DIR)")
+if (data_dir := arguments.parse_known_args()[0].data_dir) is not None:
+    os.environ["GRAM_DATA_DIR"] = data_dir
 
 pages = {
     "geometry": st.Page(geometry.render, title="Geometry", url_path="geometry"),

@@ -20,6 +20,7 @@ import streamlit as st
 from gram.errors import EmbeddingSetError
 
 BUILT_IN = "numbers"
+GIVEN = "given"  # the one variant of embeddings that no model of ours made
 _OPENED, _CURRENT, _FOLDER = "opened_collections", "opened_current", "opened_folder"
 _FEATURES = "opened_features"
 _SET_FILE = "embeddings.safetensors"
@@ -231,8 +232,8 @@ def in_folder(folder: Path, root: Path) -> Collection | None:
     if (folder / _SET_FILE).is_file():
         if folder.name == "test" and folder != root:  # its parent folder is the collection, with the model
             return None
-        return Collection(key, folder.name, (Variant("given", folder, _model_in(folder)),))
-    if own := _trained(folder, "given"):
+        return Collection(key, folder.name, (Variant(GIVEN, folder, _model_in(folder)),))
+    if own := _trained(folder, GIVEN):
         return Collection(key, folder.name, (own,))
     trained = [each for sub in _subfolders(folder) if (each := _trained(sub, sub.name))]
     return Collection(key, folder.name, tuple(trained)) if trained else None

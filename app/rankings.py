@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from app import data
+from app import data, opened
 from gram import comparability, measures
 
 SIDES = ("left", "right")
@@ -19,13 +19,14 @@ class Judge(NamedTuple):
 
     @classmethod
     def named(cls, name: str) -> "Judge":
-        """Return the judge of a name such as "gram model by volume"."""
-        return cls(*name.split(" model by ", 1))
+        """Return the judge of a name: "gram model by volume", or "by volume" of embeddings as they were given."""
+        model, measure = name.rsplit("by ", 1)
+        return cls(model.removesuffix(" model ") or opened.GIVEN, measure)
 
     @property
     def title(self) -> str:
         """What pages call it; also its name in their addresses."""
-        return f"{self.model} model by {self.measure}"
+        return f"by {self.measure}" if self.model == opened.GIVEN else f"{self.model} model by {self.measure}"
 
 
 def default(side: str, candidates: Sequence[str] | None = None) -> str:

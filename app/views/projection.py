@@ -22,6 +22,7 @@ FIRST_SHOWN, AT_MOST, SAMPLED_LINES = 12, 48, 150
 LINES = {"current": "current item", "selected": "selected items", "sample": f"{SAMPLED_LINES} items, a sample"}
 PLACES = ("1", "2", "3", "4")
 DIGITS = "0123456789"
+_BY_COLUMN, _MOST_COLOURS = ("category", "split", "voice"), 40
 HEIGHT = 580
 NEIGHBORS, LAST_SEED = (5, 100), 9999
 _SELECT_WIDTH = 176
@@ -163,9 +164,14 @@ def _colours(embedding_set: EmbeddingSet) -> list[str]:
     offered = ["modality"]
     if _labels(embedding_set).str.fullmatch(r"\d{4}").all():
         offered.append("digit")
-    if "voice" in embedding_set.items:
-        offered.append("voice")
+    offered += [name for name in _BY_COLUMN if _colours_by(embedding_set, name)]
     return [*offered, "volume", "rank"]
+
+
+def _colours_by(embedding_set: EmbeddingSet, column: str) -> bool:
+    """Return whether a column tells the items into groups that colours can tell apart."""
+    items = embedding_set.items
+    return column in items and 2 <= items[column].astype(str).nunique() <= _MOST_COLOURS
 
 
 def _labels(embedding_set: EmbeddingSet) -> "pd.Series[str]":
@@ -292,9 +298,9 @@ def _colouring(view: View, embedding_set: EmbeddingSet) -> Colouring:
     if view.colour == "digit":
         digits = _labels(embedding_set).str[view.digit].tolist()
         return ByCategory(title=f"digit {view.digit + 1}", values=digits, order=tuple(DIGITS))
-    if view.colour == "voice":
-        voices = embedding_set.items["voice"].astype(str).tolist()
-        return ByCategory(title="voice", values=voices, order=tuple(sorted(set(voices))))
+    if view.colour in _BY_COLUMN:
+        values = embedding_set.items[view.colour].astype(str).tolist()
+        return ByCategory(title=view.colour, values=values, order=tuple(sorted(set(values))))
     if view.colour == "volume":
         volumes = data_volumes.item_values(model, candidates, "volume")
         return ByNumber(title="volume V of its item", values=volumes, range=(0.0, 1.0))

@@ -51,7 +51,8 @@ def render() -> None:
     """Show the lesson."""
     st.markdown(
         "The vectors of one item, drawn exactly: the flatter the body, the smaller its **volume = base × height**, "
-        "the better its modalities agree. Turn the picture, then choose **Another mismatch**, or replay the training."
+        "the better its modalities agree. Turn the picture, then choose **Another mismatch**"
+        f"{', or replay the training' if data.load_trajectory(session.current().model) else ''}."
     )
     playing = _PLAYING in st.session_state
     st.fragment(_lesson, run_every=_SECONDS_A_STOP if playing else None)(playing)
@@ -277,7 +278,7 @@ def _lacking(pairs: list[Pair]) -> str:
     ]
     if not lacks:
         return ""
-    said = f"{'; '.join(lacks)}. What lacks is left out."
+    said = f"{'; '.join(lacks)}. What is not there is left out."
     sides = {len(pair.present): float(gram.volume(pair.vectors)) ** (1 / max(1, len(pair.present))) for pair in pairs}
     if len(sides) > 1:
         told = " against ".join(f"{number(side)} (k = {k})" for k, side in sides.items())
