@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gram.errors import GramError as GramError
     from gram.errors import ModelError as ModelError
     from gram.evaluation import evaluate as evaluate
+    from gram.feature_set import FeatureSet as FeatureSet
     from gram.geometry import base_and_height as base_and_height
     from gram.geometry import embed_in_3d as embed_in_3d
     from gram.geometry import gram_matrix as gram_matrix
@@ -36,14 +37,15 @@ _HOMES = {
     "measures": ("score",),
     "losses": ("GramLoss", "PairwiseInfoNCE"),
     "embedding_set": ("EmbeddingSet",),
+    "feature_set": ("FeatureSet",),
     "index": ("Index",),
     "evaluation": ("evaluate",),
     "errors": ("EmbeddingSetError", "GramError", "ModelError"),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 _MODULES = (
-    "diagnostics", "errors", "evaluation", "failure_tables", "figures", "geometry", "index", "losses",
-    "measure_table", "measures", "models", "numbers", "projection", "questions", "retrieval", "training",
+    "diagnostics", "errors", "evaluation", "failure_tables", "figures", "geometry", "importers", "index",
+    "losses", "measure_table", "measures", "models", "numbers", "projection", "questions", "retrieval", "training",
 )  # fmt: skip
 
 __all__ = ["__version__", "measures", *sorted(_HOME_OF)]

@@ -32,8 +32,17 @@ def check_set(
     items: pd.DataFrame,
     info: Mapping[str, Any],
     sources: Sources,
+    *,
+    one_space: bool = True,
 ) -> dict[str, Bool[Tensor, " n"]]:
     """Return, by modality, which items lack it (their row is NaN), once everything else has been checked.
+
+    Args:
+        modalities: name -> (n, d), of one d if `one_space`.
+        items: n rows.
+        info: of the set.
+        sources: how messages name the parts.
+        one_space: whether a d of its own is refused.
 
     Raises:
         EmbeddingSetError: on the first thing that is wrong.
@@ -52,7 +61,7 @@ def check_set(
         where = f"{sources.embeddings}: modality '{name}'"
         _check_shape(tensor, len(items), where, sources)
         d = d or tensor.shape[1]
-        if tensor.shape[1] != d:
+        if one_space and tensor.shape[1] != d:
             raise EmbeddingSetError(
                 f"{where} has d = {tensor.shape[1]}, but '{first}' has d = {d}; "
                 "all modalities of a set live in one space: project them to the same d"

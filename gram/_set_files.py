@@ -18,6 +18,7 @@ from gram.errors import EmbeddingSetError
 
 VERSION = 1
 EMBEDDINGS, ITEMS, INFO = "embeddings.safetensors", "items.parquet", "info.json"
+FEATURES = "features"  # info["kind"] of a set whose modalities do not share one space
 Parts = tuple[dict[str, Tensor], pd.DataFrame, dict[str, Any]]
 
 
@@ -39,6 +40,22 @@ def _read(folder: Path) -> Parts:
     info = _read_info(folder)
     items = _read_items(folder)
     return _read_embeddings(folder, info.pop("modalities", None), info.get("anchor")), items, info
+
+
+def check_kind(info: dict[str, Any], where: str, *, one_space: bool) -> None:
+    """Take the kind of a set out of its info, once it is known to be what is asked for.
+
+    Raises:
+        EmbeddingSetError: the set holds features, and embeddings that share one space are asked for.
+    """
+    if info.get("kind") != FEATURES:
+        return
+    if one_space:
+        raise EmbeddingSetError(
+            f"{where}: this set holds features, whose modalities do not share one space; align them first: "
+            "python -m gram align"
+        )
+    del info["kind"]
 
 
 def write_set(folder: Path, modalities: Mapping[str, Tensor], items: pd.DataFrame, info: Mapping[str, Any]) -> None:

@@ -5,26 +5,17 @@ On disk a set is a folder: `embeddings.safetensors` (one tensor a modality, n x 
 media files under `media/`. Nothing in it is ever unpickled.
 """
 
-import copy
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-import numpy as np
-import pandas as pd
 import torch
-from jaxtyping import Bool, Float
-from numpy.typing import ArrayLike
+from jaxtyping import Float
 from torch import Tensor
 
-from gram._set_checks import Sources, blocks, check_set, media_columns, stays_inside
-from gram._set_files import EMBEDDINGS, INFO, ITEMS, read_set, write_set
-from gram.errors import EmbeddingSetError
-
-_NARROWED_DTYPES = (torch.float64, torch.bfloat16)
+from gram._item_set import ItemSet, row_lengths
+from gram._set_checks import blocks
 
 
-class EmbeddingSet:
+class EmbeddingSet(ItemSet):
     """n items, each seen in k modalities by a vector of d numbers.
 
     An item that lacks a modality has a row of NaN there.
@@ -49,133 +40,15 @@ class EmbeddingSet:
         (3, 8, 'text')
     """
 
-    modalities: dict[str, Float[Tensor, "n d"]]
-    items: pd.DataFrame
-    info: dict[str, Any]
-    path: Path | None
-    _missing: dict[str, Bool[Tensor, " n"]]
-
-    def __init__(
-        self,
-        modalities: Mapping[str, ArrayLike | Tensor],
-        items: pd.DataFrame,
-        info: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Check and hold the parts; arrays are shared, not copied, where their type allows it.
-
-        Args:
-            modalities: name -> (n, d) array or tensor; NaN rows where an item lacks the modality.
-            items: n rows with a column "id".
-            info: see the class; `anchor` defaults to the first modality.
-
-        Raises:
-            EmbeddingSetError: no modality, unlike n or d, d = 0, no items, a row with an infinite value,
-                with NaN in part or of zeros alone, a type other than real floating, no "id" column, a
-                repeated or empty id, an unknown anchor, a media path that leaves the set's folder.
-        """
-        tensors = {name: _as_tensor(values, name) for name, values in modalities.items()}
-        self._hold(tensors, items, copy.deepcopy(dict(info or {})), Sources())
-
-    def _hold(self, modalities: dict[str, Tensor], items: pd.DataFrame, info: dict[str, Any], sources: Sources) -> None:
-        self._missing = check_set(modalities, items, info, sources)
-        self.modalities = modalities
-        self.items = items.reset_index(drop=True)
-        self.info = info
-        self.path = None
-
-    @classmethod
-    def load(cls, path: str | Path) -> Self:
-        """Return the set in the folder `path`; its vectors stay on disk, mapped into memory, until used.
-
-        Every row is looked at once, in blocks, so a bad file is found here and not amid later work.
-
-        Raises:
-            EmbeddingSetError: a file that is absent, cut short or unreadable, an unknown version, modalities
-                unlike those that `info.json` lists, or anything that the constructor refuses.
-        """
-        folder = Path(path)
-        if not folder.exists():
-            raise EmbeddingSetError(f"{folder}: does not exist; give the folder of an embedding set")
-        if not folder.is_dir():
-            raise EmbeddingSetError(f"{folder}: is not a folder; an embedding set is a folder that holds {EMBEDDINGS}")
-        sources = Sources(*(str(folder / name) for name in (EMBEDDINGS, ITEMS, INFO)))
-        loaded = cls.__new__(cls)
-        loaded._hold(*read_set(folder), sources)
-        loaded.path = folder
-        return loaded
-
-    def save(self, path: str | Path) -> None:
-        """Write the set to the folder `path`: a crash at any point leaves the old set or the new one, whole.
-
-        The three files are written and flushed beside the old ones, then come into force by one rename. All
-        else in the folder, `media/` included, is kept. One process may save at a time; others may load
-        meanwhile.
-
-        Raises:
-            EmbeddingSetError: the folder holds files but no set, the disk refuses, or `items` or `info`
-                hold what Parquet or JSON cannot.
-        """
-        write_set(Path(path), self.modalities, self.items, self.info)
-        self.path = Path(path)
-
-    def __len__(self) -> int:
-        """Return n, the number of items."""
-        return len(self.items)
-
     def __repr__(self) -> str:
         """Return name, sizes and modalities in one line."""
         name = self.info.get("name", "unnamed")
         return f"EmbeddingSet({name!r}, n={len(self)}, k={len(self.names)}, d={self.d}: {', '.join(self.names)})"
 
     @property
-    def names(self) -> list[str]:
-        """Names of the modalities, in order."""
-        return list(self.modalities)
-
-    @property
-    def anchor(self) -> str:
-        """Name of the anchor modality: `info["anchor"]`, else the first."""
-        return str(self.info.get("anchor", self.names[0]))
-
-    @property
     def d(self) -> int:
         """Number of dimensions of the shared space."""
         return next(iter(self.modalities.values())).shape[1]
-
-    def missing(self) -> dict[str, int]:
-        """Return, by modality, how many items lack it."""
-        return {name: int(rows.sum()) for name, rows in self._missing.items()}
-
-    def present(self, name: str) -> Bool[Tensor, " n"]:
-        """Return which items have the modality `name`.
-
-        Raises:
-            ValueError: the set has no such modality.
-        """
-        if name not in self._missing:
-            raise ValueError(f"modality {name!r} is not in this set; it has {', '.join(self.names)}")
-        return ~self._missing[name]
-
-    def row(self, item_id: object) -> int:
-        """Return the row of the item with this id; ids are compared as text.
-
-        Raises:
-            EmbeddingSetError: no item has this id.
-        """
-        found = np.flatnonzero(self.items["id"].astype(str).to_numpy() == str(item_id))
-        if not len(found):
-            examples = ", ".join(self.items["id"].astype(str).head(3))
-            raise EmbeddingSetError(f"no item has the id '{item_id}'; give one of the set's, such as {examples}")
-        return int(found[0])
-
-    def lengths(self, name: str) -> Float[Tensor, " n"]:
-        """Return the lengths of a modality's vectors, in float64; NaN where it is missing.
-
-        Raises:
-            ValueError: the set has no such modality.
-        """
-        self.present(name)
-        return _lengths(self.modalities[name])
 
     def normalized(self) -> Self:
         """Return the set with rows of length one, in float32; NaN rows stay NaN."""
@@ -183,97 +56,10 @@ class EmbeddingSet:
             {name: _unit_rows(tensor) for name, tensor in self.modalities.items()}, self.items, self._missing
         )
 
-    def subset(self, rows: ArrayLike | Tensor | slice) -> Self:
-        """Return the items at `rows`, in that order; a slice shares memory, anything else copies.
-
-        Args:
-            rows: row numbers (negative ones count from the end), a boolean mask of n, or a slice.
-
-        Raises:
-            EmbeddingSetError: no row, or a row twice (its id would no longer be unique).
-            ValueError: a mask of another length, or a row number outside the set.
-        """
-        index = rows if isinstance(rows, slice) else torch.from_numpy(self._row_numbers(rows))
-        items = self.items.iloc[index if isinstance(index, slice) else index.numpy()].reset_index(drop=True)
-        if items.empty:
-            raise EmbeddingSetError("subset: no rows; a set holds at least one item")
-        return self._with(
-            {name: tensor[index] for name, tensor in self.modalities.items()},
-            items,
-            {name: missing[index] for name, missing in self._missing.items()},
-        )
-
-    def _row_numbers(self, rows: ArrayLike | Tensor) -> np.ndarray:
-        numbers = np.asarray(rows.cpu() if isinstance(rows, Tensor) else rows)
-        n = len(self)
-        if numbers.dtype == bool:
-            if numbers.shape != (n,):
-                raise ValueError(f"rows: expected a mask of shape ({n},), got {numbers.shape}")
-            return np.flatnonzero(numbers)
-        numbers = numbers.reshape(-1).astype(np.int64, casting="same_kind" if numbers.size else "unsafe")
-        outside = (numbers < -n) | (numbers >= n)
-        if outside.any():
-            raise ValueError(f"rows: expected numbers from 0 to {n - 1}, got {numbers[outside.argmax()]}")
-        numbers = numbers % n
-        if len(np.unique(numbers)) < len(numbers):
-            repeated = numbers[pd.Series(numbers).duplicated().to_numpy().argmax()]
-            raise EmbeddingSetError(f"subset: row {repeated} comes twice; each item may come once, for ids are unique")
-        return numbers
-
-    def _with(self, modalities: dict[str, Tensor], items: pd.DataFrame, missing: dict[str, Tensor]) -> Self:
-        """Return a set of parts that are known to be sound."""
-        other = type(self).__new__(type(self))
-        other.modalities, other.items, other._missing = modalities, items, missing
-        other.info, other.path = copy.deepcopy(self.info), self.path
-        return other
-
-    @property
-    def media_columns(self) -> list[str]:
-        """Columns of `items` that hold paths of media files."""
-        return media_columns(self.items, self.info)
-
-    def media_file(self, row: int, column: str) -> Path | None:
-        """Return the media file that `column` names for the item at `row`; None where the column is empty.
-
-        Raises:
-            EmbeddingSetError: the set is not on disk, or the path, links followed, leaves the set's folder.
-        """
-        value = self.items[column].iloc[row]
-        if pd.isna(value):
-            return None
-        if self.path is None:
-            raise EmbeddingSetError("media: this set has no folder; save it first, then put its media files there")
-        folder = self.path.resolve()
-        file = folder / str(value)
-        if not stays_inside(value) or not file.resolve().is_relative_to(folder):
-            raise EmbeddingSetError(
-                f"{self.path / ITEMS}: column '{column}', row {row} names {value!r}, which is outside the "
-                "set's folder; copy the file under media/"
-            )
-        return file
-
-
-def _as_tensor(values: ArrayLike | Tensor, name: str) -> Tensor:
-    """Return values as a CPU tensor of a type that a set keeps; other types go on to be refused."""
-    if isinstance(values, Tensor):
-        tensor = values.detach().cpu()
-    else:
-        array = np.asarray(values)
-        if array.dtype.kind != "f" or array.dtype.itemsize > 8:
-            raise EmbeddingSetError(f"modality '{name}' is an array of {array.dtype}; give float32 or float16")
-        array = array.astype(array.dtype.newbyteorder("="), copy=False)
-        tensor = torch.from_numpy(np.require(array, requirements=["C", "W"]))
-    return tensor.to(torch.float32) if tensor.dtype in _NARROWED_DTYPES else tensor
-
-
-def _lengths(tensor: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
-    """Return the lengths of rows; in float64, where no float32 vector is too long or too short to square."""
-    return torch.cat([torch.linalg.vector_norm(tensor[block].double(), dim=1) for block in blocks(*tensor.shape)])
-
 
 def _unit_rows(tensor: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
     unit = torch.empty(tensor.shape, dtype=torch.float32)
-    lengths = _lengths(tensor)[:, None]
+    lengths = row_lengths(tensor)[:, None]
     for block in blocks(*tensor.shape):
         unit[block] = tensor[block] / lengths[block]
     return unit
