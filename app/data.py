@@ -21,7 +21,8 @@ from gram.errors import EmbeddingSetError, ModelError
 from gram.geometry import pairwise_volume
 
 if TYPE_CHECKING:
-    from gram.models import MultimodalModel as Model
+    from gram.alignment import Heads
+    from gram.models import MultimodalModel
 
 
 LARGEST = 2**28  # numbers that pages take into memory, 1 GiB as float32; of a larger set they show a sample
@@ -94,16 +95,29 @@ def fingerprint(model: str) -> tuple[str, int]:
     return str(folder), _stamp(folder)
 
 
-def load_model(model: str) -> "Model":
-    """Return the model that made a set, on the device that GRAM_DEVICE names.
+def load_model(model: str) -> "MultimodalModel":
+    """Return the model of spoken numbers that made a set, on the device that GRAM_DEVICE names.
 
     Raises:
-        ModelError: the model is not there or damaged, or the device is not at hand.
+        ModelError: the model is not there, damaged or of another kind, or the device is not at hand.
     """
+    return _model(*_model_of(model))
+
+
+def load_encoder(model: str) -> "MultimodalModel | Heads":
+    """Return what embeds queries as a set's items were: a model of spoken numbers, or alignment heads.
+
+    Raises:
+        ModelError: it is not there or damaged, or the device is not at hand.
+    """
+    return _encoder(*_model_of(model))
+
+
+def _model_of(model: str) -> tuple[str, str, int]:
     folder = opened.variant(model).model
     if folder is None:
         raise ModelError(f"there is no model beside the embeddings “{model}”, so only their own items can ask")
-    return _model(str(folder), os.environ.get("GRAM_DEVICE", "auto"), _stamp(folder))
+    return str(folder), os.environ.get("GRAM_DEVICE", "auto"), _stamp(folder)
 
 
 def load_trajectory(model: str) -> tuple[Checkpoint, ...]:
@@ -177,8 +191,13 @@ def _trajectory(folders: tuple[str, ...], stamps: tuple[int, ...]) -> tuple[Chec
 
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the model")
-def _model(folder: str, device: str, stamp: int) -> "Model":
+def _model(folder: str, device: str, stamp: int) -> "MultimodalModel":
     return gram.models.load_model(folder, device=device)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Loading the model")
+def _encoder(folder: str, device: str, stamp: int) -> "MultimodalModel | Heads":
+    return gram.models.open_model(folder, device=device)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)

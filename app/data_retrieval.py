@@ -67,7 +67,7 @@ def disagreeing_ids(
 
 def _make_retriever(fingerprint: tuple[str, int], model: str, measure: str, candidates: tuple[str, ...]) -> Retriever:
     gallery = data.load_set(model)
-    loaded = data.load_model(model) if data.has_model(model) else None
+    loaded = data.load_encoder(model) if data.has_model(model) else None
     encoder = loaded if isinstance(loaded, MultimodalModel) else VectorEncoder(gallery.d, loaded)
     return Retriever(gallery, candidates=candidates, measure=measure, model=encoder)
 
