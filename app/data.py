@@ -197,7 +197,7 @@ def _model(folder: str, device: str, stamp: int) -> "MultimodalModel":
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the model")
 def _encoder(folder: str, device: str, stamp: int) -> "MultimodalModel | Heads":
-    return gram.models.open_model(folder, device=device)
+    return gram.alignment.open_model(folder, device=device)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)

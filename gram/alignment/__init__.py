@@ -10,7 +10,7 @@ from gram.alignment.fit import Alignment, align
 from gram.alignment.heads import Heads
 from gram.alignment.job import AlignJob
 from gram.alignment.settings import HEADS, LOSSES, AlignmentSettings
-from gram.alignment.store import load_heads, save_alignment, save_heads
+from gram.alignment.store import load_heads, open_model, save_alignment, save_heads
 
 __all__ = [
     "HEADS",
@@ -22,6 +22,7 @@ __all__ = [
     "align",
     "digit_views",
     "load_heads",
+    "open_model",
     "save_alignment",
     "save_heads",
 ]

@@ -12,6 +12,8 @@ from gram.alignment.fit import Alignment
 from gram.alignment.heads import Heads
 from gram.alignment.settings import AlignmentSettings
 from gram.errors import EmbeddingSetError, ModelError
+from gram.models import MultimodalModel, choose_device, load_model
+from gram.models.checkpoint import kind_of
 
 KIND, VERSION = "heads", 1
 _WEIGHTS, _CONFIG = "model.safetensors", "config.json"
@@ -48,8 +50,6 @@ def load_heads(folder: str | Path, *, device: str = "auto") -> Heads:
         ModelError: a file is missing or damaged, its kind or version is unknown, or weights and config do not fit.
         ValueError: no such device.
     """
-    from gram.models import choose_device
-
     folder = Path(folder)
     for name in (_CONFIG, _WEIGHTS):
         if not (folder / name).is_file():
@@ -61,6 +61,18 @@ def load_heads(folder: str | Path, *, device: str = "auto") -> Heads:
         reason = str(error).splitlines()[-1].strip()
         raise ModelError(f"{folder / _WEIGHTS}: does not fit its config or is damaged ({reason})") from error
     return heads.to(choose_device(device)).eval()
+
+
+def open_model(folder: str | Path, *, device: str = "auto") -> Heads | MultimodalModel:
+    """Return what is saved in a folder, whichever kind it is of: alignment heads, or a model of spoken numbers.
+
+    Raises:
+        ModelError: see `load_heads` and `gram.models.load_model`.
+        ValueError: no such device.
+    """
+    if kind_of(Path(folder) / _CONFIG) == KIND:
+        return load_heads(folder, device=device)
+    return load_model(folder, device=device)
 
 
 def save_alignment(alignment: Alignment, folder: str | Path) -> None:

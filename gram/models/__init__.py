@@ -1,6 +1,6 @@
 """Encoders of the built-in modalities, the model that joins them, and its form on disk."""
 
-from gram.models.checkpoint import choose_device, load_model, open_model, save_model
+from gram.models.checkpoint import choose_device, load_model, save_model
 from gram.models.encoders import Batch
 from gram.models.multimodal import ModelConfig, MultimodalModel, collate
 
@@ -11,6 +11,5 @@ __all__ = [
     "choose_device",
     "collate",
     "load_model",
-    "open_model",
     "save_model",
 ]

@@ -3,7 +3,6 @@
 import json
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError
@@ -12,11 +11,8 @@ from safetensors.torch import load_file, save_file
 from gram.errors import ModelError
 from gram.models.multimodal import ModelConfig, MultimodalModel
 
-if TYPE_CHECKING:
-    from gram.alignment import Heads
-
 VERSION = 1
-_WEIGHTS, _CONFIG, _HEADS = "model.safetensors", "config.json", "heads"
+_WEIGHTS, _CONFIG = "model.safetensors", "config.json"
 
 
 def choose_device(device: str = "auto") -> torch.device:
@@ -48,19 +44,6 @@ def save_model(model: MultimodalModel, folder: str | Path) -> None:
     (folder / _CONFIG).write_text(json.dumps(body, indent=2) + "\n")
 
 
-def open_model(folder: str | Path, *, device: str = "auto") -> "MultimodalModel | Heads":
-    """Return what is saved in a folder, whichever kind it is of: a model of spoken numbers, or alignment heads.
-
-    Raises:
-        ModelError: see `load_model` and `gram.alignment.load_heads`.
-    """
-    if _kind(Path(folder) / _CONFIG) == _HEADS:
-        from gram.alignment import load_heads  # what aligns knows models, for their devices
-
-        return load_heads(folder, device=device)
-    return load_model(folder, device=device)
-
-
 def load_model(folder: str | Path, *, device: str = "auto") -> MultimodalModel:
     """Return the model saved in a folder, ready to encode.
 
@@ -73,7 +56,7 @@ def load_model(folder: str | Path, *, device: str = "auto") -> MultimodalModel:
     for path in (config_path, weights_path):
         if not path.is_file():
             raise ModelError(f"{path}: missing; a model is a folder with {_CONFIG} and {_WEIGHTS}")
-    if _kind(config_path) == _HEADS:
+    if kind_of(config_path) == "heads":
         raise ModelError(f"{config_path}: these are alignment heads, which take features: give a model of raw inputs")
     try:
         body = json.loads(config_path.read_text())
@@ -94,7 +77,7 @@ def load_model(folder: str | Path, *, device: str = "auto") -> MultimodalModel:
     return model.to(chosen).eval()
 
 
-def _kind(config: Path) -> object:
+def kind_of(config: Path) -> object:
     """Return what kind of model a config says it is of; None where it says nothing, or cannot be read."""
     try:
         body = json.loads(config.read_text())

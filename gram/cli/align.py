@@ -1,0 +1,131 @@
+"""`python -m gram align`: train heads that take features of unlike size into one space."""
+
+import argparse
+import signal
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from gram.cli._arguments import Subparsers, positive, usage_errors
+from gram.cli._features import add_input, load_features
+from gram.cli._output import print_json, table
+
+_HEADS = ("linear", "mlp")
+_LOSSES = ("gram", "cosine")
+
+
+def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
+    """Add the subcommand and its arguments."""
+    parser = subparsers.add_parser(
+        "align",
+        help="train heads that take features of unlike size into one space",
+        description=(
+            "Train one projection head a modality on frozen features, by one loss or several on the same held-out "
+            "items. OUT gets a folder a loss: test/ with all items in the shared space, model/ with the heads. "
+            "Ctrl-C keeps what was learned. Example: gram align features.npz --out aligned --loss gram,cosine"
+        ),
+    )
+    add_input(parser)
+    parser.add_argument("--out", type=Path, required=True, help="folder to write to")
+    parser.add_argument(
+        "--loss", default="gram", metavar="NAMES", help=f"{' or '.join(_LOSSES)}, or both with a comma (default: gram)"
+    )
+    parser.add_argument("--d", type=positive, default=64, help="dimensions of the shared space (default: %(default)s)")
+    parser.add_argument("--head", choices=_HEADS, default="linear", help="default: %(default)s")
+    parser.add_argument("--steps", type=positive, default=600, help="default: %(default)s")
+    parser.add_argument("--batch-size", type=positive, default=256, help="default: %(default)s")
+    parser.add_argument("--learning-rate", type=float, default=2e-3, help="default: %(default)s")
+    parser.add_argument(
+        "--held-out",
+        type=float,
+        default=0.2,
+        metavar="SHARE",
+        help="share of the items to hold out, where no column split says which (default: %(default)s)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="draws split, heads and batches (default: %(default)s)")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, save, and print how well the held-out items are found; return the exit status."""
+    from gram.alignment import AlignmentSettings, align, save_alignment
+    from gram.index import pick_device
+
+    losses = [name.strip() for name in args.loss.split(",") if name.strip()]
+    with usage_errors(args):
+        chosen = [
+            AlignmentSettings(
+                loss=loss, d=args.d, head=args.head, steps=args.steps, batch_size=args.batch_size, seed=args.seed,
+                learning_rate=args.learning_rate, held_out=args.held_out,
+            )
+            for loss in dict.fromkeys(losses)
+        ]  # fmt: skip
+        pick_device(args.device)
+    if not chosen:
+        args.parser.error(f"--loss: expected {' or '.join(_LOSSES)}, got nothing")
+    features = load_features(args.set)
+    stop = _Stop()
+    found: list[dict[str, Any]] = []
+    for settings in chosen:
+        with tqdm(total=settings.steps, desc=settings.loss, unit="step", dynamic_ncols=True) as bar, stop:
+            made = align(
+                features,
+                settings,
+                progress=lambda row: _show(bar, row),
+                should_stop=stop,
+                device=args.device,
+            )
+        save_alignment(made, args.out / settings.loss)
+        last = made.history.iloc[-1]
+        recalls = {name: float(last[name]) for name in ("recall_volume", "recall_cosine")}
+        found.append({"loss": settings.loss, "steps": made.steps, **recalls})
+        if stop():
+            break
+    _print(args, found, len(made.held_out))
+    return 130 if stop() else 0
+
+
+class _Stop:
+    """Ctrl-C as a wish: true once it was pressed; pressed again, it ends the program."""
+
+    def __init__(self) -> None:
+        self._asked = False
+
+    def __call__(self) -> bool:
+        return self._asked
+
+    def __enter__(self) -> "_Stop":
+        def ask(number: int, frame: object) -> None:
+            self._asked = True
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+        self._before = signal.signal(signal.SIGINT, ask)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        signal.signal(signal.SIGINT, self._before)
+
+
+def _show(bar: "tqdm[Any]", row: dict[str, Any]) -> None:
+    bar.update(row["step"] - bar.n)
+    bar.set_postfix(loss=f"{row['loss']:.3f}", held_out=f"{100 * row['recall']:.1f} %")
+
+
+def _print(args: argparse.Namespace, found: list[dict[str, Any]], held_out: int) -> None:
+    if args.json:
+        print_json({"out": str(args.out), "held_out": held_out, "heads": found})
+        return
+    print(f"R@1 of {held_out:,} held-out items, the anchor asking the rest; written to {args.out}\n")
+    rows = [
+        {
+            "loss": each["loss"],
+            "by volume": f"{100 * each['recall_volume']:.1f} %",
+            "by cosine": f"{100 * each['recall_cosine']:.1f} %",
+            "steps": f"{each['steps']:,}",
+        }
+        for each in found
+    ]
+    print(table(rows))
