@@ -1,0 +1,173 @@
+"""Align: train heads that take features of unlike size into one space, watch them learn, keep what is good."""
+
+from dataclasses import replace
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+
+from app import aligning, opened, session, theme
+from app.components import chart
+from gram.alignment import HEADS, LOSSES, AlignmentSettings
+from gram.errors import GramError
+from gram.figures.learning import learning
+
+_FEATURES = "align_features"
+_TITLES = {"gram": "GRAM: volume of all", "cosine": "Pairwise: cosine with the anchor"}
+_DIMENSIONS = (8, 16, 32, 64, 128, 256)
+
+
+def render() -> None:
+    """Show the page."""
+    st.title("Align")
+    st.markdown(
+        "Features of encoders that were trained apart share no space, so no volume and no cosine means anything yet. "
+        "Train a small **head** for each modality that takes it into one space, by the GRAM loss, by pairwise cosines, "
+        "or by both on the same held-out items; then every page works on the result. Try: press **Train**."
+    )
+    known = opened.features()
+    if not known:
+        st.info(
+            "There are no features to align yet. Open files on the page **Your data**, or try five unequal views of "
+            "handwritten digits:"
+        )
+        if st.button("Open the five views", type="primary"):
+            st.session_state[_FEATURES] = aligning.open_example().key
+            st.rerun()
+        return
+    chosen = st.session_state.get(_FEATURES)
+    st.session_state[_FEATURES] = chosen if chosen in known else list(known)[-1]
+    key = st.selectbox("Features", list(known), format_func=lambda key: known[key].title, key=_FEATURES, width=420)
+    _one(known[str(key)])
+
+
+def _one(features: opened.Features) -> None:
+    try:
+        st.html(aligning.facts(features))
+    except GramError as error:
+        st.error(str(error))
+        return
+    job = aligning.job_of(features.key)
+    if job is not None and job.running:
+        _progress(features.key)
+        return
+    try:
+        aligning.take(features.key)
+    except GramError as error:
+        st.error(str(error))
+    settings = _settings()
+    begun = "Train again" if aligning.made_of(features.key) else "Train"
+    st.button(
+        begun,
+        type="primary",
+        on_click=aligning.start,
+        args=(features, settings),
+        disabled=not settings,
+        key="align_train",
+    )
+    _result(features.key)
+
+
+# choosing
+
+
+def _settings() -> list[AlignmentSettings]:
+    """Show the controls; return one setting a loss."""
+    row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
+    losses = row.pills(
+        "Losses",
+        list(LOSSES),
+        selection_mode="multi",
+        default=list(LOSSES),
+        key="align_losses",
+        help="Each gets heads of its own, trained on the same items in the same order: " + "; ".join(_TITLES.values()),
+    )
+    d = row.select_slider("Dimensions of the space", _DIMENSIONS, 64, key="align_d", width=220)
+    head = row.segmented_control(
+        "Head", list(HEADS), default="linear", required=True, key="align_head", help="mlp: one hidden layer of 256"
+    )
+    with st.expander("More"):
+        columns = st.columns(4)
+        steps = columns[0].number_input("Steps", 10, 20_000, 600, 100, key="align_steps", help="Batches to learn from")
+        batch = columns[1].number_input("Batch size", 2, 4096, 256, 64, key="align_batch", help="Items a batch")
+        held_out = columns[2].number_input(
+            "Held out (%)", 1, 90, 20, key="align_held_out", help="Share of items that is only ranked, where no column "
+            "split says which",
+        )  # fmt: skip
+        seed = columns[3].number_input("Seed", 0, 9999, 0, key="align_seed", help="Draws the split, heads and batches")
+    if not losses:
+        st.warning("Choose a loss, or two to compare them.")
+        return []
+    base = AlignmentSettings(
+        d=int(d), head=str(head), steps=int(steps), batch_size=int(batch), held_out=held_out / 100, seed=int(seed)
+    )
+    return [replace(base, loss=loss) for loss in LOSSES if loss in losses]
+
+
+# watching
+
+
+@st.fragment(run_every=0.7)
+def _progress(key: str) -> None:
+    """Show how the heads do on the held-out items, as they learn."""
+    job = aligning.job_of(key)
+    if job is None or not job.running:
+        st.rerun()
+    bar, keep = st.columns([5, 1.4], vertical_alignment="center")
+    left = "" if job.seconds_left is None else f", about {job.seconds_left:.0f} s left"
+    bar.progress(min(job.share, 1.0), text=f"{job.stage[:1].upper()}{job.stage[1:]}{left}")
+    keep.button("Stop and keep", on_click=job.stop_and_keep, width="stretch", key="align_stop")
+    _curves(job.history())
+
+
+def _curves(history: pd.DataFrame) -> None:
+    if history.empty:
+        st.caption("The first numbers come after a few steps.")
+        return
+    chart.show(
+        learning(history, dark=theme.is_dark()),
+        key="align_curves",
+        on_action=lambda action: None,
+        tools=(),
+        height=320,
+        filename="alignment",
+        description="Held-out R@1 of the heads by step, a line a model and measure",
+    )
+
+
+# the result
+
+
+def _result(key: str) -> None:
+    made = aligning.made_of(key)
+    if made is None:
+        return
+    st.subheader("Held-out items", anchor=False)
+    st.html(aligning.table(made))
+    _curves(made.history)
+    with st.container(horizontal=True):
+        st.button("Explore the result", type="primary", on_click=_explore, args=(made.collection,), key="align_explore")
+        st.button(
+            "Undo",
+            on_click=aligning.undo,
+            args=(key,),
+            key="align_undo",
+            help="Goes back to the heads before these, or to none",
+        )
+        for loss in made.losses:
+            st.download_button(
+                f"Save {loss} heads (zip)",
+                partial(aligning.zipped, made, loss),
+                f"{loss}-heads.zip",
+                "application/zip",
+                on_click="ignore",
+                key=f"align_save_{loss}",
+                help="For `python -m gram apply`, which takes new features through them",
+            )
+    if st.session_state.pop("align_go", None):
+        st.switch_page(session.page("geometry"), query_params=session.current().as_query())
+
+
+def _explore(collection: str) -> None:
+    session.open_collection(collection)
+    st.session_state["align_go"] = True
