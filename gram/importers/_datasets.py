@@ -72,16 +72,20 @@ def _files(root: Path, folder: Path, limits: Limits) -> list[Path]:
     if file_inside(root, str(relative / "state.json")) is None:
         raise EmbeddingSetError(f"{folder / 'state.json'}: is missing, or leads out of the folder; {_REMEDY}")
     listed = _json(folder, "state.json", limits).get("_data_files")
-    names = [entry.get("filename") if isinstance(entry, dict) else None for entry in listed or []] if (
-        isinstance(listed, list)
-    ) else []
+    names = (
+        [entry.get("filename") if isinstance(entry, dict) else None for entry in listed or []]
+        if (isinstance(listed, list))
+        else []
+    )
     if not names:
         raise EmbeddingSetError(f"{folder / 'state.json'}: lists no files; {_REMEDY}")
     files = []
     for name in names:
         file = file_inside(folder, name)
         if file is None:
-            raise EmbeddingSetError(f"{folder}: its file {str(name)[:80]!r} is missing or outside the folder; {_REMEDY}")
+            raise EmbeddingSetError(
+                f"{folder}: its file {str(name)[:80]!r} is missing or outside the folder; {_REMEDY}"
+            )
         limits.check_file(file)
         files.append(file)
     return files

@@ -56,7 +56,9 @@ class _Columns:
     def _array(self, name: str, cells: list[Any]) -> pa.Array:
         cells = cells + [None] * (self.n - len(cells))
         vectors = sum(isinstance(cell, np.ndarray) for cell in cells)
-        others = [(row, cell) for row, cell in enumerate(cells) if cell is not None and not isinstance(cell, np.ndarray)]
+        others = [
+            (row, cell) for row, cell in enumerate(cells) if cell is not None and not isinstance(cell, np.ndarray)
+        ]
         if vectors > len(others):
             for row, cell in others:
                 self.faults.setdefault(name, {})[row] = f"is {str(cell)[:20]!r}, which is no list of numbers"
