@@ -65,6 +65,22 @@ class ItemSet:
         self.path = None
 
     @classmethod
+    def _of(
+        cls,
+        modalities: dict[str, Tensor],
+        items: pd.DataFrame,
+        info: dict[str, Any],
+        sources: Sources,
+        path: Path,
+        held: object,
+    ) -> Self:
+        """Return a set of parts from elsewhere, checked; messages name `sources`, media are below `path`."""
+        made = cls.__new__(cls)
+        made._hold(modalities, items, info, sources)
+        made.path, made._held = path, held
+        return made
+
+    @classmethod
     def load(cls, path: str | Path) -> Self:
         """Return the set in the folder `path`; its vectors stay on disk, mapped into memory, until used.
 

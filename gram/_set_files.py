@@ -37,7 +37,7 @@ def read_set(folder: Path) -> Parts:
 
 
 def _read(folder: Path) -> Parts:
-    info = _read_info(folder)
+    info = read_info(folder)
     items = _read_items(folder)
     return _read_embeddings(folder, info.pop("modalities", None), info.get("anchor")), items, info
 
@@ -126,7 +126,7 @@ def _write_info(file: Path, info: Mapping[str, Any]) -> None:
     file.write_text(text + "\n", encoding="utf-8")
 
 
-def _read_info(folder: Path) -> dict[str, Any]:
+def read_info(folder: Path) -> dict[str, Any]:
     file = _existing(folder, INFO)
     try:
         info = json.loads(file.read_text(encoding="utf-8"))

@@ -1,0 +1,110 @@
+"""Parquet, Feather and Arrow files, read in batches."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gram.errors import EmbeddingSetError
+from gram.importers._arrow import ERRORS, Rows, add_rows
+from gram.importers._limits import Limits, refusing
+from gram.importers._packed_items import METADATA, read_info
+from gram.importers._table import Table
+
+_BATCH = 4096
+_REMEDY = "write it again, with pandas or pyarrow"
+
+
+def read_parquet(path: Path, limits: Limits) -> Table:
+    """Return the columns of a Parquet file.
+
+    Raises:
+        EmbeddingSetError: no Parquet file, or one that unpacks to more than `limits` allow.
+    """
+    limits.check_file(path)
+    table = Table("Parquet")
+    rows = parquet_rows(path, str(path), limits)
+    table.info = read_info((rows.schema.metadata or {}).get(METADATA), str(path))
+    add_rows(table, rows)
+    return table
+
+
+def parquet_rows(source: Path | bytes, where: str, limits: Limits) -> Rows:
+    """Return the rows of a Parquet file, or of its bytes, once its footer is known to claim no more than allowed.
+
+    Raises:
+        EmbeddingSetError: no Parquet file, or one that unpacks to more than `limits` allow.
+    """
+
+    def opened() -> pq.ParquetFile:
+        return pq.ParquetFile(pa.BufferReader(source) if isinstance(source, bytes) else str(source))
+
+    with refusing(where, "Parquet", _REMEDY, *ERRORS), opened() as file:
+        metadata, schema = file.metadata, file.schema_arrow
+        n, groups = metadata.num_rows, metadata.num_row_groups
+        limits.check_items(where, n)
+        for number in range(groups):
+            group = metadata.row_group(number)
+            columns = [group.column(place) for place in range(group.num_columns)]
+            limits.check_unpacked(where, sum(column.total_uncompressed_size for column in columns))
+            limits.check_unpacked(where, sum(column.num_values for column in columns))
+    if n < 0:
+        raise EmbeddingSetError(f"{where}: its footer is damaged; {_REMEDY}")
+
+    def read(names: list[str]) -> Iterator[pa.RecordBatch]:
+        with opened() as file:
+            for batch in file.iter_batches(_BATCH, columns=names, use_threads=len(names) > 8):
+                yield batch.select(names)
+
+    return Rows(where, schema, n, read, limits)
+
+
+def read_feather(path: Path, limits: Limits) -> Table:
+    """Return the columns of a Feather (version 2) or Arrow file.
+
+    Raises:
+        EmbeddingSetError: no such file, or one that is damaged or larger than `limits` allow.
+    """
+    limits.check_file(path)
+    table = Table("Feather")
+    add_rows(table, ipc_rows([path], str(path), limits))
+    return table
+
+
+def ipc_rows(paths: list[Path], where: str, limits: Limits) -> Rows:
+    """Return the rows of Arrow files with one schema, one after the other.
+
+    Raises:
+        EmbeddingSetError: a file that is no Arrow file, or files whose columns differ.
+    """
+    schema, n = None, 0
+    for path in paths:
+        with refusing(path, "an Arrow file", _REMEDY, *ERRORS):
+            for batch in _ipc_batches(path):
+                if schema is not None and not batch.schema.equals(schema):
+                    raise EmbeddingSetError(f"{path}: its columns differ from those before; write all files alike")
+                schema, n = schema or batch.schema, n + len(batch)
+                limits.check_items(where, n)
+                limits.check_unpacked(where, batch.nbytes)
+    if schema is None:
+        raise EmbeddingSetError(f"{where}: has no rows; a set holds at least one item")
+
+    def read(names: list[str]) -> Iterator[pa.RecordBatch]:
+        for path in paths:
+            for batch in _ipc_batches(path):
+                yield batch.select(names)
+
+    return Rows(where, schema, n, read, limits)
+
+
+def _ipc_batches(path: Path) -> Iterator[pa.RecordBatch]:
+    with pa.memory_map(str(path)) as mapped:
+        if mapped.read(6) == b"ARROW1":
+            with pa.ipc.open_file(mapped) as reader:
+                for number in range(reader.num_record_batches):
+                    yield reader.get_batch(number)
+        else:
+            mapped.seek(0)
+            with pa.ipc.open_stream(mapped) as reader:
+                yield from reader

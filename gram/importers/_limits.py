@@ -1,0 +1,124 @@
+"""What a file may cost, and how the faults of the libraries that read it are told."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from gram.errors import EmbeddingSetError
+
+GIB = 2**30
+_RATIO, _ALWAYS_FINE = 200, 64 * 2**20  # embeddings hardly compress: 200-fold is a bomb, but small files may
+_MESSAGE = 160
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What may be spent on a file; checked from its headers, before memory is used.
+
+    Attributes:
+        file: bytes of one file on disk.
+        unpacked: bytes that its content may take once it is decompressed or converted.
+        items: rows.
+    """
+
+    file: int = 64 * GIB
+    unpacked: int = 16 * GIB
+    items: int = 20_000_000
+
+    def check_file(self, path: Path) -> int:
+        """Return the size of a plain file.
+
+        Raises:
+            EmbeddingSetError: it is absent, no plain file, empty, or larger than `file`.
+        """
+        try:
+            exists, plain = path.exists(), path.is_file()
+            size = path.stat().st_size if plain else 0
+        except (OSError, ValueError) as error:
+            raise EmbeddingSetError(f"{path}: cannot be opened ({line(error)}); give another path") from error
+        if not exists:
+            raise EmbeddingSetError(f"{path}: does not exist; give the path of a file or a folder with embeddings")
+        if not plain:
+            raise EmbeddingSetError(f"{path}: is neither a file nor a folder; give one of these")
+        if size == 0:
+            raise EmbeddingSetError(f"{path}: is empty; write or copy it again")
+        if size > self.file:
+            raise EmbeddingSetError(
+                f"{path}: has {told(size)}, and at most {told(self.file)} are read; leave items out, or store float16"
+            )
+        return size
+
+    def check_unpacked(self, where: object, size: int, packed: int | None = None) -> None:
+        """Check what content will take; `packed` is its size on disk, where it was compressed.
+
+        Raises:
+            EmbeddingSetError: more than `unpacked`, or so much more than `packed` that it must be a bomb.
+        """
+        if size > self.unpacked:
+            raise EmbeddingSetError(
+                f"{where}: unpacks to {told(size)}, and at most {told(self.unpacked)} are read; leave items out, or "
+                "store float16"
+            )
+        if packed is not None and size > max(_ALWAYS_FINE, _RATIO * packed):
+            raise EmbeddingSetError(
+                f"{where}: {told(packed)} unpack to {told(size)}, which no embeddings do; store it uncompressed if it "
+                "is sound"
+            )
+
+    def unpack_at_most(self, packed: int) -> int:
+        """Return how many bytes `packed` bytes may unpack to."""
+        return min(self.unpacked, max(_ALWAYS_FINE, _RATIO * packed))
+
+    def check_items(self, where: object, n: int) -> None:
+        """Check a number of rows.
+
+        Raises:
+            EmbeddingSetError: more than `items`.
+        """
+        if n > self.items:
+            raise EmbeddingSetError(f"{where}: has {n:,} rows, and at most {self.items:,} are read; leave items out")
+
+
+def told(size: int) -> str:
+    """Return a number of bytes as people say it."""
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size >= factor:
+            return f"{size / factor:,.3g} {unit}" if size < 1000 * factor else f"{size / factor:,.0f} {unit}"
+    return f"{size} bytes"
+
+
+def line(error: BaseException) -> str:
+    """Return an error's message as one short line."""
+    text = one_line(str(error)) or type(error).__name__
+    return text if len(text) <= _MESSAGE else f"{text[:_MESSAGE]} …"
+
+
+def one_line(text: str) -> str:
+    """Return text without line breaks and other control characters."""
+    return re.sub(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+", " ", text).strip()
+
+
+@contextmanager
+def refusing(where: object, what: str, remedy: str, *errors: type[Exception]) -> Iterator[None]:
+    """Turn what a library raises while it reads into one line; everything else is a bug and passes.
+
+    Args:
+        where: the file, and the part of it.
+        what: what it was read as: "a NumPy array".
+        remedy: what to do.
+        *errors: what the library is known to raise. Too little memory and too deep nesting are always caught.
+    """
+    try:
+        yield
+    except EmbeddingSetError:
+        raise
+    except MemoryError as error:
+        raise EmbeddingSetError(f"{where}: needs more memory than there is; leave items out, or store float16") from (
+            error
+        )
+    except RecursionError as error:
+        raise EmbeddingSetError(f"{where}: is nested too deeply to be {what}; {remedy}") from error
+    except errors as error:
+        raise EmbeddingSetError(f"{where}: is not readable as {what} ({line(error)}); {remedy}") from error
