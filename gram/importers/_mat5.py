@@ -158,6 +158,5 @@ def _walk(path: Path, data: memoryview, order: str, depth: int) -> None:
     if not 0 <= count <= len(data) // 8:
         raise EOFError(f"{count:,} cells are claimed, which are not there")
     for inner, content in elements:
-        if inner == _MATRIX:
-            if kind == _CELL:
-                _walk(path, content, order, depth + 1)
+        if inner == _MATRIX and kind == _CELL:
+            _walk(path, content, order, depth + 1)
