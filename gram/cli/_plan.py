@@ -2,7 +2,7 @@
 
 import argparse
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gram.importers import Plan
@@ -42,10 +42,9 @@ def asked_plan(args: argparse.Namespace, plan: "Plan") -> "Plan":
         masks = {name: mask for name, mask in plan.masks.items() if name in chosen}
         anchor = plan.anchor if plan.anchor in chosen else next(iter(chosen))
         plan = replace(plan, modalities=chosen, masks=masks, anchor=anchor)
-    for name in ("anchor", "id", "label", "split"):
-        value = getattr(args, name)
-        if value is not None:
-            plan = replace(plan, **{name: None if value == _NONE else value})
+    said = {name: getattr(args, name) for name in ("anchor", "id", "label", "split")}
+    single: dict[str, Any] = {name: None if v == _NONE else v for name, v in said.items() if v is not None}
+    plan = replace(plan, **single)
     if args.media:
         plan = replace(plan, media={column: name for name, column in args.media})
     if args.mask:

@@ -17,17 +17,6 @@ from gram.importers._registry import suffixes
 from gram.importers._save import save
 
 __all__ = [
-    "EXPORTS",
-    "Column",
-    "Found",
-    "Limits",
-    "Plan",
-    "Problem",
-    "export",
-    "is_embedding_set",
-    "look",
-    "problems",
-    "read",
-    "save",
-    "suffixes",
-]
+    "EXPORTS", "Column", "Found", "Limits", "Plan", "Problem",
+    "export", "is_embedding_set", "look", "problems", "read", "save", "suffixes",
+]  # fmt: skip
