@@ -1,4 +1,4 @@
-"""Damaged files of every format: each must open, or raise one `EmbeddingSetError` of one line, in little time and memory.
+"""Damaged files of every format: each opens or raises an `EmbeddingSetError` of one line, soon and in little memory.
 
     python -m tests.gram.fuzz_importers --count 10000
 

@@ -4,6 +4,7 @@ import gzip
 import io
 import re
 import struct
+import warnings
 import zipfile
 import zlib
 
@@ -167,7 +168,8 @@ def zip_edit(rng, data, other):
                     info.external_attr = int(rng.choice([0o120777, 0o060666, 0o040755])) << 16
                 else:
                     content = _inner(rng, entry.filename, content, other)
-            target.writestr(info, content, compress_type=info.compress_type)
+            with warnings.catch_warnings(action="ignore"):  # two entries of one name are meant
+                target.writestr(info, content, compress_type=info.compress_type)
     return buffer.getvalue()
 
 
