@@ -43,13 +43,10 @@ def read_parts(path: Path, limits: Limits, table: Table) -> list[Part | Texts]:
     Raises:
         EmbeddingSetError: damaged, too large, or with function handles or objects.
     """
-    parts: list[Part | Texts] = []
     with refusing(path, "a .mat file", REMEDY, *_ERRORS):
-        for data, order in _variables(path, limits):
-            variable = _matrix(data, order, path, limits, in_cell=False)
-            if variable.name:  # MATLAB's own data has no name
-                parts += _parts(variable, table)
-    return parts
+        variables = [_matrix(data, order, path, limits, in_cell=False) for data, order in _variables(path, limits)]
+    named = [variable for variable in variables if variable.name]  # MATLAB's own data has no name
+    return [part for variable in named for part in _parts(variable, table)]
 
 
 def _parts(variable: _Matrix, table: Table) -> list[Part | Texts]:
@@ -81,9 +78,9 @@ def _part(name: str, values: np.ndarray) -> Part:
 
 def _word(cell: _Matrix) -> str | None:
     """Return the one line of text in a cell; None if it holds anything else."""
-    if isinstance(cell.content, list) and len(cell.content) == 1 and isinstance(cell.content[0], str):
-        return cell.content[0]
-    return "" if cell.content == [] and cell.why_not == "" else None
+    if not isinstance(cell.content, list) or len(cell.content) > 1:
+        return None
+    return next((word for word in cell.content if isinstance(word, str)), "")
 
 
 def _variables(path: Path, limits: Limits) -> Iterator[tuple[memoryview, str]]:
