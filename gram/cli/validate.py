@@ -1,14 +1,18 @@
-"""`python -m gram validate`: whether a folder is a sound embedding set, and what is in it."""
+"""`python -m gram validate`: whether a set, or any file of embeddings, is sound, and what is in it."""
 
 import argparse
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gram.cli._arguments import Subparsers
 from gram.cli._output import print_json, table
+from gram.cli._plan import add_plan, asked_plan
+from gram.errors import EmbeddingSetError
 
 if TYPE_CHECKING:
     from gram.embedding_set import EmbeddingSet
+    from gram.importers import Column, Found, Plan, Problem
 
 # Rounding a unit vector to float16 changes its length by less than 2^-11, or 5e-4.
 _UNIT_TOLERANCE = 1e-3
@@ -18,10 +22,14 @@ def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
     """Add the subcommand and its arguments."""
     parser = subparsers.add_parser(
         "validate",
-        help="check an embedding set",
-        description="Check every row of an embedding set; say what is in it, or what is wrong and where.",
+        help="check an embedding set, or any file of embeddings",
+        description=(
+            "Check every row of an embedding set, or of a file or folder that `gram convert` reads; say what is in it "
+            "and what each column is taken for, or what is wrong and where."
+        ),
     )
-    parser.add_argument("set", type=Path, metavar="DIR", help="folder of the embedding set")
+    parser.add_argument("set", type=Path, metavar="PATH", help="folder of a set, or file or folder with embeddings")
+    add_plan(parser)
     parser.add_argument("--json", action="store_true", help="print what is found as JSON")
     parser.set_defaults(run=run)
 
@@ -30,6 +38,8 @@ def run(args: argparse.Namespace) -> int:
     """Load the set, which checks it, say what is in it, and return the exit status."""
     from gram.embedding_set import EmbeddingSet
 
+    if args.set.exists() and not _is_set(args.set):
+        return _run_file(args)
     found = describe(EmbeddingSet.load(args.set))
     if args.json:
         print_json({"set": str(args.set), **found})
@@ -44,6 +54,67 @@ def run(args: argparse.Namespace) -> int:
     print()
     print(table([_row(name, part) for name, part in found["modalities"].items()]))
     return 0
+
+
+def _is_set(path: Path) -> bool:
+    """Return whether a path is the folder of an embedding set; features go the way of all other files."""
+    from gram import importers
+
+    return path.is_dir() and importers.is_embedding_set(path)
+
+
+def _run_file(args: argparse.Namespace) -> int:
+    from gram import importers
+
+    found = importers.look(args.set)
+    plan = asked_plan(args, found.plan)
+    problems = importers.problems(found, plan)
+    if args.json:
+        print_json(_as_json(args.set, found, plan, problems))
+        return 1 if problems else 0
+    print(f"{args.set}: {found.format}, {found.n:,} items, {len(plan.modalities)} modalities, anchor {plan.anchor}\n")
+    print(table([_column_row(column, plan) for column in found.columns]))
+    for note in found.notes:
+        print(f"note: {note}")
+    if not problems:
+        print("sound: `gram convert` makes a set of it")
+        return 0
+    raise EmbeddingSetError(_summary(args.set, problems))
+
+
+def _summary(path: Path, problems: "list[Problem]") -> str:
+    first = problems[0]
+    if first.row is None:
+        return first.what
+    more = f", and {len(problems) - 1:,} more problems" if len(problems) > 1 else ""
+    return (
+        f"{path}: row {first.row} (id '{first.id}'): {first.what}{more}; --json lists them, `gram convert --skip-bad` "
+        "leaves such items out"
+    )
+
+
+def _column_row(column: "Column", plan: "Plan") -> dict[str, str]:
+    names = {source: name for name, source in plan.modalities.items()}
+    masked = {mask: name for name, mask in plan.masks.items()}
+    single = {plan.id: "id", plan.label: "label", plan.split: "split"}
+    role = f"modality {names[column.name]}" if column.name in names else single.get(column.name, "")
+    role = f"mask of {masked[column.name]}" if column.name in masked else role
+    role = f"media of {plan.media[column.name]}" if column.name in plan.media else role
+    shape = " x ".join(f"{size:,}" for size in column.shape)
+    return {"column": column.name, "taken for": role or "-", "shape": shape, "type": column.dtype}
+
+
+def _as_json(path: Path, found: "Found", plan: "Plan", problems: "list[Problem]") -> dict[str, Any]:
+    return {
+        "set": str(path),
+        "sound": not problems,
+        "format": found.format,
+        "items": found.n,
+        "columns": [dataclasses.asdict(column) for column in found.columns],
+        "plan": dataclasses.asdict(plan),
+        "notes": list(found.notes),
+        "problems": [dataclasses.asdict(problem) for problem in problems],
+    }
 
 
 def describe(embedded: "EmbeddingSet") -> dict[str, Any]:

@@ -7,11 +7,16 @@ Nothing is ever unpickled, no path leaves the folder that was chosen, and sizes 
 All faults of files are an `EmbeddingSetError` of one line.
 """
 
-from gram.importers._export import export
+from gram.importers._export import EXPORTS, export
+from gram.importers._folders import is_embedding_set
 from gram.importers._limits import Limits
 from gram.importers._look import Column, Found, look
 from gram.importers._plan import Plan
 from gram.importers._read import Problem, problems, read
 from gram.importers._registry import suffixes
+from gram.importers._save import save
 
-__all__ = ["Column", "Found", "Limits", "Plan", "Problem", "export", "look", "problems", "read", "suffixes"]
+__all__ = [
+    "EXPORTS", "Column", "Found", "Limits", "Plan", "Problem",
+    "export", "is_embedding_set", "look", "problems", "read", "save", "suffixes",
+]  # fmt: skip

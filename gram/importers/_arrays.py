@@ -5,6 +5,7 @@ import struct
 import tokenize
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -125,7 +126,7 @@ def read_npz(path: Path, limits: Limits) -> Table:
                 name,
                 header.shape,
                 header.dtype,
-                lambda entry=entry, where=where: _load(path, entry, where),  # type: ignore[misc]
+                partial(_load, path, entry, where),
                 limits,
             )
     add_packed(table, path, packed.get(ITEMS), packed.get(INFO), limits)

@@ -30,17 +30,13 @@ def export(item_set: ItemSet, path: str | Path) -> None:
         EmbeddingSetError: another suffix, the disk refuses, or items or info hold what Parquet or JSON cannot.
     """
     path = Path(path)
-    writers: dict[str, Callable[[ItemSet, Path], None]] = {
-        ".parquet": _write_parquet,
-        ".npz": _write_npz,
-        ".safetensors": _write_safetensors,
-    }
-    if path.suffix.lower() not in writers:
-        raise EmbeddingSetError(f"{path}: cannot be written; give a file that ends in {', '.join(writers)}")
+    writer = _WRITERS.get(path.suffix.lower())
+    if writer is None:
+        raise EmbeddingSetError(f"{path}: cannot be written; give a file that ends in {', '.join(EXPORTS)}")
     pending = path.with_name(f".{path.stem}-{secrets.token_hex(8)}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        writers[path.suffix.lower()](item_set, pending)
+        writer(item_set, pending)
         pending.replace(path)
     except (OSError, safetensors.SafetensorError) as error:
         raise EmbeddingSetError(
@@ -98,3 +94,11 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+_WRITERS: dict[str, Callable[[ItemSet, Path], None]] = {
+    ".parquet": _write_parquet,
+    ".npz": _write_npz,
+    ".safetensors": _write_safetensors,
+}
+EXPORTS = tuple(_WRITERS)

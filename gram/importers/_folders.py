@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gram._atomic import COMMITTED, current
-from gram._set_files import EMBEDDINGS, INFO, ITEMS, read_info
+from gram._set_files import EMBEDDINGS, FEATURES, INFO, ITEMS, read_info
 from gram.errors import EmbeddingSetError
 from gram.importers._archives import Unpacked, unpack
 from gram.importers._inside import file_inside
@@ -40,6 +40,16 @@ def read_folder(folder: Path, limits: Limits) -> Table:
     return open_file(files[0], limits) if len(files) == 1 else join(files, limits)
 
 
+def is_embedding_set(folder: Path) -> bool:
+    """Return whether a folder holds an embedding set that this program saved, and not features."""
+    if not ((folder / EMBEDDINGS).exists() or (folder / COMMITTED).is_dir()):
+        return False
+    try:
+        return read_info(folder).get("kind") != FEATURES
+    except EmbeddingSetError:
+        return True  # a damaged one
+
+
 def _read_own(folder: Path, limits: Limits) -> Table:
     """Return the columns of a set that this program saved."""
     from gram.importers._frames import parquet_rows
@@ -61,7 +71,7 @@ def _read_own(folder: Path, limits: Limits) -> Table:
     return table
 
 
-def join(paths: list[Path] | tuple[Path, ...], limits: Limits) -> Table:
+def join(paths: list[Path], limits: Limits) -> Table:
     """Return the columns of files that hold one modality or more each, and of one table of the items at the most.
 
     Raises:

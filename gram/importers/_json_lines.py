@@ -55,22 +55,17 @@ class _Columns:
 
     def _array(self, name: str, cells: list[Any]) -> pa.Array:
         cells = cells + [None] * (self.n - len(cells))
-        vectors = sum(isinstance(cell, np.ndarray) for cell in cells)
-        others = [
-            (row, cell) for row, cell in enumerate(cells) if cell is not None and not isinstance(cell, np.ndarray)
-        ]
-        if vectors > len(others):
+        is_vector = [isinstance(cell, np.ndarray) for cell in cells]
+        others = [(row, cell) for row, cell in enumerate(cells) if cell is not None and not is_vector[row]]
+        if sum(is_vector) > len(others):
             for row, cell in others:
                 self.faults.setdefault(name, {})[row] = f"is {str(cell)[:20]!r}, which is no list of numbers"
-            whole = [cell if isinstance(cell, np.ndarray) else None for cell in cells]
-            return pa.array(whole, pa.list_(pa.float32()))
-        single = [None if isinstance(cell, np.ndarray) else cell for cell in cells]
-        if len({type(cell) for cell in single if cell is not None} - {int, float}) and {type(c) for c in single} - {
-            str,
-            type(None),
-        } not in ({bool}, set()):
-            single = [None if cell is None else str(cell) for cell in single]
-        return _values(single)
+            return pa.array(
+                [cell if vector else None for cell, vector in zip(cells, is_vector)], pa.list_(pa.float32())
+            )
+        single = [None if vector else cell for cell, vector in zip(cells, is_vector)]
+        kinds = {"number" if type(cell) in (int, float) else type(cell).__name__ for _, cell in others}
+        return _values(single if len(kinds) < 2 else [None if cell is None else str(cell) for cell in single])
 
 
 def _values(cells: list[Any]) -> pa.Array:

@@ -1,118 +1,113 @@
-"""MATLAB 5 files, by scipy, after a walk through their elements that bounds size and depth."""
+"""MATLAB 5 files (version 7 too), read element by element, each held to what its header claims.
 
+Not by `scipy.io.loadmat`: it trusts types and sizes in the file, and a damaged one ends the whole process. The layout
+is MathWorks, "MAT-File Format": a header of 128 bytes, then elements of a tag (type, length) and content, the matrices
+among them made of flags, dimensions, a name and numbers, and packed by zlib if need be.
+"""
+
+import math
 import struct
-import warnings
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
-import scipy.io
-from scipy.io.matlab import MatReadError
 
 from gram.errors import EmbeddingSetError
-from gram.importers._limits import Limits, refusing, told
+from gram.importers._limits import Limits, one_line, refusing, told
 from gram.importers._matlab import REMEDY, Part, Texts
 from gram.importers._table import Table
 
-_ERRORS = (
-    MatReadError,
-    ValueError,
-    TypeError,
-    OSError,
-    EOFError,
-    KeyError,
-    IndexError,
-    OverflowError,
-    AttributeError,
-    NotImplementedError,
-    zlib.error,
-    struct.error,
-)
-_MATRIX, _COMPRESSED = 14, 15
-_CELL, _STRUCT, _CHAR, _SPARSE = 1, 2, 4, 5
-_REFUSED = {3: "an object", 16: "a function handle", 17: "an object"}
-_DEEPEST = 2  # a cell of matrices, or of cells of text
-_READ = ("double", "single", "logical", "char", "cell", *(f"{u}int{b}" for u in ("", "u") for b in (8, 16, 32, 64)))
+_ERRORS = (ValueError, OSError, EOFError, OverflowError, zlib.error, struct.error, UnicodeError)
+_MATRIX, _COMPRESSED, _INT8, _INT32, _UINT32 = 14, 15, 1, 5, 6
+_TYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
+_ENCODINGS = {1: "latin-1", 2: "latin-1", 4: "utf-16", 16: "utf-8", 17: "utf-16", 18: "utf-32"}
+_CELL, _STRUCT, _CHAR, _SPARSE, _DOUBLE, _SINGLE = 1, 2, 4, 5, 6, 7
+_NUMBERS = range(6, 16)
+_REFUSED = {3: "an object", 16: "a function handle", 17: "an object, such as a string or a table"}
+_COMPLEX, _LOGICAL = 0x0800, 0x0200
+
+
+class _Matrix(NamedTuple):
+    """One variable or cell: its name, and its numbers, texts or cells; or why it is not read."""
+
+    name: str
+    content: "np.ndarray | list[str] | list[_Matrix] | None"
+    why_not: str = ""
 
 
 def read_parts(path: Path, limits: Limits, table: Table) -> list[Part | Texts]:
     """Return the matrices and texts of a MATLAB 5 file.
 
     Raises:
-        EmbeddingSetError: damaged, too large, too deep, or with function handles or objects.
+        EmbeddingSetError: damaged, too large, or with function handles or objects.
     """
-    _walk_file(path, limits)
-    with refusing(path, "a .mat file", REMEDY, *_ERRORS), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        kinds = {name: kind for name, _, kind in scipy.io.whosmat(str(path))}
-        wanted = [name for name, kind in kinds.items() if kind in _READ and not name.startswith("__")]
-        loaded = scipy.io.loadmat(str(path), variable_names=wanted, chars_as_strings=True)
-    for name, kind in kinds.items():
-        if name not in wanted:
-            table.leave_out(name, f"it is a {kind}; save its matrices on their own")
-    parts: list[Part | Texts] = []
-    for name in wanted:
-        if isinstance(loaded.get(name), np.ndarray):
-            parts += _parts(name, loaded[name], table)
-    return parts
+    with refusing(path, "a .mat file", REMEDY, *_ERRORS):
+        variables = [_matrix(data, order, path, limits, in_cell=False) for data, order in _variables(path, limits)]
+    named = [variable for variable in variables if variable.name]  # MATLAB's own data has no name
+    return [part for variable in named for part in _parts(variable, table)]
 
 
-def _parts(name: str, value: np.ndarray, table: Table) -> list[Part | Texts]:
-    if value.dtype.kind == "U":
-        return [Texts(name, [str(text).rstrip() for text in value.reshape(-1)])]
-    if value.dtype.kind != "O":
-        return [_part(name, value)]
-    cells = list(value.reshape(-1, order="F"))
-    texts = [_text(cell) for cell in cells]
-    if cells and all(text is not None for text in texts):
-        return [Texts(name, [str(text) for text in texts])]
+def _parts(variable: _Matrix, table: Table) -> list[Part | Texts]:
+    name, content, why_not = variable
+    if isinstance(content, np.ndarray):
+        return [_part(name, content)]
+    if not content:
+        table.leave_out(name, why_not or "it is empty")
+        return []
+    texts = [cell for cell in content if isinstance(cell, str)]
+    if texts:
+        return [Texts(name, texts)]
+    cells = [cell for cell in content if isinstance(cell, _Matrix)]
+    words = [_word(cell) for cell in cells]
+    if all(word is not None for word in words):
+        return [Texts(name, [word or "" for word in words])]
     parts: list[Part | Texts] = []
     for number, cell in enumerate(cells, 1):
-        if isinstance(cell, np.ndarray) and cell.dtype.kind in "fiub":
-            parts.append(_part(f"{name}{{{number}}}", cell))
+        if isinstance(cell.content, np.ndarray):
+            parts.append(_part(f"{name}{{{number}}}", cell.content))
         else:
-            table.leave_out(f"{name}{{{number}}}", "it is no matrix")
+            table.leave_out(f"{name}{{{number}}}", cell.why_not or "it is no matrix")
     return parts
 
 
-def _part(name: str, value: np.ndarray) -> Part:
-    return Part(name, value.shape, value.dtype, lambda: value)
+def _part(name: str, values: np.ndarray) -> Part:
+    return Part(name, values.shape, values.dtype, lambda: values)
 
 
-def _text(cell: Any) -> str | None:
-    if isinstance(cell, np.ndarray) and cell.dtype.kind == "U" and cell.size <= 1:
-        return str(cell.reshape(-1)[0]).rstrip() if cell.size else ""
-    return None
+def _word(cell: _Matrix) -> str | None:
+    """Return the one line of text in a cell; None if it holds anything else."""
+    if not isinstance(cell.content, list) or len(cell.content) > 1:
+        return None
+    return next((word for word in cell.content if isinstance(word, str)), "")
 
 
-def _walk_file(path: Path, limits: Limits) -> None:
-    """Look at every element of the file, unpacked within the limits, before scipy does."""
+def _variables(path: Path, limits: Limits) -> Iterator[tuple[memoryview, str]]:
+    """Yield the content of each variable, unpacked within the limits, and the order of its bytes."""
     size = limits.check_file(path)
-    left = limits.unpack_at_most(size) if size else 0
-    with refusing(path, "a .mat file", REMEDY, *_ERRORS), path.open("rb") as file:
+    left = limits.unpack_at_most(size)
+    with path.open("rb") as file:
         order = "<" if file.read(128)[126:128] == b"IM" else ">"
         while len(tag := file.read(8)) == 8:
             kind, length = struct.unpack(f"{order}LL", tag)
-            if kind not in (_MATRIX, _COMPRESSED):
-                raise ValueError(f"an element of kind {kind}")
             if length > size - file.tell():
                 raise EOFError("cut short")
             data = file.read(length)
             if kind == _COMPRESSED:
                 data = _unpacked(path, data, left)
                 left -= len(data)
-                kind, length = struct.unpack(f"{order}LL", data[:8])
-                if kind != _MATRIX or length > len(data) - 8:
+                kind, length = struct.unpack_from(f"{order}LL", data)
+                if length > len(data) - 8:
                     raise EOFError("cut short")
                 data = data[8 : 8 + length]
-            _walk(path, memoryview(data), order, 0)
+            if kind != _MATRIX:
+                raise ValueError(f"an element of kind {kind} where a variable starts")
+            yield memoryview(data), order
 
 
 def _unpacked(path: Path, data: bytes, most: int) -> bytes:
-    stream = zlib.decompressobj()
-    unpacked = stream.decompress(data, most + 1)
+    unpacked = zlib.decompressobj().decompress(data, most + 1)
     if len(unpacked) > most:
         raise EmbeddingSetError(
             f"{path}: {told(len(data))} unpack to more than {told(most)}; leave items out, or save with -v7.3"
@@ -121,11 +116,13 @@ def _unpacked(path: Path, data: bytes, most: int) -> bytes:
 
 
 def _elements(data: memoryview, order: str) -> Iterator[tuple[int, memoryview]]:
-    """Yield kind and content of each element."""
+    """Yield type and content of each element; content of up to four bytes lies within the tag."""
     place = 0
     while place + 8 <= len(data):
         kind, length = struct.unpack_from(f"{order}LL", data, place)
-        if kind >> 16:  # a small element: both in four bytes, the content in the next four
+        if kind >> 16:
+            if kind >> 16 > 4:
+                raise ValueError("a damaged tag")
             yield kind & 0xFFFF, data[place + 4 : place + 4 + (kind >> 16)]
             place += 8
             continue
@@ -135,29 +132,73 @@ def _elements(data: memoryview, order: str) -> Iterator[tuple[int, memoryview]]:
         place += 8 + length + (-length % 8)
 
 
-def _walk(path: Path, data: memoryview, order: str, depth: int) -> None:
-    """Check that a matrix holds nothing that is refused, nests little and has no more cells than content."""
+def _matrix(data: memoryview, order: str, path: Path, limits: Limits, *, in_cell: bool) -> _Matrix:
+    """Return a variable, or a cell of one.
+
+    Raises:
+        EmbeddingSetError: a function handle or an object.
+        ValueError, EOFError: parts that do not fit together.
+    """
+    if len(data) == 0 and in_cell:
+        return _Matrix("", [])
     elements = _elements(data, order)
-    _, flags = next(elements, (0, memoryview(b"")))
-    if len(flags) < 4:
-        if len(data) == 0 and depth:
-            return  # an empty cell
-        raise EOFError("cut short")
-    kind = struct.unpack_from(f"{order}L", flags)[0] & 0xFF
-    if kind in _REFUSED or (depth and kind in (_STRUCT, _SPARSE)):
-        held = _REFUSED.get(kind, "a struct or a sparse matrix in a cell")
-        raise EmbeddingSetError(f"{path}: holds {held}, which is not read; {REMEDY}")
-    if kind not in (_CELL, _STRUCT):
-        return
-    if depth == _DEEPEST:
-        raise EmbeddingSetError(f"{path}: its cells are nested too deeply; {REMEDY}")
-    _, sizes = next(elements, (0, memoryview(b"")))
-    count = 1
-    for size in struct.unpack(f"{order}{len(sizes) // 4}l", sizes[: len(sizes) // 4 * 4]):
-        count *= size
-    if not 0 <= count <= len(data) // 8:
-        raise EOFError(f"{count:,} cells are claimed, which are not there")
-    for inner, content in elements:
-        if inner == _MATRIX:
-            if kind == _CELL:
-                _walk(path, content, order, depth + 1)
+    flags = struct.unpack_from(f"{order}L", _next(elements, _UINT32))[0]
+    kind = flags & 0xFF
+    if kind in _REFUSED:
+        raise EmbeddingSetError(f"{path}: holds {_REFUSED[kind]}, which is not read; {REMEDY}")
+    sizes = np.frombuffer(_next(elements, _INT32), np.dtype(f"{order}i4")).tolist()
+    name = one_line(bytes(_next(elements, _INT8)).decode("latin-1"))
+    if len(sizes) < 2 or min(sizes) < 0:
+        raise ValueError(f"the shape {sizes[:8]}")
+    count = math.prod(sizes)
+    if kind in _NUMBERS:
+        if flags & _COMPLEX:
+            return _Matrix(name, None, "its numbers are complex")
+        limits.check_unpacked(path, 8 * count if kind in (_DOUBLE, _SINGLE) else count)
+        return _Matrix(name, _numbers(elements, kind, flags, order, count).reshape(sizes, order="F"))
+    if kind == _CHAR:
+        return _Matrix(name, _texts(elements, order, sizes[0], count) if len(sizes) == 2 else None, "it is text")
+    if kind != _CELL or in_cell:
+        held = {_STRUCT: "a struct", _SPARSE: "sparse", _CELL: "a cell within a cell"}.get(kind, "of an unknown kind")
+        return _Matrix(name, None, f"it is {held}; save its matrices on their own")
+    cells = [_matrix(content, order, path, limits, in_cell=True) for inner, content in elements if inner == _MATRIX]
+    if len(cells) != count:
+        raise EOFError(f"{count:,} cells are claimed, and {len(cells):,} are there")
+    return _Matrix(name, cells)
+
+
+def _next(elements: Iterator[tuple[int, memoryview]], kind: int) -> memoryview:
+    found, content = next(elements, (None, memoryview(b"")))
+    if found != kind:
+        raise ValueError(f"an element of kind {found} where {kind} belongs")
+    return content
+
+
+def _numbers(elements: Iterator[tuple[int, memoryview]], kind: int, flags: int, order: str, count: int) -> np.ndarray:
+    """Return a matrix's numbers; MATLAB stores whole ones in fewer bytes than their class has."""
+    stored, content = next(elements, (0, memoryview(b"")))
+    if stored not in _TYPES:
+        raise ValueError(f"numbers of kind {stored}")
+    values = np.frombuffer(content, np.dtype(f"{order}{_TYPES[stored]}"))
+    if len(values) != count:
+        raise EOFError(f"{count:,} numbers are claimed, and {len(values):,} are there")
+    if flags & _LOGICAL:
+        return values != 0
+    if kind in (_DOUBLE, _SINGLE) and values.dtype.kind != "f":
+        return values.astype(np.float32 if values.dtype.itemsize <= 2 else np.float64)
+    return values
+
+
+def _texts(elements: Iterator[tuple[int, memoryview]], order: str, rows: int, count: int) -> list[str]:
+    """Return the rows of a matrix of characters, which lie column by column."""
+    stored, content = next(elements, (0, memoryview(b"")))
+    if count == 0:
+        return []
+    if stored not in _ENCODINGS:
+        raise ValueError(f"text of kind {stored}")
+    encoding = _ENCODINGS[stored]
+    side = ("-le" if order == "<" else "-be") if encoding in ("utf-16", "utf-32") else ""
+    text = bytes(content).decode(encoding + side, "replace")
+    if len(text) != count:
+        raise EOFError(f"{count:,} characters are claimed, and {len(text):,} are there")
+    return [text[row::rows].rstrip(" \0") for row in range(rows)]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from gram.errors import EmbeddingSetError
 from gram.importers._limits import Limits, one_line
@@ -78,19 +79,15 @@ def _add(table: Table, parts: list[Part | Texts], limits: Limits) -> None:
 
 
 def _add_texts(table: Table, part: Texts) -> None:
-    values = np.array(part.values, dtype=object)
-    import pandas as pd
-
-    series = pd.Series(values, dtype="str")
+    series = pd.Series(part.values, dtype="str")
     table.add(part.name, Source((len(series),), "text", lambda: Loaded(series), series.head(HEAD)))
 
 
 def _add_turned(table: Table, part: Part, *, turned: bool, limits: Limits) -> None:
     shape = part.shape[::-1] if turned else part.shape
     if turned and min(shape) > 1:
-        table.notes.append(
-            f"'{one_line(part.name)}' is {part.shape[0]:,} x {part.shape[1]:,}: its columns are the items."
-        )
+        size = " x ".join(f"{side:,}" for side in part.shape)
+        table.notes.append(f"'{one_line(part.name)}' is {size}: its columns are the items.")
     from_array(table, part.name, shape, part.dtype, lambda: part.load().T if turned else part.load(), limits)
 
 

@@ -151,7 +151,7 @@ def _anchor(table: Table, names: list[str]) -> str | None:
 
 
 def _named(columns: Mapping[str, Source], words: tuple[str, ...]) -> str | None:
-    by_name = {name.lower().removesuffix(" (items)"): name for name in reversed(columns)}
+    by_name = {name.lower().removesuffix(" (items)"): name for name in reversed(list(columns))}
     return next((by_name[word] for word in words if word in by_name), None)
 
 

@@ -87,10 +87,10 @@ def problems(found: Found, plan: Plan | None = None) -> list[Problem]:
 
 
 def _all_problems(found: Found, plan: Plan, ids: "pd.Series[Any]") -> Iterator[tuple[int, str]]:
-    for row in np.flatnonzero(ids.isna()):
-        yield int(row), "has no id"
-    for row in np.flatnonzero(ids.astype(str).duplicated() & ids.notna()):
-        yield int(row), f"repeats the id '{ids.iloc[row]}'"
+    for row in np.flatnonzero(ids.isna()).tolist():
+        yield row, "has no id"
+    for row in np.flatnonzero(ids.astype(str).duplicated() & ids.notna()).tolist():
+        yield row, f"repeats the id '{ids.iloc[row]}'"
     for name in plan.modalities:
         tensor, faults = _vectors(found, plan, name)
         for row in sorted(faults):
@@ -124,7 +124,7 @@ def _check_plan(found: Found, plan: Plan) -> None:
     where, columns = found.path, found.table.columns
     if not plan.modalities:
         raise EmbeddingSetError(f"{where}: no modality is chosen; choose at least one column of vectors")
-    single = [plan.id, plan.label, plan.split, *plan.media, *plan.masks.values()]
+    single = (plan.id, plan.label, plan.split, *plan.media, *plan.masks.values())
     named = [name for name in single if name is not None]
     for name in [*plan.modalities.values(), *named]:
         if name not in columns:
@@ -138,9 +138,9 @@ def _check_plan(found: Found, plan: Plan) -> None:
         if columns[name].is_matrix == (name in named):
             kind = "a vector" if columns[name].is_matrix else "a single value"
             raise EmbeddingSetError(f"{where}: '{name}' holds {kind} an item; choose another column for this")
-    for name in [plan.anchor, *plan.masks]:
-        if name is not None and name not in plan.modalities:
-            raise EmbeddingSetError(f"{where}: '{name}' is not among the modalities {', '.join(plan.modalities)}")
+    for modality in (plan.anchor, *plan.masks):
+        if modality is not None and modality not in plan.modalities:
+            raise EmbeddingSetError(f"{where}: '{modality}' is not among the modalities {', '.join(plan.modalities)}")
 
 
 def _vectors(found: Found, plan: Plan, name: str) -> tuple[Tensor, dict[int, str]]:
@@ -206,7 +206,7 @@ def _no_media(items: pd.DataFrame, plan: Plan) -> list[str]:
     ]
 
 
-def _is_empty(value: object) -> bool:
+def _is_empty(value: Any) -> bool:
     return value is None or value == "" or (pd.api.types.is_scalar(value) and bool(pd.isna(value)))
 
 

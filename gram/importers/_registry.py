@@ -84,4 +84,4 @@ def open_paths(paths: Sequence[Path], limits: Limits) -> tuple[Table, Path]:
 
     if len(paths) == 1:
         return open_path(paths[0], limits)
-    return _folders.join(paths, limits), paths[0].parent
+    return _folders.join(list(paths), limits), paths[0].parent

@@ -1,5 +1,6 @@
 """safetensors and torch's .pt: tensors are mapped into memory, and nothing but tensors is ever rebuilt."""
 
+from functools import partial
 from pathlib import Path
 
 import safetensors
@@ -35,9 +36,7 @@ def read_safetensors(path: Path, limits: Limits) -> Table:
             packed = file.get_tensor(ITEMS).numpy().tobytes()
     for name, (shape, dtype) in shapes.items():
         if name != ITEMS or packed is None:
-            from_tensor(
-                table, name, shape, _DTYPES.get(dtype, dtype), lambda name=name: load_tensor(path, name), limits
-            )
+            from_tensor(table, name, shape, _DTYPES.get(dtype, dtype), partial(load_tensor, path, name), limits)
     info = metadata.get(METADATA.decode())
     add_packed(table, path, packed, None if info is None else info.encode(), limits)
     return table

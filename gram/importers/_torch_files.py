@@ -7,7 +7,7 @@ rebuild tensors; then torch rebuilds them with `weights_only=True`, on the disk'
 import pickle
 import pickletools
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -109,12 +109,15 @@ def _add(table: Table, name: str, value: Any, limits: Limits) -> None:
             limits.check_unpacked(f"'{one_line(name)}'", tensor.numel() * tensor.element_size())
         kind = str(tensor.dtype).removeprefix("torch.")
         return from_tensor(table, name, tuple(tensor.shape), kind, tensor.contiguous, limits)
-    if isinstance(value, Sequence) and not isinstance(value, str) and value:
-        if all(isinstance(part, str) for part in value) or all(isinstance(part, int | float) for part in value):
-            limits.check_items(f"'{one_line(name)}'", len(value))
-            with refusing(f"'{one_line(name)}'", "values", _REMEDY, OverflowError, ValueError, TypeError):
-                texts = isinstance(value[0], str)
-                values = pd.Series(list(value), dtype="str" if texts else None)
-            kind = "text" if texts else str(values.dtype)
-            return table.add(name, Source((len(value),), kind, lambda: Loaded(values), values.head(HEAD)))
+    if isinstance(value, list | tuple) and value and (_all(value, str) or _all(value, int, float)):
+        limits.check_items(f"'{one_line(name)}'", len(value))
+        texts = isinstance(value[0], str)
+        with refusing(f"'{one_line(name)}'", "values", _REMEDY, OverflowError, ValueError, TypeError):
+            values = pd.Series(list(value), dtype="str" if texts else None)
+        kind = "text" if texts else str(values.dtype)
+        return table.add(name, Source((len(value),), kind, lambda: Loaded(values), values.head(HEAD)))
     return table.leave_out(name, f"it is a {type(value).__name__}, not a tensor")
+
+
+def _all(values: Iterable[Any], *kinds: type) -> bool:
+    return all(type(value) in kinds for value in values)

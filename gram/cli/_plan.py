@@ -1,0 +1,52 @@
+"""Arguments that correct the guess of what a file's columns mean."""
+
+import argparse
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gram.importers import Plan
+
+_NONE = "none"
+
+
+def pair(text: str) -> tuple[str, str]:
+    """Return both sides of NAME=COLUMN."""
+    name, separator, column = text.partition("=")
+    if not (name and separator and column):
+        raise argparse.ArgumentTypeError(f"expected NAME=COLUMN, got {text!r}")
+    return name, column
+
+
+def add_plan(parser: argparse.ArgumentParser) -> None:
+    """Add what says which column is what."""
+    group = parser.add_argument_group("which column is what (default: as guessed)")
+    group.add_argument(
+        "--modality", type=pair, action="append", metavar="NAME=COLUMN", help="a modality; give all, in order"
+    )
+    group.add_argument("--anchor", metavar="NAME", help="modality that is the anchor")
+    for name, meaning in (("id", "unique values"), ("label", "what items are called"), ("split", "train, test, ...")):
+        group.add_argument(f"--{name}", metavar="COLUMN", help=f"column with {meaning}; 'none' for no such column")
+    group.add_argument(
+        "--media", type=pair, action="append", metavar="NAME=COLUMN", help="column with paths of files of a modality"
+    )
+    group.add_argument(
+        "--mask", type=pair, action="append", metavar="NAME=COLUMN", help="column that is 1 where a modality is there"
+    )
+
+
+def asked_plan(args: argparse.Namespace, plan: "Plan") -> "Plan":
+    """Return the guess with what the arguments say."""
+    if args.modality:
+        chosen = dict(args.modality)
+        masks = {name: mask for name, mask in plan.masks.items() if name in chosen}
+        anchor = plan.anchor if plan.anchor in chosen else next(iter(chosen))
+        plan = replace(plan, modalities=chosen, masks=masks, anchor=anchor)
+    said = {name: getattr(args, name) for name in ("anchor", "id", "label", "split")}
+    single: dict[str, Any] = {name: None if v == _NONE else v for name, v in said.items() if v is not None}
+    plan = replace(plan, **single)
+    if args.media:
+        plan = replace(plan, media={column: name for name, column in args.media})
+    if args.mask:
+        plan = replace(plan, masks=dict(args.mask))
+    return plan

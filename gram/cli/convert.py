@@ -1,0 +1,68 @@
+"""`python -m gram convert`: files of embeddings of any kind into a set, or a set into one file."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gram.cli._arguments import Subparsers
+from gram.cli._output import print_json
+from gram.cli._plan import add_plan, asked_plan
+
+if TYPE_CHECKING:
+    from gram.feature_set import FeatureSet
+
+
+def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
+    """Add the subcommand and its arguments."""
+    parser = subparsers.add_parser(
+        "convert",
+        help="turn files of embeddings into a set, or a set into one file",
+        description=(
+            "Read embeddings (.npy, .npz, .safetensors, .pt, Parquet, Feather, JSON Lines, CSV, .mat, a dataset of "
+            "Hugging Face, a folder or a zip of these, or a set) and write a set, or one file where OUT ends in "
+            ".parquet, .npz or .safetensors. What each column means is guessed; `gram validate IN` shows the guess. "
+            "Example: gram convert features.npz set --modality text=feat_t --modality video=feat_v --id video_id"
+        ),
+    )
+    parser.add_argument("source", type=Path, metavar="IN", nargs="+", help="file, folder, or files of one set together")
+    parser.add_argument("out", type=Path, metavar="OUT", help="folder of the set, or a .parquet, .npz, .safetensors")
+    add_plan(parser)
+    parser.add_argument("--skip-bad", action="store_true", help="leave out the items that have something wrong")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read, write, say what was written, and return the exit status."""
+    from gram import importers
+
+    found = importers.look(args.source if len(args.source) > 1 else args.source[0])
+    plan = asked_plan(args, found.plan)
+    bad = sorted({p.row for p in importers.problems(found, plan) if p.row is not None}) if args.skip_bad else []
+    features = importers.read(found, plan, without=bad)
+    if args.out.suffix.lower() in importers.EXPORTS:
+        importers.export(features, args.out)
+    else:
+        importers.save(features, args.out)
+    written = _describe(features, args.out) | {"left_out": bad, "notes": list(found.notes)}
+    if args.json:
+        print_json(written)
+        return 0
+    sizes = ", ".join(f"{name} ({part['d']})" for name, part in written["modalities"].items())
+    print(f"{args.out}: {len(features):,} items, {sizes}, anchor {features.anchor}")
+    for note in found.notes:
+        print(f"note: {note}")
+    if bad:
+        print(f"left out: {len(bad):,} rows, the first of them row {bad[0]}")
+    return 0
+
+
+def _describe(features: "FeatureSet", out: Path) -> dict[str, Any]:
+    missing = features.missing()
+    return {
+        "out": str(out),
+        "items": len(features),
+        "aligned": features.aligned,
+        "anchor": features.anchor,
+        "modalities": {name: {"d": d, "missing": missing[name]} for name, d in features.sizes.items()},
+    }
