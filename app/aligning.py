@@ -5,7 +5,7 @@ import os
 import secrets
 import shutil
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import NamedTuple
@@ -15,8 +15,8 @@ import streamlit as st
 
 from app import opened, session
 from gram.alignment import AlignJob, AlignmentSettings, digit_views
-from gram.errors import EmbeddingSetError
 from gram.feature_set import FeatureSet
+from gram.importers import save
 
 _JOBS, _MADE = "align_jobs", "align_made"
 
@@ -25,14 +25,16 @@ class Made(NamedTuple):
     """What a training made.
 
     Attributes:
-        collection: key of the collection with a model a loss.
+        held_out_key: key of the collection of the held-out items, with a model a loss.
+        all_key: key of that of all items.
         losses: in order.
         folder: holds a folder a loss.
         history: rows of all losses; column "model" says which.
         held_out: how many items were only ranked.
     """
 
-    collection: str
+    held_out_key: str
+    all_key: str
     losses: tuple[str, ...]
     folder: Path
     history: pd.DataFrame
@@ -56,31 +58,10 @@ def keep_features(features: FeatureSet, title: str) -> opened.Features:
     """
     key = opened.new_key()
     folder = opened.private_folder() / "features" / key
-    save_with_media(features, folder)
+    save(features, folder)
     found = opened.Features(key, title, folder)
     opened.add_features(found)
     return found
-
-
-def save_with_media(features: FeatureSet, folder: Path, *, aligned: bool = False) -> None:
-    """Save features, or the embedding set that they are, in a folder of their own, with the media files they name.
-
-    Raises:
-        EmbeddingSetError: the disk refuses, or features of unlike size are to be an embedding set.
-    """
-    media = [
-        (file, folder / str(features.items[column].iloc[row]))
-        for column in features.media_columns
-        for row in range(len(features))
-        if features.path is not None and (file := features.media_file(row, column)) is not None and file.is_file()
-    ]
-    (features.embedding_set() if aligned else features).save(folder)
-    try:
-        for file, target in media:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, target)
-    except OSError as error:
-        raise EmbeddingSetError(f"media files cannot be copied ({error.strerror}); free space") from error
 
 
 def job_of(key: str) -> AlignJob | None:
@@ -114,16 +95,28 @@ def take(key: str) -> None:
     if not folders:
         return
     features = opened.features()[key]
+    held_out, whole = (
+        _collection(features, folders, part, said) for part, said in (("test", "held-out items"), ("all", "all items"))
+    )
+    made = Made(held_out.key, whole.key, tuple(folders), job.out, job.history(), _count(folders))
+    st.session_state[_MADE] = {**_all_made(), key: [*_all_made().get(key, []), made]}
+
+
+def _collection(features: opened.Features, folders: Mapping[str, Path], part: str, said: str) -> opened.Collection:
+    """Return a part of the items by each model, as a collection that this session knows."""
     variants = []
     for loss, folder in folders.items():
         if (media := features.folder / "media").is_dir():
-            shutil.copytree(media, folder / "test" / "media", dirs_exist_ok=True)
-        variants.append(opened.Variant(loss, folder / "test", folder / "model"))
-    found = opened.Collection(opened.new_key(), f"{features.title}, aligned", tuple(variants), private=True)
+            shutil.copytree(media, folder / part / "media", dirs_exist_ok=True)
+        variants.append(opened.Variant(loss, folder / part, folder / "model"))
+    found = opened.Collection(opened.new_key(), f"{features.title}: {said}", tuple(variants), private=True)
     opened.add(found)
-    held_out = int((FeatureSet.load(variants[0].folder).items["aligned"] == "held-out").sum())
-    made = Made(found.key, tuple(folders), job.out, job.history(), held_out)
-    st.session_state[_MADE] = {**_all_made(), key: [*_all_made().get(key, []), made]}
+    return found
+
+
+def _count(folders: Mapping[str, Path]) -> int:
+    """Return how many items were held out: the same for all losses."""
+    return len(FeatureSet.load(next(iter(folders.values())) / "test"))
 
 
 def made_of(key: str) -> Made | None:
@@ -136,9 +129,10 @@ def undo(key: str) -> None:
     """Give up what was made last of features; what was made before is there again."""
     *before, last = _all_made()[key]
     st.session_state[_MADE] = {**_all_made(), key: before}
-    if session.current().set == last.collection:
-        session.open_collection(before[-1].collection if before else opened.BUILT_IN)
-    opened.remove(last.collection)
+    if session.current().set in (last.held_out_key, last.all_key):
+        session.open_collection(before[-1].held_out_key if before else opened.BUILT_IN)
+    for gone in (last.held_out_key, last.all_key):
+        opened.remove(gone)
     shutil.rmtree(last.folder, ignore_errors=True)
 
 

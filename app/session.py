@@ -179,6 +179,7 @@ def _settle(held: Selection | None, news: Mapping[str, str]) -> tuple[Selection,
     """Return the selection that follows from the one held and the URL's news, and a line on each bad value."""
     notes: list[str] = []
     held = _opened(held, news.get("set"), notes)
+    news = {} if notes else news  # the rest of it is of a set that is not to be had
     model = held.model if held else data.models()[0]
     if (asked := news.get("model", model)) in data.models():
         model = asked

@@ -146,7 +146,21 @@ def _result(key: str) -> None:
     st.html(aligning.table(made))
     _curves(made.history)
     with st.container(horizontal=True):
-        st.button("Explore the result", type="primary", on_click=_explore, args=(made.collection,), key="align_explore")
+        st.button(
+            "Explore the held-out items",
+            type="primary",
+            on_click=_explore,
+            args=(made.held_out_key,),
+            key="align_explore",
+            help="On every page: how the heads do on what they have not learned from",
+        )
+        st.button(
+            "All items",
+            on_click=_explore,
+            args=(made.all_key,),
+            key="align_explore_all",
+            help="With those that the heads learned from, so retrieval looks better than it is",
+        )
         st.button(
             "Undo",
             on_click=aligning.undo,

@@ -76,15 +76,17 @@ def open_model(folder: str | Path, *, device: str = "auto") -> Heads | Multimoda
 
 
 def save_alignment(alignment: Alignment, folder: str | Path) -> None:
-    """Write what an alignment made: `test/` with all items in the shared space, `model/` with the heads, and history.
+    """Write what an alignment made, a folder each: `test/` the held-out items in the shared space, `all/` every item.
 
-    Media files stay where they are; copy the folder `media` beside the set to keep them.
+    `model/` holds the heads, `history.csv` how they learned. Media files stay where they are: copy the folder `media`
+    beside the sets to keep them.
 
     Raises:
         EmbeddingSetError, ModelError: the disk refuses.
     """
     folder = Path(folder)
-    alignment.embedding_set.save(folder / "test")
+    alignment.embedding_set.subset(alignment.held_out).save(folder / "test")
+    alignment.embedding_set.save(folder / "all")
     save_heads(alignment.heads, folder / "model")
     try:
         alignment.history.to_csv(folder / "history.csv", index=False)

@@ -10,7 +10,9 @@ if TYPE_CHECKING:
 
 def add_input(parser: argparse.ArgumentParser) -> None:
     """Add the argument that names the features."""
-    parser.add_argument("set", type=Path, metavar="IN", help="folder of an embedding set or a feature set")
+    parser.add_argument(
+        "set", type=Path, metavar="IN", help="features: a folder, or a file of any kind that `convert` reads"
+    )
 
 
 def load_features(path: Path) -> "FeatureSet":
@@ -19,6 +21,6 @@ def load_features(path: Path) -> "FeatureSet":
     Raises:
         EmbeddingSetError: there are none that can be read.
     """
-    from gram.feature_set import FeatureSet
+    from gram.importers import look, read
 
-    return FeatureSet.load(path)
+    return read(look(path))

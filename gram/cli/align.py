@@ -22,7 +22,7 @@ def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
         help="train heads that take features of unlike size into one space",
         description=(
             "Train one projection head a modality on frozen features, by one loss or several on the same held-out "
-            "items. OUT gets a folder a loss: test/ with all items in the shared space, model/ with the heads. "
+            "items. OUT gets a folder a loss: test/ with the held-out items, all/ with every item, model/ the heads. "
             "Ctrl-C keeps what was learned. Example: gram align features.npz --out aligned --loss gram,cosine"
         ),
     )

@@ -28,8 +28,9 @@ def test_both_losses_are_trained_and_told(features: Path, tmp_path: Path, capsys
     assert "R@1 of 40 held-out items" in said
     for loss in ("gram", "cosine"):
         assert loss in said
-        made = EmbeddingSet.load(tmp_path / "out" / loss / "test")
-        assert (len(made), made.d, made.names) == (200, 8, ["text", "video"])
+        for part, n in (("test", 40), ("all", 200)):
+            made = EmbeddingSet.load(tmp_path / "out" / loss / part)
+            assert (len(made), made.d, made.names) == (n, 8, ["text", "video"])
 
 
 def test_heads_are_applied_to_new_features(features: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
@@ -53,7 +54,7 @@ def test_heads_are_applied_to_new_features(features: Path, tmp_path: Path, capsy
     assert [each["loss"] for each in told["heads"]] == ["gram"]
     heads = tmp_path / "out" / "gram" / "model"
     assert main(["apply", str(heads), str(features), "--out", str(tmp_path / "new"), "--device", "cpu"]) == 0
-    first, again = (EmbeddingSet.load(folder) for folder in (tmp_path / "out" / "gram" / "test", tmp_path / "new"))
+    first, again = (EmbeddingSet.load(folder) for folder in (tmp_path / "out" / "gram" / "all", tmp_path / "new"))
     for name in first.names:
         np.testing.assert_array_equal(first.modalities[name].numpy(), again.modalities[name].numpy())
 

@@ -1,0 +1,246 @@
+"""Your data: from files of embeddings to an open set, with every guess to see and to correct."""
+
+from collections.abc import Collection, Sequence
+from functools import partial
+from pathlib import Path
+
+import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from app import aligning, opened, session, uploads
+from app.your_data import reading, roles
+from app.your_data.kept import Kept
+from gram.errors import GramError
+from gram.importers import Plan, Problem
+
+_FROM = {"computer": "This computer", "folder": "The data folder", "example": "An example"}
+_FILES = "your_data_files"
+_MOST_FAULTS = 300  # as many as are told; there may be more, so leaving these rows out need not help
+
+
+def render() -> None:
+    """Show the page."""
+    st.title("Your data")
+    st.markdown(
+        "Open embeddings of your own: one row an item, one column or file a modality. Try **An example**, or give "
+        "files and press **Open** once the guesses below them are right. They go no further than this app."
+    )
+    source = _source()
+    if fault := st.session_state.pop(reading.FAULT, None):
+        st.error(fault)
+    kept = reading.current()
+    if kept is not None and source is not None:
+        _found(kept)
+    _opened_here()
+
+
+# choosing
+
+
+def _source() -> str | None:
+    """Show where the files come from, and look into what is chosen; return the choice."""
+    offered = [name for name in _FROM if name != "folder" or opened.data_folder()]
+    choice = st.segmented_control(
+        "From", offered, format_func=_FROM.__getitem__, default=offered[0], required=True, key="your_data_from"
+    )
+    if choice == "computer":
+        _from_computer()
+    elif choice == "folder":
+        _from_folder()
+    else:
+        _from_example()
+    return choice
+
+
+def _from_computer() -> None:
+    whole = st.toggle("A whole folder", key="your_data_folder", help="Such as a data set as `datasets` saves it")
+    files = st.file_uploader(
+        "A folder" if whole else "One file, or one a modality",
+        accept_multiple_files="directory" if whole else True,
+        key=f"{_FILES}_{whole}",
+        help=".npy, .npz, .safetensors, .pt, Parquet, Feather, CSV, JSON Lines, .mat, or a zip of any of these. "
+        "Nothing in them is run. They are seen by this session alone, and removed with it.",
+    )
+    _follow(files or [])
+
+
+def _follow(files: Sequence[UploadedFile]) -> None:
+    """Look into the files that were given, once."""
+    named = tuple(file.file_id for file in files)
+    if named != st.session_state.get(_FILES, ()):
+        st.session_state[_FILES] = named
+        if files:
+            reading.look_at(lambda: uploads.store(files), title=_title(files), uploaded=True)
+        else:
+            reading.forget()
+
+
+def _title(files: Sequence[UploadedFile]) -> str:
+    first = Path(files[0].name)
+    return first.stem if len(files) == 1 else (first.parts[0] if len(first.parts) > 1 else "Your data")
+
+
+def _from_folder() -> None:
+    known = {each.key: each for each in opened.below_data_folder()}
+    others = reading.below_data_folder()
+    if not known and not others:
+        st.info("There are no embeddings below the data folder yet: put some there, and load this page anew.")
+        return
+    row = st.container(horizontal=True, vertical_alignment="bottom")
+    choice = row.selectbox("Set or file", [*known, *others], key="your_data_path", width=420)
+    if choice in known:
+        row.button("Open", type="primary", on_click=_show, args=(choice,), key="your_data_open_folder")
+        reading.forget()
+    elif row.button("Look into it", type="primary", key="your_data_look") and choice is not None:
+        reading.look_at(lambda: others[choice], title=Path(choice).stem, uploaded=False)
+
+
+def _from_example() -> None:
+    st.markdown(
+        "Five views of 1,797 handwritten digits (UCI, as in scikit-learn): 64 pixels, 16 of their cosine transform, 16 "
+        "sums of rows and columns, 6 principal components, 240 random Fourier features. Each has a size and a scale of "
+        "its own, so they are aligned first."
+    )
+    st.button("Open the five views", type="primary", on_click=_open_example, key="your_data_example")
+
+
+def _open_example() -> None:
+    try:
+        found = aligning.open_example()
+    except GramError as error:
+        st.session_state[reading.FAULT] = str(error)
+        return
+    _align(found.key)
+
+
+# what was found
+
+
+def _found(kept: Kept) -> None:
+    found = kept.found
+    st.subheader(kept.title, anchor=False)
+    st.markdown(f"{found.format}, {found.n:,} items.")
+    for note in found.notes:
+        st.caption(note)
+    edited = roles.show(found, key=f"your_data_roles_{kept.key}")
+    try:
+        names = list(roles.plan_of(found, edited, None).modalities)
+        usual = found.plan.anchor if found.plan.anchor in names else names[0]
+        anchor = st.selectbox(
+            "Anchor",
+            names,
+            index=names.index(usual),
+            key=f"your_data_anchor_{kept.key}",
+            width=240,
+            help="The modality that asks; the others make up the candidates",
+        )
+        plan = roles.plan_of(found, edited, anchor)
+        faults = reading.faults(kept, plan)
+    except GramError as error:
+        st.warning(str(error))
+        return
+    bad = {fault.row for fault in faults if fault.row is not None}
+    if faults:
+        _faults(faults, found.n)
+        if any(fault.row is None for fault in faults) or len(bad) == found.n or len(faults) >= _MOST_FAULTS:
+            return
+    aligned = len(set(reading.sizes(found, plan).values())) == 1
+    without = f" without {len(bad):,} of {found.n:,} rows" if bad else ""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if aligned:
+            st.button(
+                f"Open{without}", type="primary", on_click=_open, args=(kept, plan, bad, True), key="your_data_open"
+            )
+        st.button(
+            f"Align first{without}",
+            type="secondary" if aligned else "primary",
+            on_click=_open,
+            args=(kept, plan, bad, False),
+            key="your_data_align",
+            help="Train a head for each modality that takes it into one space. For vectors of encoders that were not "
+            "trained together, whatever their sizes.",
+        )
+
+
+def _faults(faults: Sequence[Problem], n: int) -> None:
+    rows = len({fault.row for fault in faults if fault.row is not None})
+    where = "one row" if rows == 1 else f"{rows:,} rows" if rows else "the columns"
+    st.warning(
+        f"Something is wrong in {where}, listed below. Correct the file and give it again, use other columns"
+        f"{', or go on without these rows' if 0 < rows < n else ''}."
+    )
+    st.dataframe(
+        {
+            "row": [fault.row for fault in faults],
+            "id": [str(fault.id) for fault in faults],
+            "what": [fault.what for fault in faults],
+        },
+        width="stretch",
+        hide_index=True,
+    )
+
+
+def _open(kept: Kept, plan: Plan, without: Collection[int], aligned: bool) -> None:
+    """Take the vectors over, as one space or to be aligned, and go on with them."""
+    try:
+        if aligned:
+            _show(reading.open_set(kept, plan, without).key)
+        else:
+            _align(reading.open_features(kept, plan, without).key)
+    except GramError as error:
+        st.session_state[reading.FAULT] = str(error)
+
+
+def _show(key: str) -> None:
+    try:
+        session.open_collection(key)
+    except GramError as error:
+        st.session_state[reading.FAULT] = str(error)
+        return
+    st.session_state[reading.GO] = "geometry"
+
+
+def _align(key: str) -> None:
+    st.session_state["align_features"] = key
+    st.session_state[reading.GO] = "align"
+
+
+# what is open
+
+
+def _opened_here() -> None:
+    """List the collections of this session, with what can be done with each."""
+    if page := st.session_state.pop(reading.GO, None):
+        st.switch_page(session.page(page), query_params=session.current().as_query())
+    own = opened.collections()[1:]
+    if not own:
+        return
+    st.subheader("Open in this session", anchor=False)
+    for collection in own:
+        said, show, save, remove = st.columns([4, 1, 1.4, 1], vertical_alignment="center")
+        here = " (now shown)" if collection.key == session.current().set else ""
+        alone = "of this session alone" if collection.private else "from the data folder"
+        said.markdown(f"**{_plain(collection.title)}**{here}: {', '.join(collection.names)}; {alone}")
+        show.button("Show", on_click=_show, args=(collection.key,), key=f"show_{collection.key}", width="stretch")
+        with save.popover("Export", width="stretch"):
+            for variant in collection.variants:
+                for kind in ("parquet", "npz", "safetensors"):
+                    st.download_button(
+                        f"{variant.name}.{kind}",
+                        partial(reading.exported, variant, kind),
+                        f"{collection.title}-{variant.name}.{kind}",
+                        on_click="ignore",
+                        key=f"export_{collection.key}_{variant.name}_{kind}",
+                    )
+        remove.button("Close", on_click=_close, args=(collection.key,), key=f"close_{collection.key}", width="stretch")
+
+
+def _close(key: str) -> None:
+    if session.current().set == key:
+        session.open_collection(opened.BUILT_IN)
+    opened.remove(key)
+
+
+def _plain(text: str) -> str:
+    """Return text without the signs that Markdown reads."""
+    return "".join(f"\\{sign}" if sign in "\\`*_{}[]()#+-.!|<>$~:" else sign for sign in text)

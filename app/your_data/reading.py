@@ -1,0 +1,126 @@
+"""Looking into files, and taking what they hold over into the session: called by the page, it draws nothing."""
+
+import re
+import tempfile
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+import streamlit as st
+
+from app import aligning, opened
+from app.your_data.kept import Kept
+from gram.errors import EmbeddingSetError, GramError
+from gram.feature_set import FeatureSet
+from gram.importers import Found, Limits, Plan, Problem, export, look, problems, read, save, suffixes
+
+FAULT, GO = "your_data_fault", "your_data_go"
+_KEPT = "your_data_kept"
+_GIB = 2**30
+UPLOADED = Limits(file=2 * _GIB, unpacked=4 * _GIB, items=2_000_000)
+_DEEPEST, _MOST = 4, 500
+
+
+def look_at(path: Callable[[], Path], *, title: str, uploaded: bool) -> None:
+    """Look into a file or folder and keep what was found; on a fault, keep what was there and say it.
+
+    Args:
+        path: gives it; what that raises is said too.
+        title: what the set will be called.
+        uploaded: whether a stranger may have made it, so that less is spent on it.
+    """
+    try:
+        where = path()
+        found = look(where, limits=UPLOADED if uploaded else Limits())
+        st.session_state[_KEPT] = Kept(opened.new_key(), title, where, found)
+    except GramError as error:
+        st.session_state[FAULT] = _without_paths(str(error))
+
+
+def current() -> Kept | None:
+    """Return what was looked into last; None if there is nothing, or it was opened."""
+    return st.session_state.get(_KEPT)
+
+
+def forget() -> None:
+    """Forget what was looked into."""
+    st.session_state.pop(_KEPT, None)
+
+
+def faults(kept: Kept, plan: Plan) -> list[Problem]:
+    """Return what keeps a plan from making a set, row by row.
+
+    Raises:
+        EmbeddingSetError: the file itself cannot be read.
+    """
+    try:
+        return problems(kept.found, plan)
+    except EmbeddingSetError as error:
+        raise EmbeddingSetError(_without_paths(str(error))) from error
+
+
+def sizes(found: Found, plan: Plan) -> dict[str, int]:
+    """Return the number of dimensions of each modality of a plan."""
+    shapes = {column.name: column.shape for column in found.columns}
+    return {name: shapes[column][1] for name, column in plan.modalities.items()}
+
+
+def open_set(kept: Kept, plan: Plan, without: Collection[int] = ()) -> opened.Collection:
+    """Take vectors of one space over into the session, and make them a collection.
+
+    Raises:
+        EmbeddingSetError: modalities of unlike size, a faulty row, or the disk refuses.
+    """
+    features = _read(kept, plan, without)
+    key = opened.new_key()
+    folder = opened.private_folder() / "sets" / key
+    save(features, folder)
+    found = opened.Collection(key, kept.title, (opened.Variant(opened.GIVEN, folder),), private=True)
+    opened.add(found)
+    return found
+
+
+def open_features(kept: Kept, plan: Plan, without: Collection[int] = ()) -> opened.Features:
+    """Take vectors over that are to be aligned.
+
+    Raises:
+        EmbeddingSetError: a faulty row, or the disk refuses.
+    """
+    return aligning.keep_features(_read(kept, plan, without), kept.title)
+
+
+def below_data_folder() -> dict[str, Path]:
+    """Return files below the data folder that may hold embeddings, by their path below it."""
+    root = opened.data_folder()
+    if root is None or not root.is_dir():
+        return {}
+    known = suffixes()
+    found = (
+        path
+        for depth in range(1, _DEEPEST + 1)
+        for path in sorted(root.glob("/".join(["*"] * depth)))
+        if path.is_file() and path.suffix.lower() in known and path.resolve().is_relative_to(root)
+    )
+    return {path.relative_to(root).as_posix(): path for path, _ in zip(found, range(_MOST))}
+
+
+def exported(variant: opened.Variant, kind: str) -> bytes:
+    """Return a variant's set as a file of one of the kinds parquet, npz and safetensors."""
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / f"set.{kind}"
+        export(FeatureSet.load(variant.folder), target)
+        return target.read_bytes()
+
+
+def _read(kept: Kept, plan: Plan, without: Collection[int]) -> FeatureSet:
+    try:
+        features = read(kept.found, plan, without=without)
+    except EmbeddingSetError as error:
+        raise EmbeddingSetError(_without_paths(str(error))) from error
+    features.info["name"] = kept.title
+    return features
+
+
+def _without_paths(line: str) -> str:
+    """Return a message without the folders of this session, which tell a person nothing."""
+    folder = re.escape(f"{opened.private_folder() / 'uploads'}")
+    return re.sub(rf"{folder}/[0-9a-f]+/?", "", line).strip()
