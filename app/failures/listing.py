@@ -53,6 +53,8 @@ def select(
     if "within" in asked and view.span is not None and view.column in columns:
         rows = np.flatnonzero(columns[view.column].within(view.span))
         keep &= table["row"].isin(rows)
+    if "wins" in asked and view.span_of_wins is not None:
+        keep &= table["winner_occurrences"].between(*view.span_of_wins)
     return _ordered(table[keep], view.sort)
 
 

@@ -16,7 +16,7 @@ from app.failures.view import View
 from app.rankings import SIDES
 from gram.diagnostics import Cases, confusions
 from gram.embedding_set import EmbeddingSet
-from gram.figures.failures import Rates, confusion, failure_rates, hub_distribution
+from gram.figures.failures import Rates, confusion, doubling, failure_rates, hub_distribution
 from gram.figures.style import number
 
 _HEIGHT = 330
@@ -150,10 +150,11 @@ def _hubs(found: tuple[Cases, Cases], view: View, gallery: EmbeddingSet) -> None
     picture, cards = st.columns([1, 1.1], gap="large")
     titles = (view.left, view.right)
     sides = (0,) if view.left == view.right else (0, 1)
+    occurrences = [found[side].reference.firsts.numpy().astype(np.float64) for side in sides]
     with picture:
         chart.show(
             hub_distribution(
-                [found[side].reference.firsts.numpy().astype(np.float64) for side in sides],
+                occurrences,
                 [titles[side] for side in sides],
                 dark=theme.is_dark(),
             ),
@@ -161,7 +162,8 @@ def _hubs(found: tuple[Cases, Cases], view: View, gallery: EmbeddingSet) -> None
             height=_HEIGHT - 30,
             filename="hubs",
             description="How many candidates are first for how many queries, on a log scale",
-            on_action=lambda action: None,
+            hint=f"Press a bar to see what its candidates won, by the {view.judge.title}.",
+            on_action=lambda action: _choose_wins(action, view, max(float(each.max()) for each in occurrences)),
             tools=("resetScale2d",),
         )
     with cards:
@@ -169,6 +171,13 @@ def _hubs(found: tuple[Cases, Cases], view: View, gallery: EmbeddingSet) -> None
         media.show(
             _winners(cases, view, gallery), gallery, key="failures_winners", styles="failures", on_action=_choose_winner
         )
+
+
+def _choose_wins(action: chart.Action, view: View, most: float) -> None:
+    if action.kind == "click" and action.points:
+        low = int(action.points[0])
+        wins = views.span(low, dict(doubling(most))[low])
+        views.change(wins="" if wins == view.wins else wins)
 
 
 def _choose_winner(action: dict[str, str]) -> None:

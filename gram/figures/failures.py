@@ -200,7 +200,7 @@ def hub_distribution(
         names: of the rankings.
         dark: for a dark ground.
     """
-    edges = _doubling(max((float(each.max(initial=0)) for each in occurrences), default=0.0))
+    edges = doubling(max((float(each.max(initial=0)) for each in occurrences), default=0.0))
     ticks = [f"{low}" if high == low else f"{low}–{high}" for low, high in edges]
     figure = go.Figure()
     largest = 1
@@ -227,8 +227,8 @@ def hub_distribution(
     return figure
 
 
-def _doubling(largest: float) -> list[tuple[int, int]]:
-    """Return bins of whole numbers up to the largest: 0, 1, 2, then 3 to 4, 5 to 8, 9 to 16 and so on."""
+def doubling(largest: float) -> list[tuple[int, int]]:
+    """Return the bins of `hub_distribution`, whole numbers up to the largest: 0, 1, 2, then 3 to 4, 5 to 8, 9 to 16 and so on."""
     bins = [(value, value) for value in range(_FIRST_SINGLE)]
     while bins[-1][1] < largest:
         start = bins[-1][1] + 1
