@@ -228,7 +228,7 @@ def hub_distribution(
 
 
 def doubling(largest: float) -> list[tuple[int, int]]:
-    """Return the bins of `hub_distribution`, whole numbers up to the largest: 0, 1, 2, then 3 to 4, 5 to 8, 9 to 16 and so on."""
+    """Return the bins of `hub_distribution`: 0, 1, 2, then 3 to 4, 5 to 8 and so on, up to the largest number."""
     bins = [(value, value) for value in range(_FIRST_SINGLE)]
     while bins[-1][1] < largest:
         start = bins[-1][1] + 1
