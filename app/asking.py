@@ -1,11 +1,15 @@
 """What makes a query on the Retrieval page: one way to ask each, by name; every way gives a query or one line."""
 
+import io
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import streamlit as st
+from jaxtyping import Float
 from streamlit.delta_generator import DeltaGenerator
 
+from app import data, media, session
 from app.components import digit_pad, keypad
 from gram import numbers
 from gram.embedding_set import EmbeddingSet
@@ -14,6 +18,7 @@ from gram.numbers import strokes, tones, uploads
 from gram.retrieval import Query
 
 FILES = ("wav", "flac", "ogg", "mp3", "png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff")
+_LARGEST_VECTOR = 1  # MB
 
 
 class Place(NamedTuple):
@@ -40,23 +45,38 @@ class Way(NamedTuple):
     picks: bool = False
 
 
-def place_for(names: Sequence[str], side: DeltaGenerator, gallery: EmbeddingSet, item: str) -> Place:
-    """Draw the one field for a number that some ways need together; return what they start from.
+def is_spoken(gallery: EmbeddingSet) -> bool:
+    """Return whether the set is of spoken numbers with a model that takes a person's own."""
+    return media.is_rendered(gallery) and data.has_model(session.current().model)
+
+
+def ways_for(gallery: EmbeddingSet) -> dict[str, Way]:
+    """Return the ways to ask a set: all of `WAYS` where it is spoken numbers, else its items and vectors."""
+    if is_spoken(gallery):
+        return WAYS
+    own = {name: Way(by_own(name), name, picks=True) for name in gallery.names}
+    waiting = f"Give a file with the vector to ask with: .npy, or numbers as text; {gallery.d} of them, or as many as "
+    return {**own, "vector": Way(by_vector, None, f"{waiting}the model takes.")}
+
+
+def place_for(ways: Sequence[Way], side: DeltaGenerator, gallery: EmbeddingSet, item: str) -> Place:
+    """Draw the one field for a number or an item that some ways need together; return what they start from.
 
     Args:
-        names: of the ways.
+        ways: those chosen.
         side: a narrow place for it.
         gallery: the items.
         item: the current item's id, asked with until a number is typed.
     """
-    if not names or any(WAYS[name].picks for name in names):
-        typed = side.text_input("Number", key="q", bind="query-params", placeholder=item)
+    spoken = is_spoken(gallery)
+    if not ways or any(way.picks for way in ways):
+        typed = side.text_input("Number" if spoken else "Item", key="q", bind="query-params", placeholder=item)
         return Place(gallery, number=typed or item)
-    if "keypad" in names:
+    if any(way.ask is by_keypad for way in ways):
         side.caption("The keys tell its number.")
         return Place(gallery)
     typed = side.text_input(
-        "The number in it" if len(names) == 1 else "The number in them",
+        ("The number in it" if len(ways) == 1 else "The number in them") if spoken else "The item it is of",
         key="known",
         placeholder="if you know it",
         help="With it, the page says where the true item ranks. The models do not see it.",
@@ -129,6 +149,57 @@ def by_file(place: Place) -> Query | None:
     if uploads.sniff(content) == "image":
         return Query("image", uploads.read_image(content), _known(place))
     return Query(heard_as or "speech", uploads.read_audio(content), _known(place))
+
+
+def by_own(modality: str) -> Callable[[Place], Query]:
+    """Return the way that asks with a modality of the item whose id was typed."""
+
+    def ask(place: Place) -> Query:
+        item = place.number.strip()
+        if not _is_known(item, place.gallery):
+            examples = ", ".join(place.gallery.items["id"].head(3))
+            raise NumberError(f"no item has the id “{item}”; give one of the set's, such as {examples}")
+        if not place.gallery.present(modality)[place.gallery.row(item)]:
+            raise NumberError(f"{item} lacks {modality}: ask with another modality, or another item")
+        return Query(modality, id=item)
+
+    return ask
+
+
+def by_vector(place: Place) -> Query | None:
+    """Ask with a vector from a file: of the shared space, or what the set's model makes one of."""
+    file = st.file_uploader(
+        "A vector", type=["npy", "txt", "csv", "json"], key="retrieval_vector", max_upload_size=_LARGEST_VECTOR
+    )
+    modality = st.segmented_control(
+        "It is of", place.gallery.names, required=True, key="vector-of", default=place.gallery.anchor
+    )
+    if file is None:
+        return None
+    known = place.known.strip()
+    if known and not _is_known(known, place.gallery):
+        raise NumberError(f"no item has the id “{known}”; leave the field empty if you do not know it")
+    return Query(str(modality or place.gallery.anchor), read_vector(file.getvalue()), known or None)
+
+
+def read_vector(content: bytes) -> Float[np.ndarray, " d"]:
+    """Return the one vector in a file: an array as numpy saves it, or numbers as text.
+
+    Raises:
+        NumberError: it holds none, several, or numbers that are not finite.
+    """
+    try:
+        if content.startswith(b"\x93NUMPY"):
+            values = np.load(io.BytesIO(content), allow_pickle=False)
+        else:
+            text = content.decode("utf-8").translate(dict.fromkeys(map(ord, "[],;"), " "))
+            values = np.array(text.split(), dtype=np.float64)
+        vector = np.asarray(values, dtype=np.float32).squeeze()
+    except (ValueError, OSError, EOFError, MemoryError, TypeError) as error:
+        raise NumberError("this file holds no vector; give one row of numbers, as .npy or as text") from error
+    if vector.ndim != 1 or not len(vector) or not np.isfinite(vector).all() or not vector.any():
+        raise NumberError(f"expected one row of finite numbers that are not all 0, got shape {values.shape}")
+    return vector
 
 
 WAYS = {

@@ -1,12 +1,12 @@
-"""Cached loading of what ships with the project; pages ask here and read no files.
+"""Cached loading of sets and models; pages ask here and read no files.
 
 Sets are loaded once for everybody, so treat them as read-only. A set that is rebuilt on disk is noticed.
 """
 
 import os
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 import streamlit as st
@@ -14,14 +14,17 @@ import torch
 from jaxtyping import Float
 
 import gram
+from app import opened
 from gram.embedding_set import EmbeddingSet
-from gram.errors import EmbeddingSetError
+from gram.errors import EmbeddingSetError, ModelError
 from gram.geometry import pairwise_volume
 
 if TYPE_CHECKING:
-    from gram.models import MultimodalModel
+    from gram.models import MultimodalModel as Model
 
-TWINS = ("gram", "cosine")
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Checkpoint(NamedTuple):
@@ -31,9 +34,27 @@ class Checkpoint(NamedTuple):
     set: EmbeddingSet
 
 
-def assets() -> Path:
-    """Return the folder of the built-in sets and models: $GRAM_ASSETS, else `assets/` of this project."""
-    return Path(os.environ.get("GRAM_ASSETS") or Path(__file__).parents[1] / "assets")
+def models() -> tuple[str, ...]:
+    """Return the names of the models whose embeddings of the same items are open in this session."""
+    return opened.current().names
+
+
+def has_model(model: str) -> bool:
+    """Return whether there is a model to embed live queries with, beside its embeddings."""
+    return opened.variant(model).model is not None
+
+
+def cached_for_all_or_one(
+    function: Callable[P, R], *, max_entries: int, show_spinner: str | bool = False
+) -> Callable[P, R]:
+    """Return a function whose results are kept for everybody, or for this session alone where its data are private."""
+    for_all = st.cache_resource(max_entries=max_entries, show_spinner=show_spinner)(function)
+    for_one = st.cache_resource(max_entries=max_entries, show_spinner=show_spinner, scope="session")(function)
+
+    def cached(*args: P.args, **kwargs: P.kwargs) -> R:
+        return (for_one if opened.current().private else for_all)(*args, **kwargs)
+
+    return cached
 
 
 def device() -> str:
@@ -44,48 +65,54 @@ def device() -> str:
 
 
 def load_set(model: str) -> EmbeddingSet:
-    """Return a twin's test set with unit rows in float32, so that inner products are cosines.
+    """Return a model's set with unit rows in float32, so that inner products are cosines, and ids as text.
 
     Raises:
         EmbeddingSetError: the set is not there or not sound.
     """
-    folder = assets() / "numbers" / model / "test"
-    if not folder.is_dir():
-        raise EmbeddingSetError(f"{folder}: the built-in set is not there; run `make assets` to build it")
-    return _set(str(folder), _stamp(folder))
+    return _set(*fingerprint(model))
 
 
 def fingerprint(model: str) -> tuple[str, int]:
-    """Return what changes when a twin's test set does: the key under which other modules cache what follows from it."""
-    folder = assets() / "numbers" / model / "test"
+    """Return what changes when a model's set does: the key under which other modules cache what follows from it.
+
+    Raises:
+        EmbeddingSetError: the set is not there.
+    """
+    folder = opened.variant(model).folder
+    if not folder.is_dir():
+        built_in = opened.current().key == opened.BUILT_IN
+        remedy = "run `make assets` to build it" if built_in else "it was moved or removed: open it again"
+        raise EmbeddingSetError(f"{folder}: the set is not there; {remedy}")
     return str(folder), _stamp(folder)
 
 
-def load_model(model: str) -> "MultimodalModel":
-    """Return a twin's model, on the device that GRAM_DEVICE names.
+def load_model(model: str) -> "Model":
+    """Return the model that made a set, on the device that GRAM_DEVICE names.
 
     Raises:
         ModelError: the model is not there or damaged, or the device is not at hand.
     """
-    folder = assets() / "numbers" / model / "model"
+    folder = opened.variant(model).model
+    if folder is None:
+        raise ModelError(f"there is no model beside the embeddings “{model}”, so only their own items can ask")
     return _model(str(folder), os.environ.get("GRAM_DEVICE", "auto"), _stamp(folder))
 
 
 def load_trajectory(model: str) -> tuple[Checkpoint, ...]:
-    """Return a twin's training, checkpoint by checkpoint, earliest first; empty where it has none.
+    """Return a model's training, checkpoint by checkpoint, earliest first; empty where it has none.
 
     Raises:
         EmbeddingSetError: a checkpoint's set is not sound.
     """
-    folder = assets() / "numbers" / model / "trajectory"
-    stops = sorted(folder.glob("step-*"))
+    folder = opened.variant(model).trajectory
+    stops = sorted(folder.glob("step-*")) if folder else []
     return _trajectory(tuple(map(str, stops)), tuple(map(_stamp, stops)))
 
 
 def volumes_against(model: str, candidates: tuple[str, ...], item: str) -> Float[np.ndarray, " n"]:
     """Return the volume of an item's anchor with every candidate of the set, in the order of its items."""
-    folder = assets() / "numbers" / model / "test"
-    return _volumes(str(folder), _stamp(folder), candidates, item)
+    return _volumes(*fingerprint(model), candidates, item)
 
 
 def hardest_mismatch(
@@ -110,9 +137,13 @@ def _stamp(folder: Path) -> int:
     return max((file.stat().st_mtime_ns for file in folder.glob("*.*")), default=0)
 
 
-@st.cache_resource(max_entries=8, show_spinner="Loading the embeddings")
-def _set(folder: str, stamp: int) -> EmbeddingSet:
-    return EmbeddingSet.load(folder).normalized()
+def _read_set(folder: str, stamp: int) -> EmbeddingSet:
+    loaded = EmbeddingSet.load(folder).normalized()
+    loaded.items["id"] = loaded.items["id"].astype(str)  # pages, widgets and addresses know ids as text
+    return loaded
+
+
+_set = cached_for_all_or_one(_read_set, max_entries=8, show_spinner="Loading the embeddings")
 
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the training run")
@@ -123,7 +154,7 @@ def _trajectory(folders: tuple[str, ...], stamps: tuple[int, ...]) -> tuple[Chec
 
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the model")
-def _model(folder: str, device: str, stamp: int) -> "MultimodalModel":
+def _model(folder: str, device: str, stamp: int) -> "Model":
     return gram.models.load_model(folder, device=device)
 
 

@@ -27,8 +27,8 @@ def rows(model: str, candidates: tuple[str, ...]) -> tuple[measure_table.Row, ..
 
 def job(candidates: tuple[str, ...]) -> measure_table.MeasureJob:
     """Start to measure what is still missing of both twins."""
-    sets = {model: data.load_set(model) for model in data.TWINS}
-    anchor = sets[data.TWINS[0]].anchor
+    sets = {model: data.load_set(model) for model in data.models()}
+    anchor = sets[data.models()[0]].anchor
     return measure_table.MeasureJob(sets, anchor, candidates, device=os.environ.get("GRAM_DEVICE", "auto"))
 
 

@@ -30,7 +30,7 @@ class Task(NamedTuple):
     @property
     def wanted(self) -> int:
         """How many rows the whole table is made of."""
-        return len(data.TWINS) * len(tasks(1 + len(self.candidates)))
+        return len(data.models()) * len(tasks(1 + len(self.candidates)))
 
 
 def show() -> None:
@@ -68,7 +68,7 @@ def _section() -> None:
 def _job_of(task: Task) -> MeasureJob | None:
     """Return the job that is at this task, or was; not one for other candidates or other embeddings."""
     job: MeasureJob | None = st.session_state.get(_JOB)
-    if job is None or job.keys != {model: data_measures.key(model, task.candidates) for model in data.TWINS}:
+    if job is None or job.keys != {model: data_measures.key(model, task.candidates) for model in data.models()}:
         return None
     return job
 
@@ -76,7 +76,7 @@ def _job_of(task: Task) -> MeasureJob | None:
 def _rows(task: Task, job: MeasureJob | None) -> Rows:
     """Return what was computed before, and what the job has added where the disk would not keep it."""
     found: Rows = {}
-    for model in data.TWINS:
+    for model in data.models():
         of_job = {row.task: row for row in job.rows[model]} if job else {}
         found[model] = list(
             {**of_job, **{row.task: row for row in data_measures.rows(model, task.candidates)}}.values()

@@ -4,7 +4,7 @@ What the model sees of each part is shown beside it. The query that was answered
 wrong.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -14,7 +14,6 @@ from gram.embedding_set import EmbeddingSet
 from gram.errors import NumberError
 from gram.retrieval import Answer, AnyQuery, JointQuery, Query, candidates_for
 
-_FIRST = "number"
 _SEVERAL, _PARTS = "several", "parts"  # whether there are several; which, also in the URL as "image,keypad"
 _LAST = "retrieval_last"  # the query that was answered last
 _NOTES = {  # by measure, on a query of several parts
@@ -37,19 +36,21 @@ def ask(gallery: EmbeddingSet, selection: session.Selection, pick: Callable[[str
         pick: puts an item that the two rankings place differently into the query, given the modality it asks with.
     """
     side, choice, differ = st.columns([0.9, 3.8, 1.2], vertical_alignment="bottom")
-    names = _choose(choice, differ)
-    alone = asking.WAYS[names[0]] if len(names) == 1 else None
+    ways = asking.ways_for(gallery)
+    names = _choose(ways, choice, differ)
+    alone = ways[names[0]] if len(names) == 1 else None
     differ.button(
         "A case where they differ",
         on_click=pick,
         args=(alone.modality if alone else None,),
         disabled=alone is None or not alone.picks,
-        help="Pick an item that one ranking puts first and the other does not; for a number, or one part of an item",
+        help="Pick an item that one ranking puts first and the other does not; for asking with one part of an item",
         width="stretch",
     )
     said = st.container()
-    parts = _parts(names, asking.place_for(names, side, gallery, selection.item), selection.model)
-    fault = _fault(names, parts, gallery, selection)
+    chosen = {name: ways[name] for name in names}
+    parts = _parts(chosen, asking.place_for(list(chosen.values()), side, gallery, selection.item), selection.model)
+    fault = _fault(chosen, parts, gallery, selection)
     if fault:
         said.warning(fault)
     asked = [part for part in parts if part is not None]
@@ -79,56 +80,59 @@ def note(answer: Answer) -> str | None:
 # choosing
 
 
-def _choose(column: DeltaGenerator, switch: DeltaGenerator) -> tuple[str, ...]:
+def _choose(ways: Mapping[str, asking.Way], column: DeltaGenerator, switch: DeltaGenerator) -> tuple[str, ...]:
     """Show the ways to ask, and whether one or several are chosen; return the names of those chosen."""
-    linked = [name for name in st.query_params.get(_PARTS, "").split(",") if name in asking.WAYS]
+    first = next(iter(ways))
+    if st.session_state.get("by", first) not in ways:  # of a set that was open before
+        st.session_state["by"] = first
+    st.session_state[_PARTS] = [name for name in st.session_state.get(_PARTS, []) if name in ways]
+    linked = [name for name in st.query_params.get(_PARTS, "").split(",") if name in ways]
     if linked and _SEVERAL not in st.session_state:
         st.session_state[_SEVERAL], st.session_state[_PARTS] = True, linked
     several = switch.toggle(
         "Several at once",
         key=_SEVERAL,
         on_change=_turn,
+        args=(tuple(ways),),
         help="Ask with two or three parts of one item together, such as a drawing and a recording: they and each "
         "item's other modalities make one Gram matrix",
     )
     if not several:
         st.query_params.pop(_PARTS, None)
         chosen = column.segmented_control(
-            "Ask with", list(asking.WAYS), default=_FIRST, required=True, wrap=True, key="by", bind="query-params",
-            help="The number in words; the picture or a sound of the item that has it; or something of yours: draw it, "
-            "say it, dial it, or give a file",
+            "Ask with", list(ways), default=first, required=True, wrap=True, key="by", bind="query-params",
+            help="A part of one of the items, or something of yours",
         )  # fmt: skip
-        return (chosen or _FIRST,)
+        return (chosen or first,)
     together = column.segmented_control(
-        "Ask with all of", list(asking.WAYS), selection_mode="multi", wrap=True, key=_PARTS,
+        "Ask with all of", list(ways), selection_mode="multi", wrap=True, key=_PARTS,
         help="Press a part to add it, again to take it away. Items are judged by the modalities that are left",
     )  # fmt: skip
-    names = tuple(name for name in asking.WAYS if name in together)
+    names = tuple(name for name in ways if name in together)
     if st.query_params.get(_PARTS) != ",".join(names):
         st.query_params[_PARTS] = ",".join(names)
     return names
 
 
-def _turn() -> None:
+def _turn(ways: Sequence[str]) -> None:
     """Take the chosen way over when the choice becomes one of several, or the first of them when it becomes one."""
     if st.session_state[_SEVERAL]:
-        st.session_state[_PARTS] = [st.session_state.get("by") or _FIRST]
+        st.session_state[_PARTS] = [st.session_state.get("by") or ways[0]]
     else:
-        chosen = st.session_state.get(_PARTS) or [_FIRST]
-        st.session_state["by"] = next(name for name in asking.WAYS if name in chosen)
+        chosen = st.session_state.get(_PARTS) or ways[:1]
+        st.session_state["by"] = next(name for name in ways if name in chosen)
 
 
 # asking
 
 
-def _parts(names: Sequence[str], place: asking.Place, model: str) -> list[Query | None]:
+def _parts(ways: Mapping[str, asking.Way], place: asking.Place, model: str) -> list[Query | None]:
     """Show each way's controls and what the model sees of it; return each one's query, None where it has none yet."""
-    picked = [name for name in names if asking.WAYS[name].picks]
+    picked = [name for name, way in ways.items() if way.picks]
     rows = [st.columns(2) for _ in picked[::2]] if len(picked) > 1 else [[st.container()]]
     beside = iter([cell for row in rows for cell in row])
     parts: list[Query | None] = []
-    for name in names:
-        way = asking.WAYS[name]
+    for way in ways.values():
         controls, sight = [next(beside)] * 2 if way.picks else st.columns(2)
         parts.append(_part(way, place, controls, sight, model))
     return parts
@@ -152,12 +156,16 @@ def _part(
 
 
 def _fault(
-    names: Sequence[str], parts: Sequence[Query | None], gallery: EmbeddingSet, selection: session.Selection
+    ways: Mapping[str, asking.Way],
+    parts: Sequence[Query | None],
+    gallery: EmbeddingSet,
+    selection: session.Selection,
 ) -> str | None:
     """Return one line on why these parts cannot be asked together, however they are filled in; None if they can."""
+    names = list(ways)
     if not names:
         return "Nothing is asked yet: choose one part or more above."
-    modalities = [part.modality if part else asking.WAYS[name].modality for name, part in zip(names, parts)]
+    modalities = [part.modality if part else ways[name].modality for name, part in zip(names, parts)]
     for place, modality in enumerate(modalities):
         if modality in modalities[:place] and modality is not None:
             first = names[modalities.index(modality)]

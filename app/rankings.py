@@ -7,7 +7,6 @@ from app import data
 from gram import measures
 
 SIDES = ("left", "right")
-DEFAULTS = {"left": "gram model by volume", "right": "cosine model by cosine"}
 
 
 class Judge(NamedTuple):
@@ -27,9 +26,15 @@ class Judge(NamedTuple):
         return f"{self.model} model by {self.measure}"
 
 
+def default(side: str) -> str:
+    """Return the title of the ranking that a side begins with: the first model by volume, the last one by cosine."""
+    models = data.models()
+    return Judge(models[0], "volume").title if side == "left" else Judge(models[-1], "cosine").title
+
+
 def options(offered: Sequence[str]) -> list[str]:
     """Return the titles of all judges by some measures."""
-    return [Judge(model, measure).title for model in data.TWINS for measure in offered]
+    return [Judge(model, measure).title for model in data.models() for measure in offered]
 
 
 def help_on(offered: Sequence[str]) -> str:

@@ -21,6 +21,9 @@ _PLAIN = {"displayModeBar": False, "scrollZoom": False}
 
 def show(query: Query, gallery: EmbeddingSet, model: str) -> None:
     """Show what a query is and what the model of that name is given of it."""
+    if not media.is_rendered(gallery):
+        _show_own(query, gallery)
+        return
     content = query.content
     if content is None:
         content = _own(query, gallery)
@@ -40,13 +43,18 @@ def show(query: Query, gallery: EmbeddingSet, model: str) -> None:
 
 
 def _own(query: Query, gallery: EmbeddingSet) -> Any:
-    """Return an item's own picture or sound as its recipe renders it; None, after showing its file, without one."""
-    row = int((gallery.items["id"] == query.id).to_numpy().argmax())
-    if media.is_rendered(gallery):
-        return _RENDER[query.modality](media.item_of(gallery, row))
-    if query.modality == "image":
-        st.html(media.large_picture_html(gallery, row, dark=theme.is_dark()))
-    return None
+    """Return an item's own picture or sound as its recipe renders it."""
+    return _RENDER[query.modality](media.item_of(gallery, gallery.row(query.id)))
+
+
+def _show_own(query: Query, gallery: EmbeddingSet) -> None:
+    """Show the item of a set of one's own that is asked with, or say what vector is."""
+    if query.content is not None:
+        st.caption(f"Asked with a vector of {len(query.content):,} numbers, as {query.modality}.")
+        return
+    st.caption(f"Asked with the {query.modality} of {query.id}.")
+    if markup := media.large_picture_html(gallery, gallery.row(query.id), dark=theme.is_dark()):
+        st.html(markup)
 
 
 def _said(query: Query, gallery: EmbeddingSet) -> str | None:

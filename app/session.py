@@ -1,7 +1,7 @@
 """What is loaded and selected: one current item and one current partner, the same on all pages and in the URL.
 
-The selection lives in the session; the URL (keys `model`, `candidates`, `item`, `partner`) follows it. A value in
-the URL that this module did not write there came from a person (a link, the back button) and is taken over; one
+The selection lives in the session; the URL (keys `set`, `model`, `candidates`, `item`, `partner`) follows it. A value
+in the URL that this module did not write there came from a person (a link, the back button) and is taken over; one
 that makes no sense is answered with one line, and the selection stays as it was.
 """
 
@@ -12,22 +12,23 @@ from typing import Any, NamedTuple
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from app import data
+from app import data, opened
 from gram import measures
 from gram.embedding_set import EmbeddingSet
-from gram.errors import GramError
+from gram.errors import EmbeddingSetError, GramError
 
 FIRST_ITEM = (
     "5638"  # where a first visit begins, if the set has it: easy to read and hear; its hardest mismatch is recorded too
 )
-_SELECTION, _WRITTEN, _PAGES = "selection", "selection_in_url", "pages"
-_MODEL, _CANDIDATES = "sidebar_model", "sidebar_candidates"
-_URL_KEYS = ("model", "candidates", "item", "partner")
+_SELECTION, _WRITTEN, _PAGES, _FAULT = "selection", "selection_in_url", "pages", "selection_fault"
+_SET, _MODEL, _CANDIDATES = "sidebar_set", "sidebar_model", "sidebar_candidates"
+_URL_KEYS = ("set", "model", "candidates", "item", "partner")
 
 
 class Selection(NamedTuple):
-    """The current twin, the modalities that make up a candidate, the current item and its partner (ids)."""
+    """The open collection, a model of it, what makes up a candidate, the current item and its partner (ids)."""
 
+    set: str
     model: str
     candidates: tuple[str, ...]
     item: str
@@ -51,13 +52,33 @@ def start(pages: Mapping[str, StreamlitPage]) -> None:
     except GramError as error:
         st.error(str(error))
         st.stop()
-    for note in notes:
-        st.warning(note)
+    for note in (*notes, st.session_state.pop(_FAULT, None)):
+        if note:
+            st.warning(note)
 
 
 def current() -> Selection:
     """Return what is selected."""
     return st.session_state[_SELECTION]
+
+
+def open_collection(key: str) -> None:
+    """Open a collection that this session knows, with its first model, item and hardest mismatch.
+
+    For callbacks, or before `st.rerun()`. Measures and items of the pages' own choice are left to the pages.
+
+    Raises:
+        GramError: the collection is not to be found, or its set is not sound; then the one before stays open.
+    """
+    before = opened.current().key
+    try:
+        if not opened.choose(key):
+            raise EmbeddingSetError(f"there is no set “{key}” here; open its file on the page Your data")
+        selection, _ = _settle(None, {})
+    except GramError:
+        opened.choose(before)
+        raise
+    _hold(selection)
 
 
 def select_item(item: str, partner: str | None = None) -> None:
@@ -157,15 +178,30 @@ def _hold(selection: Selection) -> None:
 def _settle(held: Selection | None, news: Mapping[str, str]) -> tuple[Selection, list[str]]:
     """Return the selection that follows from the one held and the URL's news, and a line on each bad value."""
     notes: list[str] = []
-    model = held.model if held else data.TWINS[0]
-    if (asked := news.get("model", model)) in data.TWINS:
+    held = _opened(held, news.get("set"), notes)
+    model = held.model if held else data.models()[0]
+    if (asked := news.get("model", model)) in data.models():
         model = asked
     else:
-        notes.append(f"There is no model “{asked}”; this shows {model}. Choose {' or '.join(data.TWINS)}.")
+        notes.append(f"There is no model “{asked}”; this shows {model}. Choose {' or '.join(data.models())}.")
     embedding_set = data.load_set(model)
     candidates = _candidates(held, news.get("candidates"), embedding_set, notes)
     item, partner = _pair(held, news, embedding_set, notes)
-    return Selection(model, candidates, item, partner or data.hardest_mismatch(model, candidates, item)), notes
+    partner = partner or data.hardest_mismatch(model, candidates, item)
+    return Selection(opened.current().key, model, candidates, item, partner), notes
+
+
+def _opened(held: Selection | None, asked: str | None, notes: list[str]) -> Selection | None:
+    """Open the collection that the URL asks for, if it is to be found; return what stays selected."""
+    if asked is None or asked == opened.current().key:
+        return held
+    if opened.choose(asked):
+        return None
+    notes.append(
+        f"The set “{asked}” is not open in this session; this shows {opened.current().title}. Sets that were uploaded "
+        "are their session's alone: open the file again on the page Your data."
+    )
+    return held
 
 
 def _candidates(
@@ -218,15 +254,17 @@ def _sidebar(selection: Selection) -> None:
     st.session_state[_MODEL] = selection.model
     st.session_state[_CANDIDATES] = list(selection.candidates)
     with st.sidebar:
-        st.segmented_control(
-            "Model",
-            data.TWINS,
-            required=True,
-            key=_MODEL,
-            on_change=_take_from_sidebar,
-            help="Two models with the same encoders, data and seed; only the loss differs: "
-            "the GRAM volume, or pairwise cosine.",
-        )
+        _choose_set(selection)
+        if len(data.models()) > 1:
+            st.segmented_control(
+                "Model",
+                data.models(),
+                required=True,
+                key=_MODEL,
+                on_change=_take_from_sidebar,
+                help="Models of the same items that differ in the loss they were trained with: the GRAM volume, or "
+                "pairwise cosine.",
+            )
         st.pills(
             "Candidate modalities",
             _possible(embedding_set),
@@ -238,11 +276,28 @@ def _sidebar(selection: Selection) -> None:
         st.html(_facts(embedding_set, selection))
 
 
+def _choose_set(selection: Selection) -> None:
+    """Show what can be opened here, where there is more than one collection, and the way to one's own."""
+    titles = {collection.key: collection.title for collection in opened.collections()}
+    if len(titles) > 1:
+        st.session_state[_SET] = selection.set
+        st.selectbox("Set", list(titles), format_func=titles.__getitem__, key=_SET, on_change=_take_set)
+    if has_page("your-data"):
+        st.page_link(page("your-data"), label="Open your data", icon=":material/folder_open:")
+
+
+def _take_set() -> None:
+    try:
+        open_collection(st.session_state[_SET])
+    except GramError as error:
+        st.session_state[_FAULT] = str(error)
+
+
 def _take_from_sidebar() -> None:
     chosen = set(st.session_state[_CANDIDATES])
     was = current()
     candidates = tuple(name for name in _possible(data.load_set(was.model)) if name in chosen)
-    _hold(was._replace(model=st.session_state[_MODEL], candidates=candidates or was.candidates))
+    _hold(was._replace(model=st.session_state.get(_MODEL, was.model), candidates=candidates or was.candidates))
 
 
 def _facts(embedding_set: EmbeddingSet, selection: Selection) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import streamlit as st
 
-from app import hits, media, panels, session, theme
+from app import data, hits, media, panels, session, theme
 from app.components import scene3d
 from app.data_failures import Asked
 from app.failures.listing import difference
@@ -251,8 +251,11 @@ def _links(of: Attribution, asked: Asked, view: View) -> None:
 
 def _question(of: Attribution, view: View) -> Mapping[str, str]:
     """Return the query of the Retrieval page that asks the same."""
-    ways = {"text": "number"}
+    spoken = media.is_rendered(data.load_set(view.judge.model))
     return {
-        "q": of.true.id, "by": ways.get(of.query, of.query), "left": view.left, "right": view.right,
+        "q": of.true.id,
+        "by": "number" if spoken and of.query == "text" else of.query,
+        "left": view.left,
+        "right": view.right,
         **({"compare": f"{view.whose}-{of.winner.id}"} if of.rank > 1 else {}),
-    }  # fmt: skip
+    }

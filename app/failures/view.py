@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import streamlit as st
 
-from app.rankings import DEFAULTS, SIDES, Judge
+from app import rankings
+from app.rankings import SIDES, Judge
 
 CELLS = {
     "left-missed": "Left missed",
@@ -57,8 +58,8 @@ class View(NamedTuple):
         rows: how many are listed.
     """
 
-    left: str = DEFAULTS["left"]
-    right: str = DEFAULTS["right"]
+    left: str
+    right: str
     asks: str = ""
     cell: str = "left-missed"
     side: str = "left"
@@ -112,7 +113,17 @@ class View(NamedTuple):
 
     def as_query(self) -> dict[str, str]:
         """Return the URL's query: what differs from the usual."""
-        return {in_url(name): value for name, value in self._asdict().items() if value != self._field_defaults[name]}
+        return {in_url(name): value for name, value in self._asdict().items() if value != usual(name)}
+
+
+def usual(field: str) -> str:
+    """Return what a field is unless one asks for another."""
+    return rankings.default(field) if field in SIDES else View._field_defaults[field]
+
+
+def usual_view() -> View:
+    """Return the view of one who asks for nothing."""
+    return View(usual("left"), usual("right"))
 
 
 def _ends(span: str) -> tuple[float, float] | None:
@@ -143,12 +154,12 @@ def settle(allowed: dict[str, Sequence[str]]) -> View:
     """
     asked = {name: st.query_params[in_url(name)] for name in View._fields if in_url(name) in st.query_params}
     was_here = f"{_WIDGET}left" in st.session_state
-    view = View(**asked) if asked or was_here else current()
+    view = usual_view()._replace(**asked) if asked or was_here else current()
     for name, value in view._asdict().items():
         if fault := _fault(name, value, allowed):
             if asked.get(name) == value:
                 st.warning(fault)
-            view = view._replace(**{name: View._field_defaults[name]})
+            view = view._replace(**{name: usual(name)})
     if view.within and not view.column:
         view = view._replace(within="")
     hold(view)
@@ -160,8 +171,9 @@ def _fault(name: str, value: str, allowed: dict[str, Sequence[str]]) -> str:
     called = {"asks": "modality that asks", "cell": "cell", "sort": "order"}.get(name, name)
     if name in allowed:
         known = value in allowed[name] or (name == "sort" and value.removeprefix("-") in allowed[name])
-        usual = value == View._field_defaults[name] and name not in SIDES
-        return "" if known or usual else f"There is no {called} “{value}”; choose from {', '.join(allowed[name])}."
+        if known or (value == usual(name) and name not in SIDES):
+            return ""
+        return f"There is no {called} “{value}”; choose from {', '.join(allowed[name])}."
     if name in ("within", "wins") and value and not _SPAN.fullmatch(value):
         return f"There is no range “{value}”; expected two numbers, as in 2.5~6."
     if name == "taken" and value and len(value) != 2:
@@ -173,7 +185,7 @@ def _fault(name: str, value: str, allowed: dict[str, Sequence[str]]) -> str:
 
 def current() -> View:
     """Return the view, as it was settled or last changed."""
-    return st.session_state.get(_HELD, View())
+    return st.session_state.get(_HELD) or usual_view()
 
 
 def hold(view: View) -> None:
@@ -211,4 +223,4 @@ def span(low: float, high: float) -> str:
 
 def clear(*fields: str) -> Callable[[], None]:
     """Return a callback that sets fields back to the usual; all filters where none is named."""
-    return lambda: change(**{name: View._field_defaults[name] for name in fields or FILTERS})
+    return lambda: change(**{name: usual(name) for name in fields or FILTERS})

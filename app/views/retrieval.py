@@ -8,7 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app import compared, data, data_retrieval, hits, measure_table, media, question, rankings, session, theme, time_bar
 from app.failures.view import View
-from app.rankings import DEFAULTS, SIDES, Judge
+from app.rankings import SIDES, Judge
 from gram import measures
 from gram.embedding_set import EmbeddingSet
 from gram.errors import GramError
@@ -20,9 +20,14 @@ HITS = (10, 50)  # listed at first, and after "More hits"
 def render() -> None:
     """Show the page."""
     st.title("Retrieval")
+    first = (
+        "Type, draw, say or dial a number"
+        if media.is_rendered(data.load_set(session.current().model))
+        else "Ask with an item or a vector of yours"
+    )
     st.markdown(
-        "Type, draw, say or dial a number and see what two rankings of the gallery put first, each score taken apart "
-        "into base × height. Try **A case where they differ** first, then listen to what fooled the one that failed."
+        f"{first} and see what two rankings of the gallery put first, each score taken apart into base × height. Try "
+        "**A case where they differ** first, then look at what fooled the one that failed."
     )
     _page()
     measure_table.show()
@@ -62,7 +67,7 @@ def _page() -> None:
 def _pick_disagreement(modality: str, chosen: tuple[str, ...], gallery: EmbeddingSet) -> None:
     """Put an item that one ranking finds and the other does not into the query."""
     candidates = candidates_for(modality, chosen, gallery=gallery)
-    left, right = (Judge.named(st.session_state.get(side) or DEFAULTS[side]) for side in SIDES)
+    left, right = (Judge.named(st.session_state.get(side) or rankings.default(side)) for side in SIDES)
     ids = data_retrieval.disagreeing_ids(left, right, modality, candidates)
     if ids:
         st.session_state["q"] = random.choice(ids[:20])  # the clearest cases
@@ -73,17 +78,18 @@ def _pick_disagreement(modality: str, chosen: tuple[str, ...], gallery: Embeddin
 def _judge_in(column: DeltaGenerator, side: str, offered: list[str]) -> Judge:
     """Show the choice of a ranking by a measure that fits the candidates; one that no longer does is put back."""
     options = rankings.options(offered)
-    if st.session_state.get(side, DEFAULTS[side]) not in options:
-        st.session_state[side] = DEFAULTS[side]
+    usual = rankings.default(side)
+    if st.session_state.get(side, usual) not in options:
+        st.session_state[side] = usual
     chosen = column.selectbox(
         f"{side.capitalize()} ranking",
         options,
-        index=options.index(DEFAULTS[side]),
+        index=options.index(usual),
         key=side,
         bind="query-params",
         help=rankings.help_on(offered),
     )
-    return Judge.named(chosen or DEFAULTS[side])
+    return Judge.named(chosen or usual)
 
 
 # answering

@@ -98,8 +98,10 @@ def _controls() -> View:
         help="What is computed of an anchor and a candidate. Volume, height and the triangle's area are small when "
         "aligned; the others are large.",
     )
-    both = row.toggle("Both models", key="both", bind="query-params", help="One above the other, on the same axes")
-    twins = data.TWINS if both else (selection.model,)
+    both = len(data.models()) > 1 and row.toggle(
+        "Both models", key="both", bind="query-params", help="One above the other, on the same axes"
+    )
+    twins = data.models() if both else (selection.model,)
     return View(selection, str(measure), twins)
 
 
@@ -124,7 +126,7 @@ def _histogram(view: View, twin: str, found: Distributions, top: float) -> None:
     chart.show(
         figure,
         key=f"volumes_{twin}",
-        height=CHART_HEIGHT[len(view.twins)],
+        height=CHART_HEIGHT[min(len(view.twins), 2)],
         filename=f"{view.measure}-{twin}",
         description=f"Histogram of the {view.measure} of matched and mismatched pairs of the {twin} model",
         hint="Drag across a range, or press a bar.",

@@ -13,6 +13,10 @@ from gram.diagnostics import Cases, Outcomes, compare_outcomes
 from gram.embedding_set import EmbeddingSet
 
 
+def view_of(**fields: str) -> View:
+    return View(**{"left": "gram model by volume", "right": "cosine model by cosine", **fields})
+
+
 def make_set(**recorded):
     n = len(next(iter(recorded.values())))
     items = pd.DataFrame({"id": [f"i{row}" for row in range(n)], **recorded})
@@ -48,20 +52,20 @@ def test_a_range_lets_its_ends_through_and_no_missing_value():
 
 @pytest.mark.parametrize(("low", "high"), [(-9.184233123456, 1e-5), (0.0, 12.0), (-1.0, -1.0), (1e-17, 3e20)])
 def test_a_range_survives_the_address_exactly(low, high):
-    assert View(within=view.span(low, high)).span == (low, high)
+    assert view_of(within=view.span(low, high)).span == (low, high)
 
 
 @pytest.mark.parametrize("said", ["", "3", "a~b", "1~", "1~2~3", "nan~1"])
 def test_what_is_no_range_is_none(said):
-    assert View(within=said).span is None
+    assert view_of(within=said).span is None
 
 
 def test_whose_failures_follows_from_the_cell():
-    assert [View(cell=cell).whose for cell in ("left-missed", "only-right", "right-missed", "only-left")] == [
+    assert [view_of(cell=cell).whose for cell in ("left-missed", "only-right", "right-missed", "only-left")] == [
         "left", "left", "right", "right",
     ]  # fmt: skip
-    assert View(cell="both-missed", side="right").whose == "right"
-    assert View(cell="both-missed", side="right").judge.title == View().right
+    assert view_of(cell="both-missed", side="right").whose == "right"
+    assert view_of(cell="both-missed", side="right").judge.title == view_of().right
 
 
 def test_characters_that_differ_are_found_and_marked():
@@ -87,23 +91,23 @@ def outcomes(both=80, left=15, right=3, neither=2):
 
 
 def test_the_verdict_says_who_is_ahead_by_how_much_and_whether_that_shows():
-    sure = board.verdict(outcomes(), View())
+    sure = board.verdict(outcomes(), view_of())
     assert "The left ranking finds <b>12.0</b> points of R@1" in sure
     assert "the left finds 15 and the right 3" in sure
     assert "This shows a difference" in sure
     assert "p = 0.0075" in sure  # 2 * sum of C(18, i) / 2^18 for i up to 3 = 1976 / 262144
     assert "about once in 130" in sure
-    unsure = board.verdict(outcomes(left=5, right=6), View())
+    unsure = board.verdict(outcomes(left=5, right=6), view_of())
     assert "The right ranking finds <b>1.1</b> points" in unsure
     assert "This shows no difference" in unsure
     assert "more often than not" in unsure
-    assert "the same ranking" in board.verdict(outcomes(), View(right=View().left))
-    assert "No item is found by one of them alone" in board.verdict(outcomes(left=0, right=0), View())
+    assert "the same ranking" in board.verdict(outcomes(), view_of(right=view_of().left))
+    assert "No item is found by one of them alone" in board.verdict(outcomes(left=0, right=0), view_of())
 
 
 def test_the_board_counts_every_cell_and_the_totals_that_were_missed():
     found = outcomes()
-    markup = board.matrix(found, View(cell="only-left"))
+    markup = board.matrix(found, view_of(cell="only-left"))
     for cell, count in {"both-found": 80, "only-left": 15, "only-right": 3, "both-missed": 2,
                         "left-missed": 5, "right-missed": 17}.items():  # fmt: skip
         assert f'aria-label="{view.CELLS[cell]}: {count} items"' in markup
@@ -115,7 +119,7 @@ def test_the_board_counts_every_cell_and_the_totals_that_were_missed():
 def test_cases_are_filtered_by_how_often_their_winner_is_first(wins, ids):
     table = pd.DataFrame({"id": list("abcd"), "winner_occurrences": [1, 2, 3, 4], "margin": [-4.0, -3, -2, -1]})
     cases = Cases(table, "text", ("image",), "cosine", gallery=4, left_out=0, reference=None)
-    asked = View(wins=wins)
+    asked = view_of(wins=wins)
     assert "".join(select(cases, set("abcd"), asked, {})["id"]) == ids
     said = {"": [], "2~2": ["2 queries"], "3~4": ["3 to 4 queries"], "5~8": ["5 to 8 queries"]}[wins]
     assert chips(asked, {}) == [(f"winner first for {each}", "wins") for each in said]

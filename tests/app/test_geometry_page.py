@@ -21,7 +21,7 @@ def selected(assets):
     """The first item of the set beside the fourth, and the set."""
     embedding_set = gram.EmbeddingSet.load(assets / "numbers" / "gram" / "test").normalized()
     item, partner = embedding_set.items["id"].astype(str).iloc[[0, 3]]
-    return Selection("gram", ("image", "speech", "tones"), item, partner), embedding_set
+    return Selection("numbers", "gram", ("image", "speech", "tones"), item, partner), embedding_set
 
 
 def page(**query):

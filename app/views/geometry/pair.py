@@ -133,7 +133,7 @@ def _take_another() -> None:
         session.select_partner(data.hardest_mismatch(selection.model, selection.candidates, selection.item))
         return
     ids = data.load_set(selection.model).items["id"].astype(str)
-    session.select_partner(random.choice([known for known in ids if known not in selection]))
+    session.select_partner(random.choice([known for known in ids if known not in (selection.item, selection.partner)]))
 
 
 def _replay(selection: session.Selection) -> EmbeddingSet:

@@ -53,8 +53,8 @@ class Deck(NamedTuple):
     @property
     def key(self) -> str:
         """Return what tells this deck from others: all that it is drawn from."""
-        model, candidates, item, _ = self.selection
-        return f"{model} {','.join(candidates)} {item} {self.seed}"
+        drawn = self.selection
+        return f"{drawn.set} {drawn.model} {','.join(drawn.candidates)} {drawn.item} {self.seed}"
 
     def is_right(self, question: Question) -> bool:
         """Return whether the committed answer to a question is the right one."""
