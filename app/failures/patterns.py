@@ -146,7 +146,7 @@ def _choose_pair(action: chart.Action, characters: list[str], view: View) -> Non
 
 
 def _hubs(found: tuple[Cases, Cases], view: View, gallery: EmbeddingSet) -> None:
-    st.markdown("#### Hubs: who is first for queries that are not its own")
+    st.markdown("#### Hubs: who comes first for many queries")
     picture, cards = st.columns([1, 1.1], gap="large")
     titles = (view.left, view.right)
     sides = (0,) if view.left == view.right else (0, 1)
@@ -162,7 +162,7 @@ def _hubs(found: tuple[Cases, Cases], view: View, gallery: EmbeddingSet) -> None
             height=_HEIGHT - 30,
             filename="hubs",
             description="How many candidates are first for how many queries, on a log scale",
-            hint=f"Press a bar to see what its candidates won, by the {view.judge.title}.",
+            hint="Press a bar to see the failures that its candidates won, by the bar’s ranking.",
             on_action=lambda action: _choose_wins(action, view, max(float(each.max()) for each in occurrences)),
             tools=("resetScale2d",),
         )
@@ -174,10 +174,16 @@ def _hubs(found: tuple[Cases, Cases], view: View, gallery: EmbeddingSet) -> None
 
 
 def _choose_wins(action: chart.Action, view: View, most: float) -> None:
-    if action.kind == "click" and action.points:
-        low = int(action.points[0])
-        wins = views.span(low, dict(doubling(most))[low])
+    """Filter by the pressed bar; a bar of the ranking that is not listed goes to that one's failures."""
+    if action.kind != "click" or not action.points:
+        return
+    low = action.points[0]
+    wins = views.span(low, dict(doubling(most))[low])
+    side = view.whose if view.left == view.right else SIDES[int(str(action.meta).removeprefix("hubs-"))]
+    if side == view.whose:
         views.change(wins="" if wins == view.wins else wins)
+    else:
+        views.change(cell=f"{side}-missed", cause="", winner="", wins=wins)
 
 
 def _choose_winner(action: dict[str, str]) -> None:

@@ -168,7 +168,10 @@ def _elsewhere(item: str, rows: pd.DataFrame, outcomes: Outcomes) -> None:
 def _nothing(view: View) -> None:
     """Say why the list is empty, and what to do."""
     if set(view.filters) - {"column"}:
-        st.info("No case passes these filters.", icon=":material/filter_alt_off:")
+        said = "No case passes these filters."
+        if view.span_of_wins:
+            said += f" None of these was won by a candidate that is first for {filters.times(*view.span_of_wins)}."
+        st.info(said, icon=":material/filter_alt_off:")
         st.button("Clear the filters", on_click=views.clear(), key="failures_clear")
         return
     told = {

@@ -193,7 +193,8 @@ def hub_distribution(
     """Return how many candidates come first for how many queries, in bars that double in width; counts on a log axis.
 
     Were all alike, nearly all candidates would be first for 0, 1 or 2 queries; bars to the right are hubs. Shared
-    places are rounded to whole ones. Bars carry the least number of queries that they stand for.
+    places are rounded to whole ones. Bars carry the least number of queries that they stand for, and their trace's
+    `meta` is "hubs-0" or "hubs-1", by their ranking.
 
     Args:
         occurrences: of each ranking, how many queries each of n candidates is first for.
