@@ -57,7 +57,7 @@ def job(asked: Sequence[tuple[Asked, str]]) -> FailureJob:
 
 
 def with_rows(asked: Asked, cases: Cases) -> Cases:
-    """Return cases whose table says which row of the set each item is, in a column "row"."""
+    """Return cases whose table says which row of the set each item and winner is: columns "row" and "winner_row"."""
     return _with_rows(key(asked, "cases"), cases, data.load_set(asked.judge.model))
 
 
@@ -105,9 +105,10 @@ def _outcomes(left: str, right: str, _left: Cases, _right: Cases) -> Outcomes:
 
 @st.cache_resource(max_entries=48, show_spinner=False)
 def _with_rows(found: str, _cases: Cases, _embedding_set: EmbeddingSet) -> Cases:
-    rows = pd.Series(np.arange(len(_embedding_set)), index=_embedding_set.items["id"].astype(str))
+    rows = pd.Series(np.arange(len(_embedding_set)), index=_embedding_set.items["id"].astype(str).to_numpy(dtype=object))
     table = _cases.table
-    return replace(_cases, table=table.assign(row=rows.reindex(table["id"].astype(str)).to_numpy()))
+    places = {name: rows.reindex(table[of].astype(str)).to_numpy() for name, of in (("row", "id"), ("winner_row", "winner"))}
+    return replace(_cases, table=table.assign(**places))
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
