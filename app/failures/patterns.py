@@ -196,14 +196,11 @@ def _winners(cases: Cases, view: View, gallery: EmbeddingSet) -> str:
     counts = cases.failures["winner"].value_counts().head(_HUBS)
     if counts.empty:
         return '<div class="sound">Nothing failed, so nobody wins where it should not.</div>'
-    won = cases.failures.drop_duplicates("winner").set_index("winner")
+    first = cases.failures.drop_duplicates("winner").set_index("winner").loc[counts.index]
     dark = theme.is_dark()
     cards = "".join(
-        _winner(
-            gallery, int(won["winner_row"][item]), f"wins {count:,}×{_base_told(float(won['base_winner'][item]), cases)}",
-            str(item) == view.winner, dark=dark,
-        )
-        for item, count in counts.items()
+        _winner(gallery, int(row), f"wins {count:,}×{_base_told(float(base), cases)}", view, dark=dark)
+        for count, row, base in zip(counts, first["winner_row"], first["base_winner"], strict=True)
     )
     who = escape(view.judge.title)
     usual = f" The usual base is {number(cases.reference.base)}." if len(cases.candidates) > 1 else ""
@@ -211,10 +208,10 @@ def _winners(cases: Cases, view: View, gallery: EmbeddingSet) -> str:
     return f'<p class="sound">{said}</p><ol class="grid winners">{cards}</ol>'
 
 
-def _winner(gallery: EmbeddingSet, row: int, caption: str, chosen: bool, *, dark: bool) -> str:
+def _winner(gallery: EmbeddingSet, row: int, caption: str, view: View, *, dark: bool) -> str:
     item = str(gallery.items["id"].iloc[row])
     return (
-        f'<li class="card{" current" * chosen}" data-id="{escape(item, quote=True)}">'
+        f'<li class="card{" current" * (item == view.winner)}" data-id="{escape(item, quote=True)}">'
         f"{media.number_html(gallery, row, place='hub')}{media.picture_html(gallery, row, dark=dark)}"
         f'<div class="quiet">{escape(caption)}</div></li>'
     )
