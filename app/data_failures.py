@@ -54,11 +54,13 @@ def job(asked: Sequence[tuple[Asked, str]]) -> FailureJob:
     first = asked[0][0]
     sets = {each.judge.model: data.load_set(each.judge.model) for each, _ in asked}
     parts = [each.part(kind) for each, kind in asked]
-    return FailureJob(sets, first.query, first.candidates, parts, device=os.environ.get("GRAM_DEVICE", "auto"))
+    tasks = {name: _task(data.fingerprint(name), first.query, first.candidates, each) for name, each in sets.items()}
+    device = os.environ.get("GRAM_DEVICE", "auto")
+    return FailureJob(sets, first.query, first.candidates, parts, tasks=tasks, device=device)
 
 
 def with_rows(asked: Asked, cases: Cases) -> Cases:
-    """Return cases whose table says which row of the set each item is, in a column "row"."""
+    """Return cases whose table says which row of the set each item and winner is: columns "row" and "winner_row"."""
     return _with_rows(key(asked, "cases"), cases, data.load_set(asked.judge.model))
 
 
@@ -106,9 +108,10 @@ def _outcomes(left: str, right: str, _left: Cases, _right: Cases) -> Outcomes:
 
 @st.cache_resource(max_entries=48, show_spinner=False)
 def _with_rows(found: str, _cases: Cases, _embedding_set: EmbeddingSet) -> Cases:
-    rows = pd.Series(np.arange(len(_embedding_set)), index=_embedding_set.items["id"].astype(str))
-    table = _cases.table
-    return replace(_cases, table=table.assign(row=rows.reindex(table["id"].astype(str)).to_numpy()))
+    ids = _embedding_set.items["id"].astype(str).to_numpy(dtype=object)
+    rows, table = pd.Series(np.arange(len(ids)), index=ids), _cases.table
+    own, winners = (rows.reindex(table[of].astype(str)).to_numpy() for of in ("id", "winner"))
+    return replace(_cases, table=table.assign(row=own, winner_row=winners))
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)

@@ -183,6 +183,8 @@ def media_columns(items: pd.DataFrame, info: Mapping[str, Any]) -> list[str]:
 def _holds_media(column: "pd.Series[Any]") -> bool:
     if not (pd.api.types.is_string_dtype(column) or pd.api.types.is_object_dtype(column)):
         return False
+    if isinstance(column.dtype, pd.StringDtype):
+        return bool(column.str.startswith("media/").fillna(False).any())
     return bool(column.map(lambda value: isinstance(value, str) and value.startswith("media/")).any())
 
 

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,21 +29,37 @@ class WatchedProcess:
         stage: what is being done, in words.
     """
 
-    def __init__(self, module: str, arguments: Sequence[str], folder: "tempfile.TemporaryDirectory[str]") -> None:
-        """Start `python -m module arguments`; the folder with its files is removed when it ends."""
+    def __init__(
+        self,
+        module: str,
+        arguments: Sequence[str],
+        folder: "tempfile.TemporaryDirectory[str]",
+        *,
+        prepare: Callable[[], None] | None = None,
+    ) -> None:
+        """Start `python -m module arguments`; the folder with its files is removed when it ends.
+
+        What `prepare` does comes first, and in the thread that listens: the files that the process reads may be large.
+        """
         self.share, self.stage = 0.0, "starting"
         self._error: str | None = None
         self._stopped = False
         self._folder = folder
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
+        self._command = [sys.executable, "-m", module, *arguments]
+        self._prepare = prepare
+        self._starting = threading.Lock()  # a stop comes before the start, or after it
+        self._process = None if prepare else self._start()
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+        self._watcher.start()
+
+    def _start(self) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            self._command,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             env={**os.environ, "PYTHONPATH": _python_path()},
         )
-        self._watcher = threading.Thread(target=self._watch, daemon=True)
-        self._watcher.start()
 
     @property
     def running(self) -> bool:
@@ -52,8 +68,10 @@ class WatchedProcess:
 
     def stop(self) -> None:
         """End the process, if it still runs."""
-        self._stopped = self.running
-        self._process.kill()
+        with self._starting:
+            self._stopped = self.running
+            if self._process is not None:
+                self._process.kill()
         self._watcher.join()
 
     def wait(self, what: str) -> None:
@@ -77,10 +95,25 @@ class WatchedProcess:
         """Take the result from the folder; called when the process has ended well."""
 
     def _watch(self) -> None:
-        """Follow what the process says until it ends; then tidy up."""
+        """Start the process if that is still to do, follow what it says until it ends; then tidy up."""
+        with self._folder:
+            try:
+                if self._prepare is not None:
+                    self._prepare()
+                    self._prepare = None
+            except (GramError, OSError) as error:
+                self._error = str(error)
+                return
+            with self._starting:
+                if self._process is None and not self._stopped:
+                    self._process = self._start()
+            if self._process is not None:
+                self._follow(self._process)
+
+    def _follow(self, process: "subprocess.Popen[str]") -> None:
         last_words = "the process ended without a word"
-        with self._process, self._folder:
-            for line in self._process.stdout or ():
+        with process:
+            for line in process.stdout or ():
                 try:
                     said = json.loads(line)
                     if isinstance(said, dict):
@@ -89,7 +122,7 @@ class WatchedProcess:
                         self._heard(*said)
                 except (ValueError, TypeError):
                     last_words = line.strip() or last_words
-            if self._process.wait() == 0:
+            if process.wait() == 0:
                 self._finish()
                 self.share = 1.0
             else:

@@ -107,7 +107,8 @@ def _findings(asked: Asked, diagnosis: Diagnosis) -> None:
 def _listed(diagnosis: Diagnosis, asked: Asked, gallery: EmbeddingSet) -> str:
     """Return the findings as a list, the worst first, and what is in order."""
     items = gallery.items
-    names = dict(zip(items["id"].astype(str), items["label" if "label" in items else "id"].astype(str)))
+    named = items[items["id"].astype(str).isin([str(item) for each in diagnosis.findings for item in each.items])]
+    names = dict(zip(named["id"].astype(str), named["label" if "label" in items else "id"].astype(str)))
     found = "".join(
         f'<li class="finding" style="--severity:{100 * each.severity:.0f}%">'
         f'<i title="how bad: {each.severity:.2f} of 1"></i><div><h4>{escape(each.title)}'

@@ -6,6 +6,8 @@ from html import escape
 from app.failures.view import CELLS, PARTS, View
 from app.measure_markup import percent
 from gram.diagnostics import CAUSES, Cases, Diagnosis, Outcomes, Share
+from gram.diagnostics.findings import SAMPLE as FINDINGS_SAMPLE
+from gram.diagnostics.remedies import SAMPLE as REMEDIES_SAMPLE
 
 _SURE = 0.05
 
@@ -41,6 +43,22 @@ def matrix(outcomes: Outcomes, view: View) -> str:
         f"{total('left-missed', outcomes.left)}</tr>"
         f'<tr><th scope="row">all</th>{right(found[1], outcomes.right)}{total("right-missed", outcomes.right)}'
         f'<td class="sum"><b>{n:,}</b><small>items</small></td></tr></tbody></table>'
+    )
+
+
+def to_come() -> str:
+    """Return the board as it is while its numbers are still computed: the same table, empty, and what it will say."""
+    empty = (
+        '<td><button type="button" class="outcome" disabled style="--tint:5%" aria-label="still to come"><b>–</b>'
+        "<small>&nbsp;</small></button></td>"
+    )
+    rows = "".join(f'<tr><th scope="row">left {found}</th>{2 * empty}</tr>' for found in ("found", "missed"))
+    return (
+        '<div class="board"><table class="outcomes"><caption class="hidden">Still to come: how many items each ranking '
+        'finds first</caption><thead><tr><td></td><th scope="col">right found</th><th scope="col">right missed</th>'
+        f'</tr></thead><tbody>{rows}</tbody></table><div class="verdict"><p>Here will be how many items each ranking '
+        "finds first, and whether one of the two is better.</p>"
+        '<p class="quiet">It is computed once and kept. You can leave the page meanwhile; it goes on.</p></div></div>'
     )
 
 
@@ -83,7 +101,9 @@ def scope(outcomes: Outcomes, cases: Cases) -> str:
     lines = []
     if cases.sampled:
         lines.append(
-            f"{len(cases):,} queries, drawn at random, of {cases.gallery:,}; each was ranked against all items."
+            f"A sample drawn at random: {len(cases):,} of {cases.gallery:,} queries, each ranked against all items; "
+            f"the findings look at {min(FINDINGS_SAMPLE, cases.gallery):,} items, the remedies at "
+            f"{min(REMEDIES_SAMPLE, cases.gallery):,}."
         )
     if cases.left_out:
         lines.append(f"{cases.left_out:,} items lack the {cases.query} or too many candidates, and were not ranked.")

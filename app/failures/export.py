@@ -82,7 +82,7 @@ def show(
 def records(rows: pd.DataFrame, gallery: EmbeddingSet) -> pd.DataFrame:
     """Return cases joined with every column of their items; one that both have gets "item_" before its name."""
     items = gallery.items.iloc[rows["row"].to_numpy()].reset_index(drop=True)
-    cases = rows.drop(columns="row").reset_index(drop=True)
+    cases = rows.drop(columns=["row", "winner_row"], errors="ignore").reset_index(drop=True)
     own = items.drop(columns=[name for name in ("id", "label", "split") if name in items])
     return cases.join(own.rename(columns={name: f"item_{name}" for name in own if name in cases}))
 

@@ -100,5 +100,12 @@ def chips(view: View, columns: Mapping[str, Column]) -> list[tuple[str, str]]:
         if view.span and view.column in columns else "",
         "taken": f"{view.taken[:1]} taken for {view.taken[1:]}",
         "winner": f"won by {view.winner}",
+        "wins": f"winner first for {times(*view.span_of_wins)}" if view.span_of_wins else "",
     }  # fmt: skip
     return [(said[name], name) for name in view.filters if name != "column" and said[name]]
+
+
+def times(low: float, high: float) -> str:
+    """Return in words for how many queries a winner is first."""
+    span = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+    return f"{span} {'query' if low == high == 1 else 'queries'}"

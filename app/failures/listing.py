@@ -53,6 +53,8 @@ def select(
     if "within" in asked and view.span is not None and view.column in columns:
         rows = np.flatnonzero(columns[view.column].within(view.span))
         keep &= table["row"].isin(rows)
+    if "wins" in asked and view.span_of_wins is not None:
+        keep &= table["winner_occurrences"].between(*view.span_of_wins)
     return _ordered(table[keep], view.sort)
 
 
@@ -81,8 +83,7 @@ def taken_for(labels: "pd.Series", winners: "pd.Series", true: str, other: str) 
 def table(rows: pd.DataFrame, gallery: EmbeddingSet, *, sort: str, current: str, dark: bool) -> str:
     """Return the list as HTML; a head sorts ("sort"), a row chooses ("case")."""
     heads = "".join(_head(name, *said, sort) for name, said in _HEADS.items())
-    places = {str(item): place for place, item in enumerate(gallery.items["id"].astype(str))}
-    body = "".join(_row(row, gallery, places, current=current, dark=dark) for row in rows.to_dict("records"))
+    body = "".join(_row(row, gallery, current=current, dark=dark) for row in rows.to_dict("records"))
     return (
         '<div class="rows" data-rows role="region" aria-label="Cases" tabindex="-1"><table class="cases"><thead>'
         f"<tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
@@ -126,7 +127,7 @@ def _head(name: str, title: str, hint: str, sort: str) -> str:
     )
 
 
-def _row(row: Mapping, gallery: EmbeddingSet, places: Mapping[str, int], *, current: str, dark: bool) -> str:
+def _row(row: Mapping, gallery: EmbeddingSet, *, current: str, dark: bool) -> str:
     item, winner = escape(row["id"], quote=True), escape(row["winner"], quote=True)
     cause = CAUSES[row["cause"]]
     fault = f"<small>{escape(row['at_fault'])}</small>" if row["at_fault"] else ""
@@ -137,9 +138,9 @@ def _row(row: Mapping, gallery: EmbeddingSet, places: Mapping[str, int], *, curr
         f'{" aria-current=true" * chosen}><td class="of-label"><button type="button" class="number" '
         f'data-action="case" data-id="{item}" data-winner="{winner}" data-focus="case-{item}" data-row '
         f'aria-label="{escape(name, quote=True)}">{escape(row["label"])}</button>'
-        f"{media.picture_html(gallery, places[row['id']], dark=dark)}</td>"
+        f"{media.picture_html(gallery, row['row'], dark=dark)}</td>"
         f'<td class="of-winner"><span class="number">{difference(row["label"], row["winner_label"])}</span>'
-        f"{media.picture_html(gallery, places[row['winner']], dark=dark)}</td>"
+        f"{media.picture_html(gallery, row['winner_row'], dark=dark)}</td>"
         f'<td class="of-rank">{hits.rank(row["rank"])}</td>'
         f'<td class="of-margin">{number(row["margin"])}</td>'
         f'<td class="of-cause"><span title="{escape(cause.help, quote=True)}">{escape(cause.title)}</span>{fault}</td>'

@@ -16,7 +16,7 @@ from app.failures.view import View
 from app.rankings import SIDES
 from gram.diagnostics import Cases, confusions
 from gram.embedding_set import EmbeddingSet
-from gram.figures.failures import Rates, confusion, failure_rates, hub_distribution
+from gram.figures.failures import Rates, confusion, doubling, failure_rates, hub_distribution
 from gram.figures.style import number
 
 _HEIGHT = 330
@@ -146,14 +146,15 @@ def _choose_pair(action: chart.Action, characters: list[str], view: View) -> Non
 
 
 def _hubs(found: tuple[Cases, Cases], view: View, gallery: EmbeddingSet) -> None:
-    st.markdown("#### Hubs: who is first for queries that are not its own")
+    st.markdown("#### Hubs: who comes first for many queries")
     picture, cards = st.columns([1, 1.1], gap="large")
     titles = (view.left, view.right)
     sides = (0,) if view.left == view.right else (0, 1)
+    occurrences = [found[side].reference.firsts.numpy().astype(np.float64) for side in sides]
     with picture:
         chart.show(
             hub_distribution(
-                [found[side].reference.firsts.numpy().astype(np.float64) for side in sides],
+                occurrences,
                 [titles[side] for side in sides],
                 dark=theme.is_dark(),
             ),
@@ -161,7 +162,8 @@ def _hubs(found: tuple[Cases, Cases], view: View, gallery: EmbeddingSet) -> None
             height=_HEIGHT - 30,
             filename="hubs",
             description="How many candidates are first for how many queries, on a log scale",
-            on_action=lambda action: None,
+            hint="Press a bar to see the failures that its candidates won, by the bar’s ranking.",
+            on_action=lambda action: _choose_wins(action, view, max(float(each.max()) for each in occurrences)),
             tools=("resetScale2d",),
         )
     with cards:
@@ -169,6 +171,19 @@ def _hubs(found: tuple[Cases, Cases], view: View, gallery: EmbeddingSet) -> None
         media.show(
             _winners(cases, view, gallery), gallery, key="failures_winners", styles="failures", on_action=_choose_winner
         )
+
+
+def _choose_wins(action: chart.Action, view: View, most: float) -> None:
+    """Filter by the pressed bar; a bar of the ranking that is not listed goes to that one's failures."""
+    if action.kind != "click" or not action.points:
+        return
+    low = action.points[0]
+    wins = views.span(low, dict(doubling(most))[low])
+    side = view.whose if view.left == view.right else SIDES[int(str(action.meta).removeprefix("hubs-"))]
+    if side == view.whose:
+        views.change(wins="" if wins == view.wins else wins)
+    else:
+        views.change(cell=f"{side}-missed", cause="", winner="", wins=wins)
 
 
 def _choose_winner(action: dict[str, str]) -> None:
@@ -181,11 +196,11 @@ def _winners(cases: Cases, view: View, gallery: EmbeddingSet) -> str:
     counts = cases.failures["winner"].value_counts().head(_HUBS)
     if counts.empty:
         return '<div class="sound">Nothing failed, so nobody wins where it should not.</div>'
-    base = cases.failures.drop_duplicates("winner").set_index("winner")["base_winner"]
+    first = cases.failures.drop_duplicates("winner").set_index("winner").loc[counts.index]
     dark = theme.is_dark()
     cards = "".join(
-        _winner(gallery, str(item), f"wins {count:,}×{_base_told(float(base[str(item)]), cases)}", view, dark=dark)
-        for item, count in counts.items()
+        _winner(gallery, int(row), f"wins {count:,}×{_base_told(float(base), cases)}", view, dark=dark)
+        for count, row, base in zip(counts, first["winner_row"], first["base_winner"], strict=True)
     )
     who = escape(view.judge.title)
     usual = f" The usual base is {number(cases.reference.base)}." if len(cases.candidates) > 1 else ""
@@ -193,8 +208,8 @@ def _winners(cases: Cases, view: View, gallery: EmbeddingSet) -> str:
     return f'<p class="sound">{said}</p><ol class="grid winners">{cards}</ol>'
 
 
-def _winner(gallery: EmbeddingSet, item: str, caption: str, view: View, *, dark: bool) -> str:
-    row = gallery.row(item)
+def _winner(gallery: EmbeddingSet, row: int, caption: str, view: View, *, dark: bool) -> str:
+    item = str(gallery.items["id"].iloc[row])
     return (
         f'<li class="card{" current" * (item == view.winner)}" data-id="{escape(item, quote=True)}">'
         f"{media.number_html(gallery, row, place='hub')}{media.picture_html(gallery, row, dark=dark)}"

@@ -53,6 +53,7 @@ class View(NamedTuple):
         within: the ends of its values that are let through, as "2.5~6"; empty for all.
         taken: two characters: the true item's, and what it was taken for; empty for all.
         winner: id of the item that won; empty for all.
+        wins: how many queries the winner is first for, at least and at most, as "3~4"; empty for all.
         sort: one of `SORTS`, with a "-" before it for the other way round.
         rows: how many are listed.
     """
@@ -69,6 +70,7 @@ class View(NamedTuple):
     within: str = ""
     taken: str = ""
     winner: str = ""
+    wins: str = ""
     sort: str = "margin"
     rows: str = str(STEP)
 
@@ -92,8 +94,12 @@ class View(NamedTuple):
     @property
     def span(self) -> tuple[float, float] | None:
         """The ends of the values that are let through."""
-        said = _SPAN.fullmatch(self.within)
-        return (float(said[1]), float(said[2])) if said else None
+        return _ends(self.within)
+
+    @property
+    def span_of_wins(self) -> tuple[float, float] | None:
+        """The least and the most queries that a winner is first for."""
+        return _ends(self.wins)
 
     @property
     def shown(self) -> int:
@@ -120,6 +126,11 @@ def usual_view() -> View:
     return View(usual("left"), usual("right"))
 
 
+def _ends(span: str) -> tuple[float, float] | None:
+    said = _SPAN.fullmatch(span)
+    return (float(said[1]), float(said[2])) if said else None
+
+
 # Streamlit takes the names that widgets of another page are bound to out of the URL when it leaves that page.
 _URL_NAMES = {"left": "left-ranking", "right": "right-ranking", "sort": "order"}
 
@@ -129,7 +140,7 @@ def in_url(field: str) -> str:
     return _URL_NAMES.get(field, field)
 
 
-FILTERS = ("cause", "label", "split", "column", "within", "taken", "winner")
+FILTERS = ("cause", "label", "split", "column", "within", "taken", "winner", "wins")
 
 
 def settle(allowed: dict[str, Sequence[str]]) -> View:
@@ -163,7 +174,7 @@ def _fault(name: str, value: str, allowed: dict[str, Sequence[str]]) -> str:
         if known or (value == usual(name) and name not in SIDES):
             return ""
         return f"There is no {called} “{value}”; choose from {', '.join(allowed[name])}."
-    if name == "within" and value and not _SPAN.fullmatch(value):
+    if name in ("within", "wins") and value and not _SPAN.fullmatch(value):
         return f"There is no range “{value}”; expected two numbers, as in 2.5~6."
     if name == "taken" and value and len(value) != 2:
         return f"“{value}” cannot be taken for another: expected two characters, the true one and the winner's."

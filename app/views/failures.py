@@ -34,10 +34,24 @@ def render() -> None:
         for each in pair:
             if work.cases(each) is None:
                 work.wait_for((each, "cases"), key="failures_cases")
+                _to_come(gallery)
                 return
         _results(view, pair, asked)
     except GramError as error:
         st.error(str(error))
+
+
+def _to_come(gallery: EmbeddingSet) -> None:
+    """Show what the page will hold, while that is computed."""
+    media.show(board.to_come(), gallery, key="failures_to_come", styles="failures", on_action=_pressed)
+    for title, said in {
+        "Cases": "Every failure with the item that won, and the number that says whose fault it is.",
+        "Patterns": "Failures against what was recorded of the items, what is taken for what, and who keeps winning.",
+        "Remedies, measured": "What known remedies change, each judged on items that did not choose its parameter.",
+        "What is wrong with this set": "Hubs, turned signs, gaps, swapped rows and what else holds for the set whole.",
+    }.items():
+        st.subheader(title)
+        st.caption(said)
 
 
 def _settle(gallery: EmbeddingSet, selection: session.Selection) -> tuple[str, ...]:
@@ -170,7 +184,10 @@ def _elsewhere(item: str, rows: pd.DataFrame, outcomes: Outcomes) -> None:
 def _nothing(view: View) -> None:
     """Say why the list is empty, and what to do."""
     if set(view.filters) - {"column"}:
-        st.info("No case passes these filters.", icon=":material/filter_alt_off:")
+        said = "No case passes these filters."
+        if view.span_of_wins:
+            said += f" None of these was won by a candidate that is first for {filters.times(*view.span_of_wins)}."
+        st.info(said, icon=":material/filter_alt_off:")
         st.button("Clear the filters", on_click=views.clear(), key="failures_clear")
         return
     told = {

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 import scipy.stats
 import torch
 from jaxtyping import Bool, Float, Int
@@ -14,7 +15,7 @@ from torch.nn.functional import cosine_similarity, normalize
 from gram import measures
 from gram._ranking import BLOCK
 from gram.diagnostics._case_task import Task
-from gram.diagnostics._scan import Scan, paired, ranks, scan
+from gram.diagnostics._scan import Scan, own_scores, paired, ranks, scan
 from gram.geometry import volume
 
 _CHANCE = 0.01  # how likely chance makes a hub of any item of a gallery
@@ -145,6 +146,37 @@ def examine(
     numbers = _of_wrong_ones(task, numbers, reference)
     progress(1.0, "done")
     return numbers, reference
+
+
+def examine_known(
+    task: Task, at: Int[Tensor, " m"], winner: Int[Tensor, " m"], reference: Reference, ranks_of: pd.DataFrame
+) -> Numbers:
+    """Return the numbers of cases whose ranks are known, without ranking anything; `lead` is left out, as NaN.
+
+    Args:
+        task: who asks whom.
+        at: places of the true items.
+        winner: places of the best other items.
+        reference: what is usual.
+        ranks_of: these cases' rows of the table of `find_cases`.
+    """
+    found = own_scores(task.measure, task.anchors[at], task.others, at, device=task.device)
+    numbers = _compared(task, at, winner, found)
+
+    def known(*columns: str) -> Tensor:
+        return torch.from_numpy(ranks_of[list(columns)].to_numpy(dtype=np.float64, copy=True))
+
+    numbers = replace(
+        numbers,
+        rank=known("rank")[:, 0],
+        rank_by_height=known("rank_by_height")[:, 0],
+        rank_same_base=known("rank_same_base")[:, 0],
+        without=known(*(f"without_{name}" for name in task.candidates)),
+        turned=_turned(task, numbers, reference),
+        rank_turned=known("rank_turned")[:, 0],
+        rank_without_hubs=known("rank_without_hubs")[:, 0],
+    )
+    return replace(numbers, rounding=_filled(numbers.rank != 1, lambda rows: _rounding(task, at[rows], winner[rows])))
 
 
 def _compared(task: Task, at: Int[Tensor, " m"], winner: Int[Tensor, " m"], found: Scan) -> Numbers:

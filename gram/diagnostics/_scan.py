@@ -95,6 +95,22 @@ def scan(
     return Scan(*(part.cpu() for part in (own, better, tied, best, best_at, slack)))
 
 
+def own_scores(
+    measure: str,
+    anchors: Float[Tensor, "q d"],
+    others: Sequence[Float[Tensor, "n d"]],
+    true: Int[Tensor, " q"],
+    *,
+    device: torch.device,
+) -> Scan:
+    """Return the true items' scores and tolerances as `scan` does, without a look at any other item."""
+    anchors = _wide(anchors, device)
+    own = paired(measure, anchors, others, true, device=device)
+    slack = _slack(own, usual_score(measures.get(measure), anchors, others, device))
+    none = torch.zeros_like(true)
+    return Scan(own.cpu(), none, none, torch.full_like(own, -torch.inf).cpu(), none - 1, slack.cpu())
+
+
 def paired(
     measure: str,
     anchors: Float[Tensor, "q d"],

@@ -9,7 +9,7 @@ from torch.nn.functional import cosine_similarity
 
 from gram.diagnostics import _sentences
 from gram.diagnostics._case_task import Task, make_task
-from gram.diagnostics._examine import Numbers, Reference, examine
+from gram.diagnostics._examine import Numbers, Reference, examine, examine_known
 from gram.diagnostics.cases import Cases, decide, find_cases, is_hub_by_base
 from gram.embedding_set import EmbeddingSet
 from gram.geometry import heights, volume
@@ -137,7 +137,7 @@ def attribute(
         measure: one of `gram.measures.names()`.
         device: "cpu", "cuda", or "auto" for cuda where there is one.
         cases: what `find_cases` gave for the same set, query, candidates and measure: tells what is usual in the set,
-            which is else worked out anew.
+            which is else worked out anew. Of an item and winner that it has, nothing is ranked again.
 
     Raises:
         ValueError: as `find_cases`; an item that is its own winner; cases of another task.
@@ -157,12 +157,18 @@ def attribute(
             f"{len(task):,} items, got "
             f"{cases.query} against {', '.join(cases.candidates)} by {cases.measure} on {cases.gallery:,}"
         )
-    numbers, reference = examine(task, torch.tensor([at]), winner=against, reference=cases.reference)
-    return _attribution(task, numbers, reference)
+    place, known = torch.tensor([at]), cases.table[cases.table["id"] == str(item)]
+    if winner is not None:
+        known = known[known["winner"] == str(winner)]
+    if len(known):
+        against = torch.tensor([task.place(known["winner"].iloc[0])])
+        numbers = examine_known(task, place, against, cases.reference, known)
+        return _attribution(task, numbers, cases.reference, *known[["cause", "at_fault"]].iloc[0])
+    numbers, reference = examine(task, place, winner=against, reference=cases.reference)
+    return _attribution(task, numbers, reference, *(str(each[0]) for each in decide(task, numbers, reference)))
 
 
-def _attribution(task: Task, numbers: Numbers, reference: Reference) -> Attribution:
-    cause, at_fault = decide(task, numbers, reference)
+def _attribution(task: Task, numbers: Numbers, reference: Reference, cause: str, at_fault: str) -> Attribution:
     score, margin = float(numbers.score[0]), float(numbers.margin[0])
     turned = tuple(name for place, name in enumerate(task.candidates) if numbers.turned[0, place])
     return Attribution(
@@ -190,8 +196,8 @@ def _attribution(task: Task, numbers: Numbers, reference: Reference) -> Attribut
         rounding=float(numbers.rounding[0]),
         dtype=str(task.others[0].dtype).removeprefix("torch."),
         hub_by_base=bool(is_hub_by_base(task, numbers, reference)[0]),
-        cause=str(cause[0]),
-        at_fault=str(at_fault[0]),
+        cause=cause,
+        at_fault=at_fault,
     )
 
 

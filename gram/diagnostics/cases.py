@@ -136,7 +136,8 @@ def find_cases(
     queries the winner is first for; a tie counts for the query's own item); `without_<modality>` (rank with that
     modality left out of all candidates; NaN with one candidate, where the true item has no other, or where the measure
     is not defined for one fewer); rank_same_base (rank if the winner's base were the true item's; NaN but for volume);
-    rank_by_height; cause (see the head of this module); at_fault (a modality, or "").
+    rank_by_height; rank_turned and rank_without_hubs (as `Attribution` has them); cause (see the head of this module);
+    at_fault (a modality, or "").
 
     Args:
         embedding_set: n items.
@@ -197,6 +198,8 @@ def _table(task: Task, numbers: Numbers, reference: Reference) -> pd.DataFrame:
             **{f"without_{name}": numbers.without[:, place].numpy() for place, name in enumerate(task.candidates)},
             "rank_same_base": numbers.rank_same_base.numpy(),
             "rank_by_height": numbers.rank_by_height.numpy(),
+            "rank_turned": numbers.rank_turned.numpy(),
+            "rank_without_hubs": numbers.rank_without_hubs.numpy(),
             "cause": cause,
             "at_fault": at_fault,
         }

@@ -27,6 +27,8 @@ JUDGEMENTS: dict[str, Callable[[Evidence], Judgement]] = {
     "duplicates": judge_duplicates,
 }
 
+SAMPLE = 2000  # items that are ranked among each other at most
+
 
 def diagnose(
     embedding_set: EmbeddingSet,
@@ -34,7 +36,7 @@ def diagnose(
     candidates: Sequence[str] | None = None,
     measure: str = "volume",
     *,
-    sample: int = 2000,
+    sample: int = SAMPLE,
     seed: int = 0,
     device: str | torch.device = "auto",
     progress: Progress | None = None,

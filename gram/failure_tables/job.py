@@ -30,30 +30,36 @@ class FailureJob(WatchedProcess):
         candidates: Sequence[str],
         parts: Sequence[Part],
         *,
+        tasks: Mapping[str, str] | None = None,
         device: str = "auto",
     ) -> None:
-        """Start the process.
+        """Start the process, once a thread has written for it what it needs of the sets.
 
         Args:
             sets: the sets that the parts name.
             query: the modality that asks.
             candidates: the modalities of a candidate.
             parts: what to compute, in this order.
+            tasks: the `task_key` of each set, if that is known.
             device: as for `gram.evaluate`.
 
         Raises:
             ValueError: a set lacks one of the modalities; a query that is also a candidate.
         """
-        tasks = {name: task_key(sets[name], query, candidates) for name in {part.name for part in parts}}
+        names = dict.fromkeys(part.name for part in parts)
+        tasks = tasks or {name: task_key(sets[name], query, candidates) for name in names}
         self.keys = {part: part_key(tasks[part.name], part) for part in parts}
         self.done: dict[Part, Kept] = {}
         self._pace = Pace()
         temporary = tempfile.TemporaryDirectory(prefix="gram-failures-")
         self._results = Path(temporary.name) / "results"
         self._results.mkdir()
-        folders = {name: str(Path(temporary.name) / str(place)) for place, name in enumerate(tasks)}
-        for name, folder in folders.items():
-            _save(sets[name], (query, *candidates), Path(folder))
+        folders = {name: str(Path(temporary.name) / str(place)) for place, name in enumerate(names)}
+
+        def prepare() -> None:
+            for name, folder in folders.items():
+                _save(sets[name], (query, *candidates), Path(folder))
+
         work = {
             "folders": folders,
             "query": query,
@@ -62,7 +68,7 @@ class FailureJob(WatchedProcess):
             "results": str(self._results),
             "device": device,
         }
-        super().__init__("gram.failure_tables.worker", (json.dumps(work),), temporary)
+        super().__init__("gram.failure_tables.worker", (json.dumps(work),), temporary, prepare=prepare)
 
     @property
     def seconds_left(self) -> float | None:

@@ -23,7 +23,7 @@ from gram.index import check_candidates
 
 KINDS = ("cases", "findings", "remedies")
 COLUMNS = ("id", "label", "split")  # of the items: what a case is called by
-_FORMAT = 1
+_FORMAT = 2
 _KEPT = 192
 _FACTS = b"gram"  # key of our own facts in a Parquet file's metadata
 
@@ -46,7 +46,8 @@ def task_key(embedding_set: EmbeddingSet, query: str, candidates: Sequence[str])
         ValueError: unknown modality; a query that is also a candidate.
     """
     names = (query, *check_candidates(embedding_set, candidates, query=query))
-    items = [[column, *embedding_set.items[column].astype(str)] for column in COLUMNS if column in embedding_set.items]
+    columns = [column for column in COLUMNS if column in embedding_set.items]
+    items = [[column, *embedding_set.items[column].astype(str).to_numpy(dtype=object)] for column in columns]
     return digest_of([_FORMAT, __version__, items], {name: embedding_set.modalities[name] for name in names})
 
 

@@ -193,14 +193,15 @@ def hub_distribution(
     """Return how many candidates come first for how many queries, in bars that double in width; counts on a log axis.
 
     Were all alike, nearly all candidates would be first for 0, 1 or 2 queries; bars to the right are hubs. Shared
-    places are rounded to whole ones. Bars carry the least number of queries that they stand for.
+    places are rounded to whole ones. Bars carry the least number of queries that they stand for, and their trace's
+    `meta` is "hubs-0" or "hubs-1", by their ranking.
 
     Args:
         occurrences: of each ranking, how many queries each of n candidates is first for.
         names: of the rankings.
         dark: for a dark ground.
     """
-    edges = _doubling(max((float(each.max(initial=0)) for each in occurrences), default=0.0))
+    edges = doubling(max((float(each.max(initial=0)) for each in occurrences), default=0.0))
     ticks = [f"{low}" if high == low else f"{low}–{high}" for low, high in edges]
     figure = go.Figure()
     largest = 1
@@ -227,8 +228,8 @@ def hub_distribution(
     return figure
 
 
-def _doubling(largest: float) -> list[tuple[int, int]]:
-    """Return bins of whole numbers up to the largest: 0, 1, 2, then 3 to 4, 5 to 8, 9 to 16 and so on."""
+def doubling(largest: float) -> list[tuple[int, int]]:
+    """Return the bins of `hub_distribution`: 0, 1, 2, then 3 to 4, 5 to 8 and so on, up to the largest number."""
     bins = [(value, value) for value in range(_FIRST_SINGLE)]
     while bins[-1][1] < largest:
         start = bins[-1][1] + 1

@@ -6,9 +6,10 @@ import pytest
 
 from app.failures import board, view
 from app.failures.columns import columns
-from app.failures.listing import difference, taken_for
+from app.failures.filters import chips
+from app.failures.listing import difference, select, taken_for
 from app.failures.view import PARTS, View
-from gram.diagnostics import Outcomes, compare_outcomes
+from gram.diagnostics import Cases, Outcomes, compare_outcomes
 from gram.embedding_set import EmbeddingSet
 
 
@@ -112,3 +113,13 @@ def test_the_board_counts_every_cell_and_the_totals_that_were_missed():
         assert f'aria-label="{view.CELLS[cell]}: {count} items"' in markup
         assert count == sum(found.counts[part] for part in PARTS[cell])
     assert markup.count('aria-pressed="true"') == 1
+
+
+@pytest.mark.parametrize(("wins", "ids"), [("", "abcd"), ("2~2", "b"), ("3~4", "cd"), ("5~8", "")])
+def test_cases_are_filtered_by_how_often_their_winner_is_first(wins, ids):
+    table = pd.DataFrame({"id": list("abcd"), "winner_occurrences": [1, 2, 3, 4], "margin": [-4.0, -3, -2, -1]})
+    cases = Cases(table, "text", ("image",), "cosine", gallery=4, left_out=0, reference=None)
+    asked = view_of(wins=wins)
+    assert "".join(select(cases, set("abcd"), asked, {})["id"]) == ids
+    said = {"": [], "2~2": ["2 queries"], "3~4": ["3 to 4 queries"], "5~8": ["5 to 8 queries"]}[wins]
+    assert chips(asked, {}) == [(f"winner first for {each}", "wins") for each in said]

@@ -104,6 +104,21 @@ def test_a_head_sorts_and_a_bar_filters(failures):
     lists(failures, wanted)
     failures.locator(".chips .press").first.click()
     failures.wait_for_selector('.cause[aria-pressed="true"]', state="detached")
+    press_hub_bar(failures, ranking=1, bar=2)  # of the ranking that is not listed: the page goes over to its failures
+    failures.wait_for_selector('[data-cell="right-missed"][aria-pressed="true"]')
+    failures.locator(".chips .press", has_text="winner first for 2 queries").wait_for()
+    assert 0 < shown(failures) < count(failures, "right-missed")
+    press_hub_bar(failures, ranking=1, bar=0)  # who is never first has won nothing
+    failures.get_by_text("No case passes these filters").wait_for()
+    failures.get_by_role("button", name="Clear the filters").click()
+    lists(failures, count(failures, "right-missed"))
+
+
+def press_hub_bar(page, *, ranking, bar):
+    settle(page)
+    page.locator(".st-key-failures_hubs").scroll_into_view_if_needed()
+    box = page.locator(".st-key-failures_hubs .trace.bars").nth(ranking).locator(".point").nth(bar).bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 4)  # its top: on a log axis bars have no end below
 
 
 def save(page, name, folder):

@@ -1,6 +1,7 @@
 """One failure taken apart: every number against brute force, the cause that of the table, what is refused."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,6 +24,11 @@ def arrays():
 @pytest.fixture(scope="module")
 def cases(arrays):
     return find_cases(made_sets.as_set(arrays))
+
+
+def unknown(cases):
+    """The cases with what is usual in the set, but with no row that says how one was ranked."""
+    return replace(cases, table=cases.table.iloc[:0])
 
 
 def test_every_number_is_that_of_brute_force(arrays, cases):
@@ -61,7 +67,7 @@ def test_every_number_is_that_of_brute_force(arrays, cases):
 def test_ranks_are_those_of_the_table(arrays, cases):
     s = made_sets.as_set(arrays)
     for _, case in cases.table.iterrows():
-        found = attribute(s, case["id"], cases=cases)
+        found = attribute(s, case["id"], cases=unknown(cases))
         assert (found.rank, found.rank_by_height, found.rank_same_base) == (
             case["rank"],
             case["rank_by_height"],
@@ -77,7 +83,9 @@ def test_the_cause_is_that_of_the_table(seed, measure):
     s = made_sets.as_set(messy(seed))
     cases = find_cases(s, measure=measure)
     for _, case in cases.table.iterrows():
-        found = attribute(s, case["id"], case["winner"], measure=measure, cases=cases)
+        found = attribute(s, case["id"], case["winner"], measure=measure, cases=unknown(cases))
+        read = attribute(s, case["id"], case["winner"], measure=measure, cases=cases)
+        assert repr(read) == repr(found)  # NaN is not equal to itself
         assert (found.cause, found.at_fault) == (case["cause"], case["at_fault"])
         assert found.margin == pytest.approx(case["margin"], abs=1e-12)
         assert found.sentence().endswith(".")
@@ -86,7 +94,18 @@ def test_the_cause_is_that_of_the_table(seed, measure):
 def test_without_cases_they_are_found(arrays, cases):
     s = made_sets.as_set(arrays)
     item = cases.failures["id"].iloc[0]
-    assert repr(attribute(s, item)) == repr(attribute(s, item, cases=cases))  # NaN is not equal to itself
+    assert repr(attribute(s, item)) == repr(attribute(s, item, cases=unknown(cases)))
+
+
+def test_a_case_that_is_known_is_not_ranked_again(arrays, cases, monkeypatch):
+    def never(*args, **kwargs):
+        raise AssertionError("ranked the gallery again")
+
+    monkeypatch.setattr("gram.diagnostics._examine.scan", never)
+    item = cases.failures["id"].iloc[0]
+    assert attribute(made_sets.as_set(arrays), item, cases=cases).cause == cases.failures["cause"].iloc[0]
+    with pytest.raises(AssertionError, match="ranked the gallery"):
+        attribute(made_sets.as_set(arrays), item, cases=unknown(cases))
 
 
 def test_an_item_outside_the_sample_is_taken_apart_too(arrays):
