@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from app import hits, panels, theme
 from app.components import scene3d
+from app.plain import plain
 from app.rankings import SIDES
 from gram.embedding_set import EmbeddingSet
 from gram.figures import Body, number, parallelotopes
@@ -67,13 +68,13 @@ def show(comparison: Comparison, galleries: Sequence[EmbeddingSet], titles: Sequ
     pairs = [_pair(answer, hit, gallery) for hit in (answer.true, chosen) if hit is not None]
     with st.container(border=True, key="compared"):
         headline, button = st.columns([5, 1], vertical_alignment="center")
-        beside = f" beside {answer.true.label}, the true item" if answer.true else ""
-        headline.markdown(f"#### {chosen.label}{beside}")
+        beside = f" beside {plain(answer.true.label)}, the true item" if answer.true else ""
+        headline.markdown(f"#### {plain(chosen.label)}{beside}")
         button.button("Close", icon=":material/close:", key="compare_close", on_click=close, width="stretch")
         picture, numbers = st.columns([2, 1], gap="large")
         with picture:
             _draw(pairs, f"{side}-{item}")
-            st.caption(_told(pairs, answer, titles[place]))
+            st.caption(plain(_told(pairs, answer, titles[place])))
         numbers.html(_numbers(pairs))
         st.html(panels.formula([pair.drawn for pair in pairs]))
 

@@ -10,6 +10,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app import asking, seen, session
+from app.plain import plain
 from gram.embedding_set import EmbeddingSet
 from gram.errors import NumberError
 from gram.retrieval import Answer, AnyQuery, JointQuery, Query, candidates_for
@@ -192,7 +193,9 @@ def _last(gallery: EmbeddingSet, selection: session.Selection) -> AnyQuery | Non
     except ValueError:  # the candidates were changed since
         return None
     what = " and ".join(f"the {_called(modality)}" for modality in query.modalities)
-    st.caption(f"Below is still the answer to {what}{f' of {query.id}' if query.id else ''} that you asked with last.")
+    st.caption(
+        f"Below is still the answer to {what}{f' of {plain(query.id)}' if query.id else ''} that you asked with last."
+    )
     return query
 
 

@@ -8,6 +8,7 @@ import streamlit as st
 from jaxtyping import Float
 
 from app import data, media, theme
+from app.plain import plain
 from gram import numbers
 from gram.embedding_set import EmbeddingSet
 from gram.figures.spectrogram import spectrogram
@@ -52,7 +53,7 @@ def _show_own(query: Query, gallery: EmbeddingSet) -> None:
     if query.content is not None:
         st.caption(f"Asked with a vector of {len(query.content):,} numbers, as {query.modality}.")
         return
-    st.caption(f"Asked with the {query.modality} of {query.id}.")
+    st.caption(f"Asked with the {plain(query.modality)} of {plain(query.id)}.")
     if markup := media.large_picture_html(gallery, gallery.row(query.id), dark=theme.is_dark()):
         st.html(markup)
 

@@ -13,6 +13,7 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from app import data, opened
+from app.plain import plain
 from gram import measures
 from gram.embedding_set import EmbeddingSet
 from gram.errors import EmbeddingSetError, GramError
@@ -54,7 +55,7 @@ def start(pages: Mapping[str, StreamlitPage]) -> None:
         st.stop()
     for note in (*notes, st.session_state.pop(_FAULT, None)):
         if note:
-            st.warning(note)
+            st.warning(plain(note))
 
 
 def current() -> Selection:

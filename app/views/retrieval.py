@@ -20,6 +20,7 @@ from app import (
     time_bar,
 )
 from app.failures.view import View
+from app.plain import plain
 from app.rankings import SIDES, Judge
 from gram import measures
 from gram.embedding_set import EmbeddingSet
@@ -122,17 +123,17 @@ def _answer(query: AnyQuery, judges: tuple[Judge, Judge], candidates: tuple[str,
 
 def _show_rank(answer: Answer, model: str) -> None:
     if answer.true is None:
-        st.markdown(f"#### {answer.hits[0].label} comes first")
+        st.markdown(f"#### {plain(answer.hits[0].label)} comes first")
         st.caption("There is no true item to look for: its number is not known, or not among the items.")
         if note := question.note(answer):
             st.caption(note)
         return
-    st.markdown(f"#### {answer.true.label} ranks {hits.rank(answer.true.rank)} of {answer.size:,}")
+    st.markdown(f"#### {plain(answer.true.label)} ranks {hits.rank(answer.true.rank)} of {answer.size:,}")
     if left_out := len(data.load_set(model)) - answer.size:
         st.caption(f"{left_out:,} items have none of {', '.join(answer.candidates)}, and were not ranked.")
     for line in (answer.why(), question.note(answer)):
         if line:
-            st.caption(line)
+            st.caption(plain(line))
 
 
 def _lead_to_failures(answer: Answer, side: str, judges: tuple[Judge, Judge]) -> None:

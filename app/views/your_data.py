@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from app import aligning, opened, session, uploads
+from app.plain import plain
 from app.your_data import reading, roles
 from app.your_data.kept import Kept
 from gram.errors import GramError
@@ -27,7 +28,7 @@ def render() -> None:
     )
     source = _source()
     if fault := st.session_state.pop(reading.FAULT, None):
-        st.error(fault)
+        st.error(plain(fault))
     kept = reading.current()
     if kept is not None and source is not None:
         _found(kept)
@@ -118,10 +119,10 @@ def _open_example() -> None:
 
 def _found(kept: Kept) -> None:
     found = kept.found
-    st.subheader(kept.title, anchor=False)
-    st.markdown(f"{found.format}, {found.n:,} items.")
+    st.subheader(plain(kept.title), anchor=False)
+    st.markdown(f"{plain(found.format)}, {found.n:,} items.")
     for note in found.notes:
-        st.caption(note)
+        st.caption(plain(note))
     edited = roles.show(found, key=f"your_data_roles_{kept.key}")
     try:
         names = list(roles.plan_of(found, edited, None).modalities)
@@ -137,7 +138,7 @@ def _found(kept: Kept) -> None:
         plan = roles.plan_of(found, edited, anchor)
         faults = reading.faults(kept, plan)
     except GramError as error:
-        st.warning(str(error))
+        st.warning(plain(error))
         return
     bad = {fault.row for fault in faults if fault.row is not None}
     if faults:
@@ -220,7 +221,7 @@ def _opened_here() -> None:
         said, show, save, remove = st.columns([4, 1, 1.4, 1], vertical_alignment="center")
         here = " (now shown)" if collection.key == session.current().set else ""
         alone = "of this session alone" if collection.private else "from the data folder"
-        said.markdown(f"**{_plain(collection.title)}**{here}: {', '.join(collection.names)}; {alone}")
+        said.markdown(f"**{plain(collection.title)}**{here}: {plain(', '.join(collection.names))}; {alone}")
         show.button("Show", on_click=_show, args=(collection.key,), key=f"show_{collection.key}", width="stretch")
         with save.popover("Export", width="stretch"):
             for variant in collection.variants:
@@ -239,8 +240,3 @@ def _close(key: str) -> None:
     if session.current().set == key:
         session.open_collection(opened.BUILT_IN)
     opened.remove(key)
-
-
-def _plain(text: str) -> str:
-    """Return text without the signs that Markdown reads."""
-    return "".join(f"\\{sign}" if sign in "\\`*_{}[]()#+-.!|<>$~:" else sign for sign in text)
