@@ -64,7 +64,9 @@ def add_rows(table: Table, rows: Rows) -> None:
     Raises:
         EmbeddingSetError: no rows, more than the limits allow, two columns of one name, or damaged data.
     """
-    names = rows.schema.names
+    with refusing(rows.where, "a table", _REMEDY, *ERRORS):
+        names = rows.schema.names
+        rows.schema.to_string()  # names within names too: Arrow finds out late that they are not UTF-8
     rows.limits.check_items(rows.where, rows.n)
     if rows.n == 0 or not names:
         raise EmbeddingSetError(f"{rows.where}: has no rows; a set holds at least one item")

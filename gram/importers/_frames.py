@@ -1,5 +1,6 @@
 """Parquet, Feather and Arrow files, read in batches."""
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from gram.errors import EmbeddingSetError
 from gram.importers._arrow import ERRORS, Rows, add_rows
 from gram.importers._limits import Limits, refusing
 from gram.importers._packed_items import METADATA, read_info
+from gram.importers._parquet_footer import read_claims
 from gram.importers._table import Table
 
 _BATCH = 4096
@@ -40,15 +42,14 @@ def parquet_rows(source: Path | bytes, where: str, limits: Limits) -> Rows:
     def opened() -> pq.ParquetFile:
         return pq.ParquetFile(pa.BufferReader(source) if isinstance(source, bytes) else str(source))
 
-    with refusing(where, "Parquet", _REMEDY, *ERRORS), opened() as file:
-        metadata, schema = file.metadata, file.schema_arrow
-        n, groups = metadata.num_rows, metadata.num_row_groups
-        limits.check_items(where, n)
-        for number in range(groups):
-            group = metadata.row_group(number)
-            columns = [group.column(place) for place in range(group.num_columns)]
-            limits.check_unpacked(where, sum(column.total_uncompressed_size for column in columns))
-            limits.check_unpacked(where, sum(column.num_values for column in columns))
+    with refusing(where, "Parquet", _REMEDY, *ERRORS):
+        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+            claims = read_claims(file, len(source) if isinstance(source, bytes) else source.stat().st_size)
+        limits.check_unpacked(where, claims.unpacked, max(1, claims.packed))
+        limits.check_unpacked(where, 4 * claims.values)
+        with opened() as parquet:
+            n, schema = parquet.metadata.num_rows, parquet.schema_arrow
+            limits.check_items(where, n)
     if n < 0:
         raise EmbeddingSetError(f"{where}: its footer is damaged; {_REMEDY}")
 
