@@ -15,22 +15,10 @@ _IDS = ("id", "ids", "item_id", "sample_id", "video_id", "image_id", "clip_id", 
 _LABELS = ("label", "labels", "caption", "captions", "title", "class", "category", "y", "gt", "target", "name")
 _SPLITS = ("split", "splits", "subset", "fold", "partition")
 _NO_VECTORS = frozenset(
-    [
-        "label",
-        "labels",
-        "y",
-        "gt",
-        "target",
-        "targets",
-        "class",
-        "onehot",
-        "one_hot",
-        "input_ids",
-        "attention_mask",
-        "token_type_ids",
-        "bbox",
-        "boxes",
-    ]
+    (
+        *("label", "labels", "y", "gt", "target", "targets", "class", "onehot", "one_hot"),
+        *("input_ids", "attention_mask", "token_type_ids", "bbox", "boxes"),
+    )
 )
 _NOISE = re.compile(r"feats?|features?|embs?|embeds?|embeddings?|vecs?|vectors?|repr|x|\d+")
 _KNOWN = {
@@ -145,9 +133,9 @@ def modality_names(columns: Sequence[str]) -> list[str]:
     """Return a short name for each column of vectors: 'text' for 'text_features', 'feat_t' or '500text_msrvtt'."""
     kept = [[token for token in _tokens(name) if not _NOISE.fullmatch(token)] for name in columns]
     letters = [_LETTERS.get(tokens[0], "") if len(tokens) == 1 else "" for tokens in kept]
-    if all(letters) and not any(name.lower() in _LETTERS for name in columns):  # feat_t, but not t alone
-        if len(set(letters)) == len(letters):
-            return letters
+    alone = any(name.lower() in _LETTERS for name in columns)  # t says less than feat_t
+    if all(letters) and len(set(letters)) == len(letters) and not alone:
+        return letters
     known = [[token for token in tokens if token in _WORDS] for tokens in kept]
     words = [
         tokens[0] if len(tokens) == 1 else (_WORDS[found[0]] if len({_WORDS[f] for f in found}) == 1 else "")

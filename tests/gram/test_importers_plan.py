@@ -153,7 +153,7 @@ def test_null_cells_of_tables(kind, tmp_path):
     lists = [[1.0, 2.0], None, [5.0, 6.0]]
     path = tmp_path / ("a.csv" if kind in ("text", "wide") else "a.parquet")
     if kind == "wide":
-        path.write_text("id,text.0,text.1\n00,1,2\n01,,\n02,5,6\n")
+        path.write_text("id,text.0,text.1\n00,1.0,2\n01,,\n02,5,6\n")
     elif kind == "text":
         path.write_text('id,text\n00,"[1, 2]"\n01,\n02,5 6\n')
     else:
@@ -262,7 +262,7 @@ def test_a_feature_set_on_disk_and_its_kinds(tmp_path):
     again = FeatureSet.load(tmp_path / "set")
     assert again.info == {}
     assert again.subset([2, 0]).sizes == features.sizes
-    with pytest.raises(EmbeddingSetError, match="holds features, .*; align them first: python -m gram align"):
+    with pytest.raises(EmbeddingSetError, match=r"holds features, .*; align them first: python -m gram align"):
         EmbeddingSet.load(tmp_path / "set")
     same = FeatureSet(modalities={"a": np.ones((N, 3)), "b": np.ones((N, 3))}, items=make_table())
     same.embedding_set().save(tmp_path / "one")
