@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
 import scipy.io
@@ -107,6 +108,12 @@ def parquet_bomb(path):
     return path / "a.parquet"
 
 
+def feather_bomb(path):
+    column = pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(2**25, np.float32)), 2)
+    pyarrow.feather.write_feather(pa.table({"text": column}), path / "a.feather", compression="zstd", chunksize=2**25)
+    return path / "a.feather"
+
+
 def safetensors_that_lies(path):
     header = json.dumps({"text": {"dtype": "F32", "shape": [10**9, 512], "data_offsets": [0, 64]}}).encode()
     (path / "a.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + b"\0" * 64)
@@ -201,6 +208,7 @@ WRITERS_BY_NAME = {writer.__name__: writer for writer in WRITERS}
         (npz_bomb, "'text.npy': unpacks to 83.9 MB, and at most 67.1 MB are read"),
         (gzip_bomb, "unpack to more than 67.1 MB"),
         (parquet_bomb, "unpacks to 134 MB, and at most 67.1 MB are read"),
+        (feather_bomb, "unpacks to 134 MB, and at most 67.1 MB are read"),
         (safetensors_that_lies, "is not readable as safetensors"),
         (h5_of_a_trillion_rows, "'text': unpacks to 2,048 GB"),
         (h5_elsewhere, "'text' points elsewhere"),
