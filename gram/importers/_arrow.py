@@ -122,7 +122,8 @@ def _dtype(kind: pa.DataType) -> str:
 def _add_column(table: Table, rows: Rows, name: str, head: pa.ChunkedArray) -> None:
     kind = _plain(head.type)
     if _is_list(kind) and _is_number(_plain(kind.value_type)):
-        lengths = [len(value) for value in head.to_pylist() if value] or _all_lengths(rows, name)
+        fixed = [kind.list_size] if pa.types.is_fixed_size_list(kind) else []
+        lengths = fixed or [len(value) for value in head.to_pylist() if value] or _all_lengths(rows, name)
         return _add_vectors(table, rows, name, lengths, _dtype(_plain(kind.value_type)), _fill_lists)
     if _is_text(kind):
         vectors = [_parsed(value) for value in head.to_pylist() if value]
