@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup app test lint format types contracts notebooks bench voices recordings assets layouts report clean
+.PHONY: help setup app test lint format types contracts notebooks bench fuzz voices recordings assets layouts report clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -59,6 +59,9 @@ bench: $(VENV)/.dev-ready ## print the benchmarks' tables
 	$(BIN)/python benchmarks/pairwise_volume.py
 	$(BIN)/python benchmarks/ask.py
 	$(BIN)/python benchmarks/planted_faults.py
+
+fuzz: $(VENV)/.dev-ready ## damage 10,000 files of every kind that is read; each must open or be refused
+	nice $(BIN)/python -m tests.gram.fuzz_importers --count 10000
 
 voices: $(VENV)/.app-ready ## build the packed voices (needs espeak-ng)
 	$(BIN)/python -m gram.numbers.build_voices

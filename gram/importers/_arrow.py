@@ -64,7 +64,9 @@ def add_rows(table: Table, rows: Rows) -> None:
     Raises:
         EmbeddingSetError: no rows, more than the limits allow, two columns of one name, or damaged data.
     """
-    names = rows.schema.names
+    with refusing(rows.where, "a table", _REMEDY, *ERRORS):
+        names = rows.schema.names
+        rows.schema.to_string()  # names within names too: Arrow finds out late that they are not UTF-8
     rows.limits.check_items(rows.where, rows.n)
     if rows.n == 0 or not names:
         raise EmbeddingSetError(f"{rows.where}: has no rows; a set holds at least one item")
@@ -120,7 +122,8 @@ def _dtype(kind: pa.DataType) -> str:
 def _add_column(table: Table, rows: Rows, name: str, head: pa.ChunkedArray) -> None:
     kind = _plain(head.type)
     if _is_list(kind) and _is_number(_plain(kind.value_type)):
-        lengths = [len(value) for value in head.to_pylist() if value] or _all_lengths(rows, name)
+        fixed = [kind.list_size] if pa.types.is_fixed_size_list(kind) else []
+        lengths = fixed or [len(value) for value in head.to_pylist() if value] or _all_lengths(rows, name)
         return _add_vectors(table, rows, name, lengths, _dtype(_plain(kind.value_type)), _fill_lists)
     if _is_text(kind):
         vectors = [_parsed(value) for value in head.to_pylist() if value]

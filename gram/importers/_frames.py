@@ -1,5 +1,7 @@
 """Parquet, Feather and Arrow files, read in batches."""
 
+import io
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,8 +10,10 @@ import pyarrow.parquet as pq
 
 from gram.errors import EmbeddingSetError
 from gram.importers._arrow import ERRORS, Rows, add_rows
+from gram.importers._ipc_claims import claimed
 from gram.importers._limits import Limits, refusing
 from gram.importers._packed_items import METADATA, read_info
+from gram.importers._parquet_footer import read_claims
 from gram.importers._table import Table
 
 _BATCH = 4096
@@ -40,15 +44,14 @@ def parquet_rows(source: Path | bytes, where: str, limits: Limits) -> Rows:
     def opened() -> pq.ParquetFile:
         return pq.ParquetFile(pa.BufferReader(source) if isinstance(source, bytes) else str(source))
 
-    with refusing(where, "Parquet", _REMEDY, *ERRORS), opened() as file:
-        metadata, schema = file.metadata, file.schema_arrow
-        n, groups = metadata.num_rows, metadata.num_row_groups
-        limits.check_items(where, n)
-        for number in range(groups):
-            group = metadata.row_group(number)
-            columns = [group.column(place) for place in range(group.num_columns)]
-            limits.check_unpacked(where, sum(column.total_uncompressed_size for column in columns))
-            limits.check_unpacked(where, sum(column.num_values for column in columns))
+    with refusing(where, "Parquet", _REMEDY, *ERRORS):
+        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+            claims = read_claims(file, len(source) if isinstance(source, bytes) else source.stat().st_size)
+        limits.check_unpacked(where, claims.unpacked, max(1, claims.packed))
+        limits.check_unpacked(where, 4 * claims.values)
+        with opened() as parquet:
+            n, schema = parquet.metadata.num_rows, parquet.schema_arrow
+            limits.check_items(where, n)
     if n < 0:
         raise EmbeddingSetError(f"{where}: its footer is damaged; {_REMEDY}")
 
@@ -80,7 +83,8 @@ def ipc_rows(paths: list[Path], where: str, limits: Limits) -> Rows:
     """
     schema, n = None, 0
     for path in paths:
-        with refusing(path, "an Arrow file", _REMEDY, *ERRORS):
+        with refusing(path, "an Arrow file", _REMEDY, struct.error, *ERRORS):
+            _check_claims(path, limits)
             for batch in _ipc_batches(path):
                 if schema is not None and not batch.schema.equals(schema):
                     raise EmbeddingSetError(f"{path}: its columns differ from those before; write all files alike")
@@ -99,12 +103,21 @@ def ipc_rows(paths: list[Path], where: str, limits: Limits) -> Rows:
 
 
 def _ipc_batches(path: Path) -> Iterator[pa.RecordBatch]:
-    with pa.memory_map(str(path)) as mapped:
-        if mapped.read(6) == b"ARROW1":
-            with pa.ipc.open_file(mapped) as reader:
-                for number in range(reader.num_record_batches):
-                    yield reader.get_batch(number)
-        else:
-            mapped.seek(0)
-            with pa.ipc.open_stream(mapped) as reader:
-                yield from reader
+    with _mapped(path) as mapped, pa.ipc.open_stream(mapped) as reader:
+        yield from reader
+
+
+def _mapped(path: Path) -> pa.MemoryMappedFile:
+    """Return an Arrow file where its messages start: a file in the random-access format holds a stream."""
+    mapped = pa.memory_map(str(path))
+    mapped.seek(8 if mapped.read(6) == b"ARROW1" else 0)
+    return mapped
+
+
+def _check_claims(path: Path, limits: Limits) -> None:
+    """Check what compressed buffers say they unpack to, before Arrow unpacks them."""
+    size = 0
+    with _mapped(path) as mapped:
+        for message in pa.ipc.MessageReader.open_stream(mapped):
+            size += claimed(message)
+            limits.check_unpacked(path, size, path.stat().st_size)

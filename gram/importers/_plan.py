@@ -14,7 +14,12 @@ from gram.importers._table import FLOATS, INTEGERS, Source, Table
 _IDS = ("id", "ids", "item_id", "sample_id", "video_id", "image_id", "clip_id", "uid", "uuid", "key", "filename")
 _LABELS = ("label", "labels", "caption", "captions", "title", "class", "category", "y", "gt", "target", "name")
 _SPLITS = ("split", "splits", "subset", "fold", "partition")
-_NO_VECTORS = frozenset((*_LABELS, "input_ids", "attention_mask", "token_type_ids", "bbox", "boxes", "one_hot"))
+_NO_VECTORS = frozenset(
+    (
+        *("label", "labels", "y", "gt", "target", "targets", "class", "onehot", "one_hot"),
+        *("input_ids", "attention_mask", "token_type_ids", "bbox", "boxes"),
+    )
+)
 _NOISE = re.compile(r"feats?|features?|embs?|embeds?|embeddings?|vecs?|vectors?|repr|x|\d+")
 _KNOWN = {
     "text": "text txt caption captions sentence sentences query queries",
@@ -108,7 +113,7 @@ def _modalities(table: Table, n: int) -> dict[str, str]:
         if columns and all(column in table.columns for column in columns.values()):
             return columns
     matrices = {name: source for name, source in table.columns.items() if source.is_matrix}
-    named = {name: source for name, source in matrices.items() if not set(_tokens(name)) & _NO_VECTORS}
+    named = {name: source for name, source in matrices.items() if "_".join(_tokens(name)) not in _NO_VECTORS}
     floats = {name: source for name, source in named.items() if source.dtype in FLOATS}
     integers = {name: source for name, source in named.items() if source.dtype in INTEGERS}
     chosen = list(floats or integers)
@@ -120,17 +125,17 @@ def _modalities(table: Table, n: int) -> dict[str, str]:
 
 
 def _tokens(name: str) -> list[str]:
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)
+    spaced = re.sub(r"(?<=[a-z]{2})(?=[A-Z])", "_", name)
     return [token for token in re.split(r"[^a-z0-9]+|(?<=\d)(?=[a-z])|(?<=[a-z])(?=\d)", spaced.lower()) if token]
 
 
 def modality_names(columns: Sequence[str]) -> list[str]:
     """Return a short name for each column of vectors: 'text' for 'text_features', 'feat_t' or '500text_msrvtt'."""
     kept = [[token for token in _tokens(name) if not _NOISE.fullmatch(token)] for name in columns]
-    if kept and all(len(tokens) == 1 and tokens[0] in _LETTERS for tokens in kept):
-        letters = [_LETTERS[tokens[0]] for tokens in kept]
-        if len(set(letters)) == len(letters):
-            return letters
+    letters = [_LETTERS.get(tokens[0], "") if len(tokens) == 1 else "" for tokens in kept]
+    alone = any(name.lower() in _LETTERS for name in columns)  # t says less than feat_t
+    if all(letters) and len(set(letters)) == len(letters) and not alone:
+        return letters
     known = [[token for token in tokens if token in _WORDS] for tokens in kept]
     words = [
         tokens[0] if len(tokens) == 1 else (_WORDS[found[0]] if len({_WORDS[f] for f in found}) == 1 else "")

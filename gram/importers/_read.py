@@ -125,8 +125,8 @@ def _check_plan(found: Found, plan: Plan) -> None:
     if not plan.modalities:
         raise EmbeddingSetError(f"{where}: no modality is chosen; choose at least one column of vectors")
     single = (plan.id, plan.label, plan.split, *plan.media, *plan.masks.values())
-    named = [name for name in single if name is not None]
-    for name in [*plan.modalities.values(), *named]:
+    used = [(name, True) for name in plan.modalities.values()] + [(name, False) for name in single if name is not None]
+    for name, vectors in used:
         if name not in columns:
             raise EmbeddingSetError(f"{where}: has no column '{name}'; it has {', '.join(list(columns)[:20])}")
         rows = columns[name].shape[0]
@@ -135,7 +135,7 @@ def _check_plan(found: Found, plan: Plan) -> None:
                 f"{where}: '{name}' has {rows:,} rows, and the others have {found.n:,}; give each item one row, NaN "
                 "where it is missing, or leave the column out"
             )
-        if columns[name].is_matrix == (name in named):
+        if columns[name].is_matrix != vectors:
             kind = "a vector" if columns[name].is_matrix else "a single value"
             raise EmbeddingSetError(f"{where}: '{name}' holds {kind} an item; choose another column for this")
     for modality in (plan.anchor, *plan.masks):

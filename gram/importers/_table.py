@@ -11,6 +11,7 @@ from torch import Tensor
 
 from gram.importers._limits import Limits, one_line
 
+_LAST_CODE = 0x10FFFF  # of Unicode
 HEAD = 200  # rows by which a column is judged
 FLOATS = frozenset(("float16", "float32", "float64", "bfloat16", "float8_e4m3fn", "float8_e5m2"))
 INTEGERS = frozenset(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
@@ -156,7 +157,9 @@ def as_series(values: np.ndarray) -> "pd.Series[Any]":
     if values.dtype.kind == "S":
         return pd.Series([value.decode("utf-8", "replace") for value in values.tolist()], dtype="str")
     if values.dtype.kind == "U":
-        return pd.Series([text.encode("utf-8", "replace").decode() for text in values.tolist()], dtype="str")
+        codes = np.ascontiguousarray(values.astype(values.dtype.newbyteorder("="), copy=True)).view(np.uint32)
+        codes[(codes > _LAST_CODE) | ((codes >= 0xD800) & (codes < 0xE000))] = 0xFFFD
+        return pd.Series(codes.view(values.dtype.newbyteorder("=")).tolist(), dtype="str")
     return pd.Series(np.array(values.astype(values.dtype.newbyteorder("="), copy=False)))
 
 

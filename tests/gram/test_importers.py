@@ -1,11 +1,17 @@
 """Every format gives back the vectors that were written, with its ids; so does every export and `convert`."""
 
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from gram import EmbeddingSet, FeatureSet
-from gram.importers import export, look, problems, read
+from gram import EmbeddingSet, EmbeddingSetError, FeatureSet
+from gram.importers import export, look, problems, read, suffixes
+from gram.importers._plan import modality_names
 
 from .importer_files import NUMBERED, SIZES, VIEWS, WRITERS, N, make_table, make_vectors
 
@@ -73,3 +79,53 @@ def test_a_set_of_one_space_goes_through_as_such(tmp_path):
     features = read(look(tmp_path / "set"))
     assert features.aligned
     assert features.embedding_set().d == 4
+
+
+NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=6)
+
+
+@st.composite
+def feature_sets(draw):
+    n = draw(st.integers(1, 6))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    vectors = {}
+    for name in draw(st.lists(NAMES, min_size=1, max_size=4, unique=True)):
+        kind = draw(st.sampled_from([np.float16, np.float32]))
+        vectors[name] = rng.normal(size=(n, draw(st.integers(2, 9)))).astype(kind)
+        vectors[name][np.array(draw(st.lists(st.booleans(), min_size=n, max_size=n)))] = np.nan
+    ids = draw(st.lists(st.text(st.characters(codec="utf-8")), min_size=n, max_size=n, unique=True))
+    columns = {"id": ids}
+    for name in draw(st.lists(NAMES.filter(lambda name: name != "id"), max_size=2, unique=True)):
+        columns[name] = draw(st.lists(st.integers(-(2**40), 2**40), min_size=n, max_size=n))
+    anchor = draw(st.sampled_from(sorted(vectors)))
+    return FeatureSet(modalities=vectors, items=pd.DataFrame(columns), info={"anchor": anchor})
+
+
+@given(feature_sets(), st.sampled_from([".parquet", ".npz", ".safetensors", ""]))
+def test_any_set_comes_back(features, suffix):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"set{suffix}"
+        features.save(path) if not suffix else export(features, path)
+        again = read(look(path))
+        assert again.names == features.names
+        assert again.anchor == features.anchor
+        pd.testing.assert_frame_equal(again.items, features.items)
+        for name, tensor in features.modalities.items():
+            np.testing.assert_array_equal(again.modalities[name].numpy(), tensor.numpy())
+
+
+@given(st.lists(st.text(max_size=12), max_size=6, unique=True))
+def test_names_of_modalities_stay_apart(columns):
+    names = modality_names(columns)
+    assert len(names) == len(set(names)) == len(columns)
+
+
+@given(st.binary(max_size=300), st.sampled_from(suffixes()))
+def test_any_bytes_open_or_are_refused(data, suffix):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"a{suffix}"
+        path.write_bytes(data)
+        try:
+            read(look(path))
+        except EmbeddingSetError as error:
+            assert len(str(error).splitlines()) == 1  # noqa: PT017 most bytes are refused, but a few lines are CSV
