@@ -9,7 +9,7 @@ import streamlit as st
 from jaxtyping import Float
 from streamlit.delta_generator import DeltaGenerator
 
-from app import data, media, session
+from app import data, data_retrieval, media, session
 from app.components import digit_pad, keypad
 from gram import numbers
 from gram.embedding_set import EmbeddingSet
@@ -19,6 +19,8 @@ from gram.retrieval import Query
 
 FILES = ("wav", "flac", "ogg", "mp3", "png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff")
 _LARGEST_VECTOR = 1  # MB
+_GIVEN = {"text": "words", "image": "a picture", "audio": "a recording"}
+_SUFFIXES = {"image": FILES[4:], "audio": FILES[:4]}
 
 
 class Place(NamedTuple):
@@ -56,7 +58,13 @@ def ways_for(gallery: EmbeddingSet) -> dict[str, Way]:
         return WAYS
     own = {name: Way(by_own(name), name, picks=True) for name in gallery.names}
     waiting = f"Give a file with the vector to ask with: .npy, or numbers as text; {gallery.d} of them, or as many as "
-    return {**own, "vector": Way(by_vector, None, f"{waiting}the model takes.")}
+    live = {
+        f"your {kind} ({name})" if kind != "text" else f"words ({name})": Way(
+            by_words(name) if kind == "text" else by_media(name, kind), name, f"Give {_GIVEN[kind]} to ask with."
+        )
+        for name, kind in data_retrieval.live_kinds(session.current().model).items()
+    }
+    return {**own, **live, "vector": Way(by_vector, None, f"{waiting}the model takes.")}
 
 
 def place_for(ways: Sequence[Way], side: DeltaGenerator, gallery: EmbeddingSet, item: str) -> Place:
@@ -166,6 +174,43 @@ def by_own(modality: str) -> Callable[[Place], Query]:
     return ask
 
 
+def by_words(modality: str) -> Callable[[Place], Query | None]:
+    """Return the way that asks with words of a person's own, which the set's encoder embeds."""
+
+    def ask(place: Place) -> Query | None:
+        words = st.text_input("Words", key=f"words-{modality}", placeholder="a dog barks at the sea")
+        return Query(modality, words, _known_item(place)) if words.strip() else None
+
+    return ask
+
+
+def by_media(modality: str, kind: str) -> Callable[[Place], Query | None]:
+    """Return the way that asks with a picture or a recording of a person's own, which the set's encoder embeds."""
+
+    def ask(place: Place) -> Query | None:
+        file = st.file_uploader(
+            f"{_GIVEN[kind]}".capitalize(),
+            type=list(_SUFFIXES[kind]),
+            key=f"media-{modality}",
+            max_upload_size=uploads.MAX_BYTES // 2**20,
+        )
+        return Query(modality, file.getvalue(), _known_item(place)) if file else None
+
+    return ask
+
+
+def _known_item(place: Place) -> str | None:
+    """Read the item that a person's own input is told to be of.
+
+    Raises:
+        NumberError: there is no such item.
+    """
+    known = place.known.strip()
+    if known and not _is_known(known, place.gallery):
+        raise NumberError(f"no item has the id “{known}”; leave the field empty if you do not know it")
+    return known or None
+
+
 def by_vector(place: Place) -> Query | None:
     """Ask with a vector from a file: of the shared space, or what the set's model makes one of."""
     file = st.file_uploader(
@@ -176,10 +221,7 @@ def by_vector(place: Place) -> Query | None:
     )
     if file is None:
         return None
-    known = place.known.strip()
-    if known and not _is_known(known, place.gallery):
-        raise NumberError(f"no item has the id “{known}”; leave the field empty if you do not know it")
-    return Query(str(modality or place.gallery.anchor), read_vector(file.getvalue()), known or None)
+    return Query(str(modality or place.gallery.anchor), read_vector(file.getvalue()), _known_item(place))
 
 
 def read_vector(content: bytes) -> Float[np.ndarray, " d"]:

@@ -1,6 +1,8 @@
 """Cached loading for asking the gallery, and for the sounds that cards play."""
 
+import os
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
@@ -8,31 +10,41 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from app import data
+from app import data, opened
+from gram import encoders
+from gram.alignment import Heads
 from gram.embedding_set import EmbeddingSet
 from gram.evaluation import evaluate
 from gram.models import MultimodalModel
 from gram.retrieval import Encoder, Retriever, disagreements
 
+if TYPE_CHECKING:
+    from gram.encoders import Followed, SetEncoders
 
-class VectorEncoder:
-    """Takes vectors for what they are: those of the shared space as they come, others through a model if there is one.
+
+class AnyEncoder:
+    """Takes vectors of the shared space for what they are, others through heads, and raw inputs through encoders.
 
     Attributes:
         d: dimensions of the shared space.
-        model: what makes vectors of the shared space of others, such as alignment heads; or None.
+        model: what makes vectors of the shared space of features, such as alignment heads; or None.
+        live: what embeds texts, pictures' and recordings' files, such as the encoders of the set; or None.
     """
 
-    def __init__(self, d: int, model: Encoder | None) -> None:
-        self.d, self.model = d, model
+    def __init__(self, d: int, model: Encoder | None, live: Encoder | None = None) -> None:
+        self.d, self.model, self.live = d, model, live
 
-    def encode(self, modality: str, inputs: Sequence[Float[np.ndarray, " d"]]) -> Float[Tensor, "n d"]:
-        """Return one unit vector an input.
+    def encode(self, modality: str, inputs: Sequence[Any]) -> Float[Tensor, "n d"]:
+        """Return one unit vector an input: an array is a vector, anything else is raw.
 
         Raises:
-            ValueError: there is no model, and a vector is not of the shared space.
-            ModelError: what the model says.
+            ValueError: nothing is at hand that takes such an input.
+            GramError: what the model or the encoder says.
         """
+        if not isinstance(inputs[0], np.ndarray):
+            if self.live is None:
+                raise ValueError("The encoders that made this set are not at hand: ask with an item or a vector.")
+            return torch.nn.functional.normalize(self.live.encode(modality, inputs), dim=-1)
         vectors = torch.from_numpy(np.stack(inputs)).float()
         if vectors.shape[1] == self.d:
             return torch.nn.functional.normalize(vectors, dim=-1)
@@ -41,6 +53,28 @@ class VectorEncoder:
                 f"The vector has {vectors.shape[1]:,} numbers, and this set's have {self.d:,}: give one of its space."
             )
         return self.model.encode(modality, list(vectors))
+
+
+def live_kinds(model: str) -> dict[str, str]:
+    """Return what a person can give to be embedded as a set was, modality -> text, image or audio; empty if nothing.
+
+    An upload may name any encoder, so only sets that whoever runs the app has put there are asked live.
+    """
+    live = _live_of(model)
+    return dict(live.kinds) if live is not None else {}
+
+
+def _live_of(model: str) -> "SetEncoders | Followed | None":
+    if opened.current().private or "encoders" not in data.load_set(model).info:
+        return None
+    return _live(data.fingerprint(model), model)
+
+
+@st.cache_resource(max_entries=2, show_spinner="Loading the encoders")
+def _live(fingerprint: tuple[str, int], model: str) -> "SetEncoders | Followed | None":
+    heads = data.load_encoder(model) if data.has_model(model) else None
+    device = os.environ.get("GRAM_DEVICE", "auto")
+    return encoders.for_set(data.load_set(model), heads=heads if isinstance(heads, Heads) else None, device=device)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
@@ -68,7 +102,7 @@ def disagreeing_ids(
 def _make_retriever(fingerprint: tuple[str, int], model: str, measure: str, candidates: tuple[str, ...]) -> Retriever:
     gallery = data.load_set(model)
     loaded = data.load_encoder(model) if data.has_model(model) else None
-    encoder = loaded if isinstance(loaded, MultimodalModel) else VectorEncoder(gallery.d, loaded)
+    encoder = loaded if isinstance(loaded, MultimodalModel) else AnyEncoder(gallery.d, loaded, _live_of(model))
     return Retriever(gallery, candidates=candidates, measure=measure, model=encoder)
 
 

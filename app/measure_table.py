@@ -46,8 +46,9 @@ def _section() -> None:
     embedding_set = data.load_set(selection.model)
     task = Task(embedding_set.anchor, selection.candidates, len(embedding_set))
     rest = " + ".join(task.candidates)
+    models = " and on both models" if len(data.models()) == 2 else ""
     st.markdown(
-        f"How often the right one of {task.items:,} items is found, by every measure and on both models: the "
+        f"How often the right one of {task.items:,} items is found, by every measure{models}: the "
         f"{task.anchor} asks the rest ({rest}), and the rest asks the {task.anchor}."
     )
     if told := _not_compared(task, embedding_set):

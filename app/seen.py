@@ -50,8 +50,12 @@ def _own(query: Query, gallery: EmbeddingSet) -> Any:
 
 def _show_own(query: Query, gallery: EmbeddingSet) -> None:
     """Show the item of a set of one's own that is asked with, or say what vector is."""
+    if isinstance(query.content, np.ndarray):
+        st.caption(f"Asked with a vector of {len(query.content):,} numbers, as {plain(query.modality)}.")
+        return
     if query.content is not None:
-        st.caption(f"Asked with a vector of {len(query.content):,} numbers, as {query.modality}.")
+        own = f"“{plain(query.content)}”" if isinstance(query.content, str) else "your file"
+        st.caption(f"Asked with {own}, embedded as {plain(query.modality)} by the set's own encoder.")
         return
     st.caption(f"Asked with the {plain(query.modality)} of {plain(query.id)}.")
     if markup := media.large_picture_html(gallery, gallery.row(query.id), dark=theme.is_dark()):

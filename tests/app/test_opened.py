@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from app import data, opened
+from gram.cli import main as cli
 from gram.embedding_set import EmbeddingSet
 from tests.app.conftest import open_app
 
@@ -125,3 +127,29 @@ def test_a_large_set_is_shown_by_a_stated_sample(assets: Path, data_dir: Path, m
     app = open_app("volumes", set="clips").run()
     assert not app.exception
     assert any("10 drawn at random of 40" in each.proto.body for each in app.get("html"))
+
+
+def test_a_set_of_encoders_is_asked_in_words_and_only_where_it_is_not_an_upload(assets: Path, data_dir: Path):
+    pytest.importorskip("transformers")
+    from tests.gram.encoders import tiny
+
+    source, model = data_dir.parent / "media", data_dir.parent / "clip"
+    for folder in (source, model):
+        folder.mkdir()
+    tiny.clip(model)
+    for name in ("a", "b", "c"):
+        (source / f"{name}.txt").write_text(f"a dog {name}")
+        Image.new("RGB", (16, 16), (40 * ord(name) % 255, 9, 80)).save(source / f"{name}.png")
+    assert cli(["embed", "--encoder", f"clip={model}", str(source), "--out", str(data_dir / "seen"), "--json"]) == 0
+    at = open_app("retrieval", set="seen", by="words (text)").run()
+    at.text_input(key="words-text").set_value("a dog b").run()
+    assert not at.exception
+    assert not at.error
+    assert any("embedded as text by the set's own encoder" in each.value for each in at.caption)
+    variant = opened.Variant(opened.GIVEN, data_dir / "seen")
+    upload = open_app("retrieval")
+    upload.session_state["opened_collections"] = {"own-x": opened.Collection("own-x", "x", (variant,), private=True)}
+    upload.query_params["set"] = "own-x"
+    upload.run()
+    assert upload.session_state["selection"].set == "own-x"
+    assert all("words (text)" not in each.options for each in upload.get("button_group"))
