@@ -7,6 +7,7 @@ from html import escape
 import pandas as pd
 
 from app import media
+from app.plain import safe_csv
 from gram.embedding_set import EmbeddingSet
 from gram.figures.style import colours, number, volume_colour
 from gram.retrieval import Answer, Comparison, Hit
@@ -124,4 +125,4 @@ def csv(comparison: Comparison, titles: Sequence[str]) -> str:
     tables = [
         answer.table().assign(ranking=title) for answer, title in zip((comparison.left, comparison.right), titles)
     ]
-    return pd.concat(tables, ignore_index=True).to_csv(index=False)
+    return safe_csv(pd.concat(tables, ignore_index=True))

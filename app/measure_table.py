@@ -6,6 +6,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from app import data, data_measures, measure_markup, session, theme
+from app.plain import safe_csv
 from gram import comparability, measures
 from gram.embedding_set import EmbeddingSet
 from gram.errors import GramError
@@ -167,7 +168,7 @@ def _results(task: Task, rows: Rows) -> None:
     )
     csv.download_button(
         "Download CSV",
-        lambda: table(rows).to_csv(index=False),
+        lambda: safe_csv(table(rows)),
         "measures.csv",
         "text/csv",
         on_click="ignore",

@@ -5,6 +5,7 @@ import pandas as pd
 import streamlit as st
 
 from app import data_projection, data_volumes, session
+from app.plain import safe_csv
 from gram.embedding_set import EmbeddingSet
 from gram.figures.scatter import sample_rows
 from gram.figures.style import number
@@ -46,7 +47,7 @@ def show(selection: session.Selection, measure: str, layout: Layout, embedding_s
     session.link("geometry", "Open in Geometry")
     st.download_button(
         "Points as CSV",
-        lambda: _table(layout, embedding_set).to_csv(index=False),
+        lambda: safe_csv(_table(layout, embedding_set)),
         f"{settings.method}-{settings.dims}d-{selection.model}.csv",
         "text/csv",
         on_click="ignore",

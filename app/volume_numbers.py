@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from app import data
+from app.plain import safe_csv
 from gram import measures
 from gram.distributions import Distributions, random_value
 from gram.figures.style import number
@@ -43,7 +44,7 @@ def show(measure: str, symbol: str, found: Mapping[str, Distributions]) -> None:
     st.html(f"{_STYLE}<table class='values'><thead><tr><td></td>{head}</tr></thead><tbody>{rows}</tbody></table>")
     st.download_button(
         "Numbers and bins as CSV",
-        lambda: _bins_table(found).to_csv(index=False),
+        lambda: safe_csv(_bins_table(found)),
         f"{measure}-distributions.csv",
         "text/csv",
         on_click="ignore",

@@ -16,11 +16,11 @@ from app.failures import board, filters
 from app.failures.columns import Column
 from app.failures.listing import difference
 from app.failures.view import CELLS, View
+from app.plain import safe_csv
 from gram.diagnostics import CAUSES, Outcomes
 from gram.embedding_set import EmbeddingSet
 from gram.figures.style import number
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for the start of one
 _MOST = 500  # cases in a report: about a megabyte of pictures
 _STYLE = Path(__file__).with_name("report.css")
 
@@ -85,28 +85,6 @@ def records(rows: pd.DataFrame, gallery: EmbeddingSet) -> pd.DataFrame:
     cases = rows.drop(columns=["row", "winner_row"], errors="ignore").reset_index(drop=True)
     own = items.drop(columns=[name for name in ("id", "label", "split") if name in items])
     return cases.join(own.rename(columns={name: f"item_{name}" for name in own if name in cases}))
-
-
-def safe_csv(table: pd.DataFrame) -> str:
-    """Return a table as CSV in which no text begins as a formula does: such a text gets an apostrophe before it.
-
-    Numbers stay numbers; a negative one is no formula.
-
-    Source: OWASP, CSV Injection.
-    """
-    texts = {
-        str(name): values.map(_harmless)
-        for name, values in table.items()
-        if not pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
-    }
-    return table.assign(**texts).rename(columns=lambda name: _harmless(str(name))).to_csv(index=False)
-
-
-def _harmless(value: object) -> object:
-    if value is None or (isinstance(value, float) and pd.isna(value)):
-        return value
-    text = str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def parquet_bytes(table: pd.DataFrame) -> bytes:

@@ -10,6 +10,7 @@ import streamlit as st
 
 from app import data, data_projection, data_volumes, media, projection_facts, session, theme
 from app.components import chart, scene3d
+from app.plain import safe_csv
 from gram import measures
 from gram.embedding_set import EmbeddingSet
 from gram.errors import GramError
@@ -361,7 +362,7 @@ def _below(rows: list[int], shown: int, table: Callable[[], pd.DataFrame]) -> No
         more.button(f"Show {min(len(rows), AT_MOST)}", on_click=_show_more, width="stretch")
     csv.download_button(
         "Download CSV",
-        lambda: table().to_csv(index=False),
+        lambda: safe_csv(table()),
         "selected-items.csv",
         "text/csv",
         on_click="ignore",

@@ -9,6 +9,7 @@ import streamlit as st
 
 from app import data, data_volumes, media, pair_cards, session, theme, volume_numbers
 from app.components import chart
+from app.plain import safe_csv
 from gram import comparability, measures
 from gram.distributions import BINS, Distributions, pair_value, random_value
 from gram.embedding_set import EmbeddingSet
@@ -324,7 +325,7 @@ def _after_list(total: int, table: Callable[[], pd.DataFrame], name: str) -> Non
         )
     csv.download_button(
         "Download CSV",
-        lambda: table().to_csv(index=False),
+        lambda: safe_csv(table()),
         f"{name}.csv",
         "text/csv",
         on_click="ignore",

@@ -107,7 +107,9 @@ def exported(variant: opened.Variant, kind: str) -> bytes:
     """Return a variant's set as a file of one of the kinds parquet, npz and safetensors."""
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / f"set.{kind}"
-        export(FeatureSet.load(variant.folder), target)
+        found = FeatureSet.load(variant.folder)
+        found.info.pop("encoders", None)  # they name folders of this computer
+        export(found, target)
         return target.read_bytes()
 
 

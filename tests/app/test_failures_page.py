@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from app import data
-from app.failures.export import parquet_bytes, records, safe_csv
+from app.failures.export import parquet_bytes, records
+from app.plain import safe_csv
 from gram.embedding_set import EmbeddingSet
 
 from .conftest import open_app

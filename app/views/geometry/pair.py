@@ -13,6 +13,7 @@ from jaxtyping import Float
 import gram
 from app import data, panels, session, theme
 from app.components import scene3d
+from app.plain import safe_csv
 from gram.embedding_set import EmbeddingSet
 from gram.figures import Body, number, parallelotopes
 
@@ -319,4 +320,4 @@ def _csv(pairs: list[Pair]) -> str:
                     "base": factor.base, "height": factor.height,
                 }
             )  # fmt: skip
-    return pd.DataFrame(rows).to_csv(index=False)
+    return safe_csv(pd.DataFrame(rows))
