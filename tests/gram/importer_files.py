@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 
 from gram import FeatureSet
 
-SIZES = {"text": 6, "video": 5, "audio": 4}
+SIZES = {"text": 12, "video": 5, "audio": 4}
 N = 7
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,6 +62,8 @@ def test_an_export_gives_the_same_set_again(suffix, tmp_path):
     written = FeatureSet(modalities=vectors, items=items, info=info)
     export(written, tmp_path / f"a{suffix}")
     assert [path.name for path in tmp_path.iterdir()] == [f"a{suffix}"]
+    if suffix == ".parquet":
+        assert pq.read_table(tmp_path / "a.parquet")["video"].null_count == 1
     found = look(tmp_path / f"a{suffix}")
     again = read(found)
     assert again.names == written.names

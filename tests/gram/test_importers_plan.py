@@ -252,9 +252,9 @@ def test_media_in_a_zip(with_media, tmp_path):
 
 def test_a_feature_set_on_disk_and_its_kinds(tmp_path):
     features = FeatureSet(modalities=make_vectors(), items=make_table())
-    assert (features.sizes, features.aligned) == ({"text": 6, "video": 5, "audio": 4}, False)
+    assert (features.sizes, features.aligned) == ({"text": 12, "video": 5, "audio": 4}, False)
     with pytest.raises(
-        EmbeddingSetError, match=r"differ in size \(text 6, video 5, audio 4\), .* python -m gram align"
+        EmbeddingSetError, match=r"differ in size \(text 12, video 5, audio 4\), .* python -m gram align"
     ):
         features.embedding_set()
     features.save(tmp_path / "set")
@@ -278,12 +278,12 @@ def test_convert_and_back(tmp_path, run):
     status, out, err = run("convert", tmp_path / "a.npz", tmp_path / "set", "--modality", "t=text", "--modality",
                            "v=video", "--anchor", "v", "--id", "none")  # fmt: skip
     assert (status, err) == (0, "")
-    assert out.splitlines()[0] == f"{tmp_path / 'set'}: 7 items, t (6), v (5), anchor v"
+    assert out.splitlines()[0] == f"{tmp_path / 'set'}: 7 items, t (12), v (5), anchor v"
     assert FeatureSet.load(tmp_path / "set").items.columns.tolist() == ["id", "id (column)"]
     for suffix in ("parquet", "npz", "safetensors"):
         assert run("convert", tmp_path / "set", tmp_path / f"b.{suffix}")[0] == 0
         status, out, _ = run("convert", tmp_path / f"b.{suffix}", tmp_path / suffix, "--json")
-        assert json.loads(out)["modalities"]["t"] == {"d": 6, "missing": 0}
+        assert json.loads(out)["modalities"]["t"] == {"d": 12, "missing": 0}
         again = FeatureSet.load(tmp_path / suffix)
         assert again.anchor == "v"
         assert torch.equal(again.modalities["v"], torch.from_numpy(make_vectors()["video"]))

@@ -18,6 +18,7 @@ import torch
 
 from gram import EmbeddingSetError
 from gram.importers import Limits, look, problems, read
+from gram.importers._parquet_footer import read_claims
 
 from .fuzz_importers import fuzz
 from .importer_files import WRITERS, make_vectors, npy_folder, own
@@ -92,6 +93,13 @@ def npz_that_lies(path):
 def npz_bomb(path):
     with zipfile.ZipFile(path / "a.npz", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("text.npy", header_of((2**22, 5)) + b"\0" * (2**24 * 5))
+    return path / "a.npz"
+
+
+def npz_bomb_in_parts(path):
+    with zipfile.ZipFile(path / "a.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(5):
+            archive.writestr(f"{number}.npy", header_of((2**20, 5)) + b"\0" * (20 * 2**20))
     return path / "a.npz"
 
 
@@ -206,6 +214,7 @@ WRITERS_BY_NAME = {writer.__name__: writer for writer in WRITERS}
         (npy_of_nothing_a_trillion_times, "its header is damaged"),
         (npz_that_lies, "'text': its header says 10,000,000,000 x 512 float32"),
         (npz_bomb, "'text.npy': unpacks to 83.9 MB, and at most 67.1 MB are read"),
+        (npz_bomb_in_parts, "a.npz: unpacks to 105 MB, and at most 67.1 MB are read"),
         (gzip_bomb, "unpack to more than 67.1 MB"),
         (parquet_bomb, "unpacks to 134 MB, and at most 67.1 MB are read"),
         (feather_bomb, "unpacks to 134 MB, and at most 67.1 MB are read"),
@@ -248,6 +257,19 @@ def test_what_is_not_understood(name, content, message, tmp_path):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(EmbeddingSetError, match=message):
         look(tmp_path / name)
+
+
+def test_the_claims_of_a_footer_are_those_that_arrow_reads(tmp_path):
+    for name in ("a.parquet", "wide.parquet"):
+        writer = next(writer for writer, written in WRITERS.items() if written == name)
+        writer(tmp_path / name, make_vectors())
+        metadata = pq.read_metadata(tmp_path / name)
+        columns = [metadata.row_group(0).column(place) for place in range(metadata.num_columns)]
+        with (tmp_path / name).open("rb") as file:
+            claims = read_claims(file, (tmp_path / name).stat().st_size)
+        assert claims.values == sum(column.num_values for column in columns)
+        assert claims.unpacked == sum(column.total_uncompressed_size for column in columns)
+        assert claims.packed == sum(column.total_compressed_size for column in columns)
 
 
 def test_no_file_and_too_large_a_file(tmp_path):
