@@ -23,8 +23,10 @@ def test_a_file_becomes_a_picture_and_a_bad_one_a_line(open_page, tmp_path):
     page.locator("input[type=file]").set_input_files(tmp_path / "junk.npz")
     fault = page.get_by_test_id("stAlert").filter(has_text="junk.npz")
     expect(fault).to_contain_text("not readable as an .npz")
-    page.locator("input[type=file]").set_input_files(tmp_path / "clips.npz")
     page.get_by_role("button", name="Remove junk.npz").click()
+    expect(fault).to_have_count(0)
+    settle(page)
+    page.locator("input[type=file]").set_input_files(tmp_path / "clips.npz")
     expect(page.get_by_text("60 items.", exact=False)).to_be_visible()
     page.get_by_test_id("stBaseButton-primary").filter(has_text="Open").click()
     page.wait_for_url(re.compile("/geometry.*set=own-"))
@@ -62,4 +64,5 @@ def test_five_unequal_views_are_aligned_by_both_losses_explored_and_diagnosed(op
     settle(page)
     expect(page.locator(".facts")).to_contain_text("359")
     page.get_by_role("link", name="Failures", exact=True).click()
-    expect(page.get_by_text("The set as a whole", exact=False)).to_be_visible(timeout=90_000)
+    said = page.get_by_text("on the opposite side", exact=False).first  # what makes volume and cosine disagree here
+    expect(said).to_be_visible(timeout=120_000)
