@@ -1,11 +1,14 @@
 """The parts of the failures page that need no page: recorded numbers, the view's ranges, what a board says."""
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from app.failures import board, view
-from app.failures.columns import columns
+from app.failures.columns import columns, telling
 from app.failures.filters import chips
 from app.failures.listing import difference, select, taken_for
 from app.failures.view import PARTS, View
@@ -100,6 +103,9 @@ def test_the_verdict_says_who_is_ahead_by_how_much_and_whether_that_shows():
     unsure = board.verdict(outcomes(left=5, right=6), view_of())
     assert "The right ranking finds <b>1.1</b> points" in unsure
     assert "This shows no difference" in unsure
+    low, high = (float(each.replace("−", "-")) for each in re.search(r"interval (\S+) to (\S+)\)", unsure).groups())
+    assert low < 0 < high
+    assert high > -low  # of the right's lead, 1.1 points
     assert "more often than not" in unsure
     assert "the same ranking" in board.verdict(outcomes(), view_of(right=view_of().left))
     assert "No item is found by one of them alone" in board.verdict(outcomes(left=0, right=0), view_of())
@@ -123,3 +129,40 @@ def test_cases_are_filtered_by_how_often_their_winner_is_first(wins, ids):
     assert "".join(select(cases, set("abcd"), asked, {})["id"]) == ids
     said = {"": [], "2~2": ["2 queries"], "3~4": ["3 to 4 queries"], "5~8": ["5 to 8 queries"]}[wins]
     assert chips(asked, {}) == [(f"winner first for {each}", "wins") for each in said]
+
+
+def made_cases(**columns):
+    n = len(next(iter(columns.values())))
+    table = pd.DataFrame({"id": [f"i{row}" for row in range(n)], "margin": np.arange(n) - 9.0, **columns})
+    return Cases(table, "text", ("image",), "cosine", gallery=n, left_out=0, reference=None)
+
+
+def test_a_label_is_looked_for_as_it_is_written():
+    cases = made_cases(label=["4(1", "41", "A.b", "aXb"])
+    ids = set(cases.table["id"])
+    assert select(cases, ids, view_of(label="("), {})["id"].tolist() == ["i0"]
+    assert select(cases, ids, view_of(label="a.B"), {})["id"].tolist() == ["i2"]
+
+
+def test_those_of_one_rank_come_by_margin_whichever_way_ranks_go():
+    cases = made_cases(rank=[2.0, 3, 2, 3])
+    cases.table["margin"] = [-1.0, -3, -2, -4]
+    ids = set(cases.table["id"])
+    assert select(cases, ids, view_of(sort="rank"), {})["id"].tolist() == ["i2", "i0", "i3", "i1"]
+    assert select(cases, ids, view_of(sort="-rank"), {})["id"].tolist() == ["i3", "i1", "i2", "i0"]
+
+
+def test_a_sample_is_said_to_be_one():
+    cases = made_cases(right=[True] * 100)
+    assert board.scope(outcomes(), cases) == ""
+    said = board.scope(outcomes(), replace(cases, gallery=100_000))
+    assert "100 of 100,000 queries" in said
+    assert "findings look at 2,000 items, the remedies at 4,000" in said
+
+
+def test_what_goes_along_most_may_go_down_as_failures_go_up():
+    right = np.arange(40) < 20
+    cases = made_cases(right=right, row=np.arange(40))
+    recorded = {"falling": np.linspace(1, 0, 40), "weak": np.random.default_rng(0).normal(size=40) + 0.8 * ~right}
+    assert telling(cases, columns(make_set(**recorded))) == "falling"
+    assert telling(cases, columns(make_set(weak=recorded["weak"], rising=-recorded["falling"]))) == "rising"

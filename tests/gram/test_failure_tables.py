@@ -1,6 +1,7 @@
 """Parts of a diagnosis: computed in another process as in this one, kept on disk, and passed over if torn."""
 
 import json
+import threading
 import time
 
 import numpy as np
@@ -39,8 +40,17 @@ def part(kind="cases", measure="volume"):
 def test_a_job_computes_what_this_process_would_and_keeps_it():
     data = make_set()
     parts = [part(kind) for kind in ("cases", "findings", "remedies")]
-    job = FailureJob({"here": data}, "text", REST, parts, device="cpu")
+    shares = []
+
+    class Heard(FailureJob):
+        def _heard(self, share, stage):
+            super()._heard(share, stage)
+            shares.append(share)
+
+    job = Heard({"here": data}, "text", REST, parts, device="cpu")
     done = job.result()
+    assert shares == sorted(shares)
+    assert len(set(shares)) > 3
     assert list(done) == parts
     assert job.share == 1
     expected = find_cases(data, "text", REST, "volume", device="cpu")
@@ -124,3 +134,23 @@ def test_what_a_stopped_job_has_done_is_kept_and_a_failure_says_why():
     wrong = FailureJob({"here": data}, "text", REST, [part(measure="no such measure")], device="cpu")
     with pytest.raises(GramError, match=r"the diagnosis failed: .*no such measure"):
         wrong.result()
+
+
+def test_a_job_that_is_stopped_while_it_writes_the_sets_starts_nothing(monkeypatch):
+    written, started = threading.Event(), []
+    monkeypatch.setattr("gram.failure_tables.job._save", lambda *args: written.wait(20))
+    monkeypatch.setattr("gram._watched_process.subprocess.Popen", lambda *args, **kwargs: started.append(args))
+    job = FailureJob({"here": make_set()}, "text", REST, [part()], device="cpu")
+    assert job.running
+    threading.Timer(0.2, written.set).start()
+    job.stop()
+    assert (job.running, job.stopped, job.result(), started) == (False, True, {}, [])
+
+
+def test_a_set_that_cannot_be_written_says_why(monkeypatch):
+    def full(*args):
+        raise OSError("no space left")
+
+    monkeypatch.setattr("gram.failure_tables.job._save", full)
+    with pytest.raises(GramError, match="the diagnosis failed: no space left"):
+        FailureJob({"here": make_set()}, "text", REST, [part()], device="cpu").result()

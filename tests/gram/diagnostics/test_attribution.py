@@ -152,3 +152,14 @@ def test_what_is_refused(arrays, cases):
     gaps["text"][3] = np.nan
     with pytest.raises(EmbeddingSetError, match="item 'i3' is not ranked: it lacks text or image and speech and tones"):
         attribute(made_sets.as_set(gaps), "i3")
+
+
+def test_items_are_alike_where_both_lack_the_same_modality(arrays):
+    gaps = {name: array.copy() for name, array in arrays.items()}
+    gaps["speech"][[5, 6]] = np.nan
+    for name in ("image", "tones"):
+        gaps[name][6] = gaps[name][5]
+    s = made_sets.as_set(gaps)
+    assert attribute(s, "i5", "i6").alike
+    gaps["speech"][6] = arrays["speech"][6]
+    assert not attribute(made_sets.as_set(gaps), "i5", "i6").alike

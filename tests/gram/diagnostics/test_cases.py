@@ -209,3 +209,22 @@ print(peak() - before)
 def test_memory_is_that_of_one_block():
     done = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True)
     assert float(done.stdout) < 30  # MB; the scores of all pairs would take 57 MB
+
+
+def test_a_winner_as_high_ties_once_its_base_is_the_true_items():
+    x, y, _ = np.eye(3, dtype=np.float32)
+    query = np.array([0.5, 0, np.sqrt(0.75)], np.float32)  # as high over the plane of x and y whoever spans it
+    arrays = {
+        "text": np.stack([query, x]),
+        "image": np.stack([x, x]),
+        "speech": np.stack([y, made_sets.unit(2 * x + y)]),
+    }
+    case = find_cases(made_sets.as_set(arrays)).table.loc[0]
+    assert (case["rank"], case["rank_same_base"]) == (2, 1.5)
+
+
+@pytest.mark.parametrize(("n", "turned"), [(9, ()), (10, ("image",))])
+def test_a_modality_counts_as_turned_from_ten_items_on(n, turned):
+    arrays = made_sets.sound(n=n, noise=0.1)
+    arrays["image"] = -arrays["image"]
+    assert find_cases(made_sets.as_set(arrays)).reference.turned == turned
