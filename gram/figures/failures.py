@@ -277,7 +277,11 @@ def remedies(
     figure.add_vline(x=0, line={"color": style.INK[dark], "width": 1.5})
     _lay_out(figure, dark)
     figure.update_layout(showlegend=False, margin={"l": 8, "r": 16, "t": 8, "b": 44})
-    figure.update_xaxes(title="change of R@1, points", fixedrange=True, zeroline=False)
+    least, most = float(np.nanmin(ends, initial=0.0)), float(np.nanmax(ends, initial=0.0))
+    room = 0.08 * (most - least) or 1.0  # between the names and the intervals
+    figure.update_xaxes(
+        title="change of R@1, points", range=[least - room, most + room], fixedrange=True, zeroline=False
+    )
     figure.update_yaxes(type="category", autorange="reversed", fixedrange=True, showgrid=False)
     return figure
 

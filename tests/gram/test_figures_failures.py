@@ -111,6 +111,7 @@ def test_a_remedy_is_coloured_where_its_interval_is_on_one_side():
     assert (better, worse) == ("#0072b2", "#d55e00")
     assert list(dots.customdata[0]) == [0, "+20.0", "+15.0 to +25.0"]
     assert [list(line.x) for line in traces(figure, "interval")][2] == [-15, -5]
+    assert figure.layout.xaxis.range[0] < -15 < 25 < figure.layout.xaxis.range[1]  # no interval touches a name
     assert figure.layout.yaxis.autorange == "reversed"
 
 
