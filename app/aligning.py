@@ -71,13 +71,14 @@ def job_of(key: str) -> AlignJob | None:
 
 
 def start(features: opened.Features, settings: Sequence[AlignmentSettings]) -> None:
-    """Start to train heads; what runs for the same features ends first."""
+    """Start to train heads, unless some are in training for the same features."""
     running = job_of(features.key)
     if running is not None and running.running:
         return
     out = opened.private_folder() / "aligned" / secrets.token_hex(6)
     device = os.environ.get("GRAM_DEVICE", "auto")
     job = AlignJob(features.folder, settings, out, device=device)
+    opened.ends_with_session(job)
     st.session_state[_JOBS] = {**st.session_state.get(_JOBS, {}), features.key: job}
 
 
@@ -127,6 +128,8 @@ def made_of(key: str) -> Made | None:
 
 def undo(key: str) -> None:
     """Give up what was made last of features; what was made before is there again."""
+    if made_of(key) is None:  # a double click
+        return
     *before, last = _all_made()[key]
     st.session_state[_MADE] = {**_all_made(), key: before}
     if session.current().set in (last.held_out_key, last.all_key):

@@ -17,10 +17,13 @@ from gram.errors import NumberError
 from gram.numbers import strokes, tones, uploads
 from gram.retrieval import Query
 
-FILES = ("wav", "flac", "ogg", "mp3", "png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff")
+_SUFFIXES = {
+    "audio": ("wav", "flac", "ogg", "mp3"),
+    "image": ("png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff"),
+}
+FILES = (*_SUFFIXES["audio"], *_SUFFIXES["image"])
 _LARGEST_VECTOR = 1  # MB
 _GIVEN = {"text": "words", "image": "a picture", "audio": "a recording"}
-_SUFFIXES = {"image": FILES[4:], "audio": FILES[:4]}
 
 
 class Place(NamedTuple):
@@ -189,7 +192,7 @@ def by_media(modality: str, kind: str) -> Callable[[Place], Query | None]:
 
     def ask(place: Place) -> Query | None:
         file = st.file_uploader(
-            f"{_GIVEN[kind]}".capitalize(),
+            _GIVEN[kind].capitalize(),
             type=list(_SUFFIXES[kind]),
             key=f"media-{modality}",
             max_upload_size=uploads.MAX_BYTES // 2**20,

@@ -5,6 +5,7 @@ Sets are loaded once for everybody, so treat them as read-only. A set that is re
 
 import os
 from collections.abc import Callable, Collection
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
 
@@ -49,17 +50,23 @@ def has_model(model: str) -> bool:
     return opened.variant(model).model is not None
 
 
-def cached_for_all_or_one(
-    function: Callable[P, R], *, max_entries: int, show_spinner: str | bool = False
-) -> Callable[P, R]:
-    """Return a function whose results are kept for everybody, or for this session alone where its data are private."""
-    for_all = st.cache_resource(max_entries=max_entries, show_spinner=show_spinner)(function)
-    for_one = st.cache_resource(max_entries=max_entries, show_spinner=show_spinner, scope="session")(function)
+def cached(*, max_entries: int, show_spinner: str | bool = False) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Return a decorator that keeps results: for everybody, or for this session alone where the open data are its own.
 
-    def cached(*args: P.args, **kwargs: P.kwargs) -> R:
-        return (for_one if opened.current().private else for_all)(*args, **kwargs)
+    Arguments whose names begin with "_" are no part of the key. Results are shared, so treat them as read-only.
+    """
 
-    return cached
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        for_all = st.cache_resource(max_entries=max_entries, show_spinner=show_spinner)(function)
+        for_one = st.cache_resource(max_entries=max_entries, show_spinner=show_spinner, scope="session")(function)
+
+        @wraps(function)
+        def look_up(*args: P.args, **kwargs: P.kwargs) -> R:
+            return (for_one if opened.current().private else for_all)(*args, **kwargs)
+
+        return look_up
+
+    return decorate
 
 
 def device() -> str:
@@ -158,7 +165,8 @@ def _stamp(folder: Path) -> int:
     return max((file.stat().st_mtime_ns for file in folder.glob("*.*")), default=0)
 
 
-def _read_set(folder: str, stamp: int) -> EmbeddingSet:
+@cached(max_entries=8, show_spinner="Loading the embeddings")
+def _set(folder: str, stamp: int) -> EmbeddingSet:
     loaded = EmbeddingSet.load(folder)
     n = len(loaded)
     if n * loaded.d * len(loaded.names) > LARGEST:
@@ -180,27 +188,24 @@ def _name_items(items: pd.DataFrame) -> None:
         items["label"] = category + " · " + items["id"]
 
 
-_set = cached_for_all_or_one(_read_set, max_entries=8, show_spinner="Loading the embeddings")
-
-
-@st.cache_resource(max_entries=4, show_spinner="Loading the training run")
+@cached(max_entries=4, show_spinner="Loading the training run")
 def _trajectory(folders: tuple[str, ...], stamps: tuple[int, ...]) -> tuple[Checkpoint, ...]:
     sets = [EmbeddingSet.load(folder).normalized() for folder in folders]
     stops = [Checkpoint(int(each.info["step"]), each) for each in sets]
     return tuple(sorted(stops, key=lambda stop: stop.step))
 
 
-@st.cache_resource(max_entries=4, show_spinner="Loading the model")
+@cached(max_entries=4, show_spinner="Loading the model")
 def _model(folder: str, device: str, stamp: int) -> "MultimodalModel":
     return gram.models.load_model(folder, device=device)
 
 
-@st.cache_resource(max_entries=4, show_spinner="Loading the model")
+@cached(max_entries=4, show_spinner="Loading the model")
 def _encoder(folder: str, device: str, stamp: int) -> "MultimodalModel | Heads":
     return gram.alignment.open_model(folder, device=device)
 
 
-@st.cache_data(max_entries=256, show_spinner=False)
+@cached(max_entries=256)
 def _volumes(folder: str, stamp: int, candidates: tuple[str, ...], item: str) -> Float[np.ndarray, " n"]:
     embedding_set = _set(folder, stamp)
     anchor = embedding_set.modalities[embedding_set.anchor][[embedding_set.row(item)]]

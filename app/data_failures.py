@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import streamlit as st
 
 from app import data, opened
 from app.failures.columns import Column, rates_of, telling
@@ -91,22 +90,22 @@ def columns(model: str) -> dict[str, Column]:
     return _columns(data.fingerprint(model), data.load_set(model))
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@data.cached(max_entries=64)
 def _task(fingerprint: tuple[str, int], query: str, candidates: tuple[str, ...], _embedding_set: EmbeddingSet) -> str:
     return task_key(_embedding_set, query, candidates)
 
 
-@st.cache_resource(max_entries=48, show_spinner=False)
+@data.cached(max_entries=48)
 def _part(found: str, kind: str, file: str, written: int, size: int) -> Kept | None:
     return find_part(found, kind)
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
+@data.cached(max_entries=32)
 def _outcomes(left: str, right: str, _left: Cases, _right: Cases) -> Outcomes:
     return compare_outcomes(_left, _right)
 
 
-@st.cache_resource(max_entries=48, show_spinner=False)
+@data.cached(max_entries=48)
 def _with_rows(found: str, _cases: Cases, _embedding_set: EmbeddingSet) -> Cases:
     ids = _embedding_set.items["id"].astype(str).to_numpy(dtype=object)
     rows, table = pd.Series(np.arange(len(ids)), index=ids), _cases.table
@@ -114,7 +113,7 @@ def _with_rows(found: str, _cases: Cases, _embedding_set: EmbeddingSet) -> Cases
     return replace(_cases, table=table.assign(row=own, winner_row=winners))
 
 
-@st.cache_resource(max_entries=256, show_spinner=False)
+@data.cached(max_entries=256)
 def _attribution(
     found: str, item: str, winner: str, _asked: Asked, _cases: Cases, _embedding_set: EmbeddingSet
 ) -> Attribution:
@@ -125,18 +124,18 @@ def _attribution(
     )
 
 
-@st.cache_data(max_entries=128, show_spinner=False)
+@data.cached(max_entries=128)
 def _rates(left: str, right: str, name: str, _found: tuple[Cases, Cases], _column: Column) -> tuple[pd.DataFrame, ...]:
     tables = [cases.table for cases in _found]
     shared = set(tables[0]["id"]) & set(tables[1]["id"])
     return tuple(rates_of(table[table["id"].isin(shared)], _column) for table in tables)
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@data.cached(max_entries=64)
 def _telling(found: str, _cases: Cases, _columns: dict[str, Column]) -> str:
     return telling(_cases, _columns)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@data.cached(max_entries=8)
 def _columns(fingerprint: tuple[str, int], _embedding_set: EmbeddingSet) -> dict[str, Column]:
     return columns_of(_embedding_set)

@@ -2,8 +2,6 @@
 
 import os
 
-import streamlit as st
-
 from app import data, opened
 from gram import measure_table
 from gram.embedding_set import EmbeddingSet
@@ -33,11 +31,11 @@ def job(candidates: tuple[str, ...]) -> measure_table.MeasureJob:
     return measure_table.MeasureJob(sets, anchor, candidates, device=os.environ.get("GRAM_DEVICE", "auto"))
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@data.cached(max_entries=64)
 def _key(fingerprint: tuple[str, int], candidates: tuple[str, ...], _embedding_set: EmbeddingSet) -> str:
     return measure_table.rows_key(_embedding_set, _embedding_set.anchor, candidates)
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@data.cached(max_entries=64)
 def _rows(found: str, file: str, written: int, size: int) -> tuple[measure_table.Row, ...]:
     return measure_table.find_rows(found)

@@ -1,7 +1,6 @@
 """Cached layouts of a twin's test set, and what its points can be coloured by."""
 
 import numpy as np
-import streamlit as st
 from jaxtyping import Float
 
 from app import data, opened
@@ -22,7 +21,7 @@ def ranks(model: str, candidates: tuple[str, ...], measure: str) -> Float[np.nda
     return _ranks(data.fingerprint(model), candidates, measure, data.load_set(model))
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@data.cached(max_entries=16)
 def _layout(
     fingerprint: tuple[str, int], settings: projection.Settings, _embedding_set: EmbeddingSet
 ) -> projection.Layout:
@@ -33,7 +32,7 @@ def _layout(
     return found
 
 
-@st.cache_resource(max_entries=32, show_spinner="Ranking all items")
+@data.cached(max_entries=32, show_spinner="Ranking all items")
 def _ranks(
     fingerprint: tuple[str, int], candidates: tuple[str, ...], measure: str, _embedding_set: EmbeddingSet
 ) -> Float[np.ndarray, " n"]:

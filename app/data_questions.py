@@ -1,7 +1,5 @@
 """Cached decks of questions on a twin's test set."""
 
-import streamlit as st
-
 from app import data
 from gram.embedding_set import EmbeddingSet
 from gram.questions import Question, deck
@@ -12,7 +10,7 @@ def load_deck(model: str, candidates: tuple[str, ...], item: str, seed: int) -> 
     return _deck(data.fingerprint(model), candidates, item, seed, data.load_set(model))
 
 
-@st.cache_resource(max_entries=32, show_spinner="Drawing the questions")
+@data.cached(max_entries=32, show_spinner="Drawing the questions")
 def _deck(
     fingerprint: tuple[str, int], candidates: tuple[str, ...], item: str, seed: int, _embedding_set: EmbeddingSet
 ) -> list[Question]:

@@ -70,7 +70,7 @@ def _live_of(model: str) -> "SetEncoders | Followed | None":
     return _live(data.fingerprint(model), model)
 
 
-@st.cache_resource(max_entries=2, show_spinner="Loading the encoders")
+@data.cached(max_entries=2, show_spinner="Loading the encoders")
 def _live(fingerprint: tuple[str, int], model: str) -> "SetEncoders | Followed | None":
     heads = data.load_encoder(model) if data.has_model(model) else None
     device = os.environ.get("GRAM_DEVICE", "auto")
@@ -99,17 +99,15 @@ def disagreeing_ids(
     return disagreements(*found)
 
 
-def _make_retriever(fingerprint: tuple[str, int], model: str, measure: str, candidates: tuple[str, ...]) -> Retriever:
+@data.cached(max_entries=24, show_spinner="Preparing the gallery")
+def _retriever(fingerprint: tuple[str, int], model: str, measure: str, candidates: tuple[str, ...]) -> Retriever:
     gallery = data.load_set(model)
     loaded = data.load_encoder(model) if data.has_model(model) else None
     encoder = loaded if isinstance(loaded, MultimodalModel) else AnyEncoder(gallery.d, loaded, _live_of(model))
     return Retriever(gallery, candidates=candidates, measure=measure, model=encoder)
 
 
-_retriever = data.cached_for_all_or_one(_make_retriever, max_entries=24, show_spinner="Preparing the gallery")
-
-
-@st.cache_data(max_entries=24, show_spinner="Ranking every item")
+@data.cached(max_entries=24, show_spinner="Ranking every item")
 def _ranks(
     fingerprint: tuple[str, int], measure: str, modality: str, candidates: tuple[str, ...], _gallery: EmbeddingSet
 ) -> dict[str, float]:

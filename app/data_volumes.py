@@ -1,7 +1,6 @@
 """Cached distributions of a measure over a twin's test set."""
 
 import numpy as np
-import streamlit as st
 from jaxtyping import Float
 
 from app import data
@@ -44,7 +43,7 @@ def item_values(model: str, candidates: tuple[str, ...], measure: str) -> Float[
     return values
 
 
-@st.cache_resource(max_entries=32, show_spinner="Measuring all pairs")
+@data.cached(max_entries=32, show_spinner="Measuring all pairs")
 def _distributions(
     fingerprint: tuple[str, int],
     candidates: tuple[str, ...],
@@ -55,7 +54,7 @@ def _distributions(
     return dist.distributions(_embedding_set, candidates=candidates, measure=measure, span=span)
 
 
-@st.cache_data(max_entries=64, show_spinner="Finding the pairs")
+@data.cached(max_entries=64, show_spinner="Finding the pairs")
 def _mismatched_in(
     fingerprint: tuple[str, int],
     candidates: tuple[str, ...],

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
+from gram._watched_process import WatchedProcess
 from gram.errors import EmbeddingSetError
 
 BUILT_IN = "numbers"
@@ -167,6 +168,11 @@ def private_folder() -> Path:
     return _belongings().folder
 
 
+def ends_with_session(job: WatchedProcess) -> None:
+    """See to it that work on this session's own data ends with the session, before its files are removed."""
+    _belongings().jobs.append(job)
+
+
 def goes_with_session(file: Path) -> None:
     """See to it that a file computed from this session's own data, if such are open, is removed with the session."""
     if current().private:
@@ -179,15 +185,19 @@ class Belongings:
     Attributes:
         folder: a new folder.
         files: files elsewhere, which may be there or not.
+        jobs: processes that are stopped first, for they write.
     """
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="gram-session-"))
         self.files: set[Path] = set()
-        weakref.finalize(self, _remove_all, self.folder, self.files)
+        self.jobs: list[WatchedProcess] = []
+        weakref.finalize(self, _remove_all, self.folder, self.files, self.jobs)
 
 
-def _remove_all(folder: Path, files: set[Path]) -> None:
+def _remove_all(folder: Path, files: set[Path], jobs: list[WatchedProcess]) -> None:
+    for job in jobs:
+        job.stop()
     shutil.rmtree(folder, ignore_errors=True)
     for file in files:
         with suppress(OSError):
@@ -228,6 +238,18 @@ def in_folder(folder: Path, root: Path) -> Collection | None:
     folder, root = folder.resolve(), root.resolve()
     if not folder.is_relative_to(root) or not folder.is_dir():
         return None
+    found = _collection_in(folder, root)
+    parts = [] if found is None else [part for each in found.variants for part in each[1:] if part is not None]
+    return found if all(_stays_in(part, root) for part in parts) else None
+
+
+def _stays_in(folder: Path, root: Path) -> bool:
+    """Return whether a set, a model or checkpoints, links followed, are below `root`; media are checked when used."""
+    files = (folder, *folder.glob("*"), *folder.glob("step-*/*"))
+    return all(path.resolve().is_relative_to(root) for path in files)
+
+
+def _collection_in(folder: Path, root: Path) -> Collection | None:
     key = folder.relative_to(root).as_posix()
     if (folder / _SET_FILE).is_file():
         if folder.name == "test" and folder != root:  # its parent folder is the collection, with the model

@@ -51,7 +51,7 @@ def start(pages: Mapping[str, StreamlitPage]) -> None:
         _hold(selection)
         _sidebar(selection)
     except GramError as error:
-        st.error(str(error))
+        st.error(plain(error))
         st.stop()
     for note in (*notes, st.session_state.pop(_FAULT, None)):
         if note:
@@ -71,14 +71,8 @@ def open_collection(key: str) -> None:
     Raises:
         GramError: the collection is not to be found, or its set is not sound; then the one before stays open.
     """
-    before = opened.current().key
-    try:
-        if not opened.choose(key):
-            raise EmbeddingSetError(f"there is no set “{key}” here; open its file on the page Your data")
-        selection, _ = _settle(None, {})
-    except GramError:
-        opened.choose(before)
-        raise
+    _choose(key)
+    selection, _ = _settle(None, {})
     _hold(selection)
 
 
@@ -197,13 +191,47 @@ def _opened(held: Selection | None, asked: str | None, notes: list[str]) -> Sele
     """Open the collection that the URL asks for, if it is to be found; return what stays selected."""
     if asked is None or asked == opened.current().key:
         return held
-    if opened.choose(asked):
-        return None
-    notes.append(
-        f"The set “{asked}” is not open in this session; this shows {opened.current().title}. Sets that were uploaded "
-        "are their session's alone: open the file again on the page Your data."
-    )
-    return held
+    try:
+        _choose(asked)
+    except GramError as error:
+        notes.append(f"{error} This shows {opened.current().title}.")
+        return held
+    return None
+
+
+def _choose(key: str) -> None:
+    """Open a collection.
+
+    Raises:
+        GramError: it is not to be found, not sound, or has nothing to compare; then the one before stays open.
+    """
+    before = opened.current().key
+    if not opened.choose(key):
+        raise EmbeddingSetError(
+            f"The set “{key}” is not open in this session. Sets that were uploaded are their session's alone: open the "
+            "file again on the page Your data."
+        )
+    try:
+        for model in data.models():
+            _check(data.load_set(model))
+    except GramError:
+        opened.choose(before)
+        raise
+
+
+def _check(embedding_set: EmbeddingSet) -> None:
+    """Check that there is something to compare.
+
+    Raises:
+        EmbeddingSetError: one modality or one item alone.
+    """
+    if len(embedding_set.names) < 2:
+        raise EmbeddingSetError(
+            f"This set has one modality, {embedding_set.names[0]}: a volume is that of two or more vectors of an item. "
+            "Open it with a second modality."
+        )
+    if len(embedding_set) < 2:
+        raise EmbeddingSetError("This set has one item, which has no other to be compared with: open two or more.")
 
 
 def _candidates(

@@ -8,11 +8,12 @@ import streamlit as st
 
 from app import aligning, opened, session, theme
 from app.components import chart
+from app.plain import plain
 from gram.alignment import HEADS, LOSSES, AlignmentSettings
 from gram.errors import GramError
 from gram.figures.learning import learning
 
-_FEATURES = "align_features"
+_FEATURES, _FAULT, _GO = "align_features", "align_fault", "align_go"
 _TITLES = {"gram": "GRAM: volume of all", "cosine": "Pairwise: cosine with the anchor"}
 _DIMENSIONS = (8, 16, 32, 64, 128, 256)
 
@@ -25,6 +26,8 @@ def render() -> None:
         "Train a small **head** for each modality that takes it into one space, by the GRAM loss, by pairwise cosines, "
         "or by both on the same held-out items; then every page works on the result. Try: press **Train**."
     )
+    if fault := st.session_state.pop(_FAULT, None):
+        st.error(plain(fault))
     known = opened.features()
     if not known:
         st.info(
@@ -45,7 +48,7 @@ def _one(features: opened.Features) -> None:
     try:
         st.html(aligning.facts(features))
     except GramError as error:
-        st.error(str(error))
+        st.error(plain(error))
         return
     job = aligning.job_of(features.key)
     if job is not None and job.running:
@@ -54,7 +57,7 @@ def _one(features: opened.Features) -> None:
     try:
         aligning.take(features.key)
     except GramError as error:
-        st.error(str(error))
+        st.error(plain(error))
     settings = _settings()
     begun = "Train again" if aligning.made_of(features.key) else "Train"
     st.button(
@@ -178,10 +181,14 @@ def _result(key: str) -> None:
                 key=f"align_save_{loss}",
                 help="For `python -m gram apply`, which takes new features through them",
             )
-    if st.session_state.pop("align_go", None):
+    if st.session_state.pop(_GO, None):
         st.switch_page(session.page("geometry"), query_params=session.current().as_query())
 
 
 def _explore(collection: str) -> None:
-    session.open_collection(collection)
-    st.session_state["align_go"] = True
+    try:
+        session.open_collection(collection)
+    except GramError as error:  # it was closed on the page Your data
+        st.session_state[_FAULT] = str(error)
+        return
+    st.session_state[_GO] = True

@@ -90,7 +90,7 @@ def _from_folder() -> None:
     row = st.container(horizontal=True, vertical_alignment="bottom")
     choice = row.selectbox("Set or file", [*known, *others], key="your_data_path", width=420)
     if choice in known:
-        row.button("Open", type="primary", on_click=_show, args=(choice,), key="your_data_open_folder")
+        row.button("Open", type="primary", on_click=_show_known, args=(choice,), key="your_data_open_folder")
         reading.forget()
     elif row.button("Look into it", type="primary", key="your_data_look") and choice is not None:
         reading.look_at(lambda: others[choice], title=Path(choice).stem, uploaded=False)
@@ -185,20 +185,29 @@ def _open(kept: Kept, plan: Plan, without: Collection[int], aligned: bool) -> No
     """Take the vectors over, as one space or to be aligned, and go on with them."""
     try:
         if aligned:
-            _show(reading.open_set(kept, plan, without).key)
+            key = reading.open_set(kept, plan, without).key
+            if not _show(key):
+                opened.remove(key)
         else:
             _align(reading.open_features(kept, plan, without).key)
     except GramError as error:
         st.session_state[reading.FAULT] = str(error)
 
 
-def _show(key: str) -> None:
+def _show(key: str) -> bool:
+    """Open a collection and go to its first picture; return whether that was possible."""
     try:
         session.open_collection(key)
     except GramError as error:
         st.session_state[reading.FAULT] = str(error)
-        return
+        return False
     st.session_state[reading.GO] = "geometry"
+    return True
+
+
+def _show_known(key: str) -> None:
+    """Open a collection, as a callback does."""
+    _show(key)
 
 
 def _align(key: str) -> None:
@@ -222,7 +231,7 @@ def _opened_here() -> None:
         here = " (now shown)" if collection.key == session.current().set else ""
         alone = "of this session alone" if collection.private else "from the data folder"
         said.markdown(f"**{plain(collection.title)}**{here}: {plain(', '.join(collection.names))}; {alone}")
-        show.button("Show", on_click=_show, args=(collection.key,), key=f"show_{collection.key}", width="stretch")
+        show.button("Show", on_click=_show_known, args=(collection.key,), key=f"show_{collection.key}", width="stretch")
         with save.popover("Export", width="stretch"):
             for variant in collection.variants:
                 for kind in ("parquet", "npz", "safetensors"):

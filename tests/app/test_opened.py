@@ -50,10 +50,30 @@ def test_nothing_outside_the_data_folder_is_opened(data_dir: Path, key: str):
     assert "linked" not in {each.key for each in opened.below_data_folder()}
 
 
+def test_a_set_whose_files_are_links_out_of_the_data_folder_is_not_opened(data_dir: Path):
+    save_set(data_dir.parent / "outside")
+    save_set(data_dir / "linked")
+    assert opened.in_folder(data_dir / "linked", data_dir) is not None
+    (data_dir / "linked" / "embeddings.safetensors").unlink()
+    (data_dir / "linked" / "embeddings.safetensors").symlink_to(data_dir.parent / "outside" / "embeddings.safetensors")
+    assert opened.in_folder(data_dir / "linked", data_dir) is None
+    assert opened.below_data_folder() == []
+
+
 def test_without_a_data_folder_nothing_is_offered(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("GRAM_DATA_DIR", raising=False)
     assert opened.below_data_folder() == []
     assert not opened.choose("anything")
+
+
+class Stopped:
+    """Stands for work that writes until it is stopped."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.saw_the_folder = folder, False
+
+    def stop(self) -> None:
+        self.saw_the_folder = self.folder.is_dir()
 
 
 def test_the_belongings_of_a_session_go_with_it(tmp_path: Path):
@@ -66,8 +86,11 @@ def test_the_belongings_of_a_session_go_with_it(tmp_path: Path):
     assert folder.is_dir()
     if os.name == "posix":
         assert folder.stat().st_mode & 0o077 == 0  # other users of the computer see nothing
+    job = Stopped(folder)
+    belongings.jobs.append(job)
     del belongings
     gc.collect()
+    assert job.saw_the_folder  # it ended before its files went
     assert not folder.exists()
     assert not computed.exists()
 
@@ -97,6 +120,22 @@ def test_items_and_vectors_of_an_own_set_are_asked_with(assets: Path, data_dir: 
     rank = 1 + sum(volume < volumes[7] for volume in volumes)
     said = [each.value for each in app.markdown]
     assert any(f"clip7 ranks {rank} of 12" in each for each in said), said
+
+
+@pytest.mark.parametrize(("n", "names", "said"), [
+    (8, ("text",), "one modality, text"), (1, ("text", "video"), "one item"),
+])  # fmt: skip
+def test_a_set_with_nothing_to_compare_is_said_and_the_one_before_stays(
+    assets: Path, data_dir: Path, n: int, names: tuple[str, ...], said: str
+):
+    vectors = {name: np.eye(n, 8, dtype=np.float32) for name in names}
+    EmbeddingSet(modalities=vectors, items=pd.DataFrame({"id": range(n)})).save(data_dir / "poor")
+    at = open_app("geometry", set="poor", model="given", item="0").run()
+    assert not at.exception
+    assert not at.error
+    [line] = [each.value for each in at.warning]
+    assert said in line
+    assert at.session_state["selection"].set == "numbers"
 
 
 def test_an_unknown_set_is_said_in_one_line_and_the_built_in_one_shown(assets: Path):

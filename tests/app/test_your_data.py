@@ -83,6 +83,15 @@ def test_what_cannot_be_read_gets_one_line_and_the_app_stays_as_it_was(name: str
     assert at.session_state["selection"].set == "numbers"
 
 
+def test_one_modality_alone_is_said_and_nothing_is_lost():
+    at = press(give(("one.npz", npz(text=vectors()["text"]))), "Open")
+    assert not at.exception
+    assert any("one modality, text" in each.value for each in at.error)
+    assert at.session_state["selection"].set == "numbers"
+    assert not at.session_state["opened_collections"]
+    assert "Open" in {button.label for button in at.button}  # what was looked into is still there
+
+
 def test_faulty_rows_are_listed_and_can_be_left_out():
     given = vectors()
     given["video"][4] = 0
@@ -122,6 +131,12 @@ def test_features_of_unlike_size_are_aligned_first_and_the_result_explored():
     made = next(iter(at.session_state["align_made"].values()))[-1]
     assert made.folder.is_dir()
     at = align_page(at)
+    opened = dict(at.session_state["opened_collections"])
+    at.session_state["opened_collections"] = {}  # closed on the page Your data
+    press(at, "All items")
+    assert not at.exception
+    assert any("is not open in this session" in each.value for each in at.error)
+    at.session_state["opened_collections"] = opened
     press(at, "Undo")
     assert at.session_state["selection"].set == "numbers"
     assert not made.folder.exists()
