@@ -1,6 +1,6 @@
 // Zoom and lasso survive what Python changes: `Plotly.react` under the figure's own `uirevision`.
 
-import { fail, plotly, save, tameWheel } from "./plotly.js";
+import { fail, plotly, save, tameWheel, turn } from "./plotly.js";
 
 const CONFIG = {
   displaylogo: false,
@@ -23,6 +23,7 @@ function reserve(plot, data) {
 async function draw(root) {
   const { data, plot } = root;
   const Plotly = await plotly(data.plotly);
+  if (!root.sizes) await turn(plot);
   if (root.data !== data || !plot.isConnected) return;
   const figure = JSON.parse(data.figure);
   Object.assign(figure.layout, size(plot, data));

@@ -1,6 +1,6 @@
 // Camera and size survive everything that Python changes: `Plotly.react` under a constant `uirevision`.
 
-import { fail, plotly, save, tameWheel } from "./plotly.js";
+import { fail, plotly, save, tameWheel, turn } from "./plotly.js";
 
 const CONFIG = { displayModeBar: false, displaylogo: false, responsive: false, scrollZoom: true };
 
@@ -38,6 +38,7 @@ function fit(camera, layout) {
 async function draw(root) {
   const { data, plot } = root;
   const Plotly = await plotly(data.plotly);
+  if (!plot.on) await turn(plot);
   if (root.data !== data || !plot.isConnected) return;
   const figure = parse(data, plot);
   root.start = structuredClone(figure.layout.scene.camera);

@@ -15,6 +15,21 @@ export function plotly(source) {
   return window.gramPlotly;
 }
 
+// A picture out of sight leaves the others and the words go first; it is drawn once it is seen, or nothing else is to do.
+const PATIENCE = 600; // ms
+export function turn(plot) {
+  return new Promise((resolve) => {
+    const go = () => {
+      sight.disconnect();
+      clearTimeout(timer);
+      resolve();
+    };
+    const sight = new IntersectionObserver((entries) => entries.some((each) => each.isIntersecting) && go());
+    const timer = setTimeout(() => (window.requestIdleCallback ? requestIdleCallback(go) : go()), PATIENCE);
+    sight.observe(plot);
+  });
+}
+
 // The page scrolls past the picture until someone presses into it; from then on the wheel zooms.
 export function tameWheel(plot) {
   let inside = false;
