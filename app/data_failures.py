@@ -55,7 +55,7 @@ def job(asked: Sequence[tuple[Asked, str]]) -> FailureJob:
     parts = [each.part(kind) for each, kind in asked]
     tasks = {name: _task(data.fingerprint(name), first.query, first.candidates, each) for name, each in sets.items()}
     device = os.environ.get("GRAM_DEVICE", "auto")
-    return FailureJob(sets, first.query, first.candidates, parts, tasks=tasks, device=device)
+    return opened.works_on_open_data(FailureJob(sets, first.query, first.candidates, parts, tasks=tasks, device=device))
 
 
 def with_rows(asked: Asked, cases: Cases) -> Cases:

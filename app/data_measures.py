@@ -28,7 +28,8 @@ def job(candidates: tuple[str, ...]) -> measure_table.MeasureJob:
     """Start to measure what is still missing of both twins."""
     sets = {model: data.load_set(model) for model in data.models()}
     anchor = sets[data.models()[0]].anchor
-    return measure_table.MeasureJob(sets, anchor, candidates, device=os.environ.get("GRAM_DEVICE", "auto"))
+    device = os.environ.get("GRAM_DEVICE", "auto")
+    return opened.works_on_open_data(measure_table.MeasureJob(sets, anchor, candidates, device=device))
 
 
 @data.cached(max_entries=64)

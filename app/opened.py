@@ -13,12 +13,14 @@ import weakref
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import streamlit as st
 
 from gram._watched_process import WatchedProcess
 from gram.errors import EmbeddingSetError
+
+AnyJob = TypeVar("AnyJob", bound=WatchedProcess)
 
 BUILT_IN = "numbers"
 GIVEN = "given"  # the one variant of embeddings that no model of ours made
@@ -171,6 +173,13 @@ def private_folder() -> Path:
 def ends_with_session(job: WatchedProcess) -> None:
     """See to it that work on this session's own data ends with the session, before its files are removed."""
     _belongings().jobs.append(job)
+
+
+def works_on_open_data(job: AnyJob) -> AnyJob:
+    """Return a job; where this session's own data are open, it ends with the session."""
+    if current().private:
+        ends_with_session(job)
+    return job
 
 
 def goes_with_session(file: Path) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from app import data, data_projection, data_volumes, media, projection_facts, session, theme
+from app import data, data_projection, data_volumes, media, opened, projection_facts, session, theme
 from app.components import chart, scene3d
 from app.plain import safe_csv
 from gram import measures
@@ -209,7 +209,7 @@ def _start(model: str, settings: Settings, embedding_set: EmbeddingSet) -> None:
     if running is not None and running.running:  # a double click
         return
     st.session_state.pop(_FAILED, None)
-    st.session_state[_JOB] = ProjectionJob(embedding_set, settings)
+    st.session_state[_JOB] = opened.works_on_open_data(ProjectionJob(embedding_set, settings))
     st.session_state[f"{_JOB}_model"] = model
 
 

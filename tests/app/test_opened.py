@@ -159,6 +159,41 @@ def test_an_upload_of_another_session_is_not_to_be_had_by_its_address(assets: Pa
     assert stranger.session_state["selection"].set == "numbers"
 
 
+@pytest.mark.parametrize(
+    ("page", "button", "job"),
+    [
+        ("failures", None, "failures_job"),
+        ("retrieval", "Measure all", "measures_job"),
+        ("projection", "Compute it", "projection_job"),
+    ],
+)
+@pytest.mark.parametrize("private", [True, False])
+def test_work_on_ones_own_data_ends_with_the_session(
+    assets: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    page: str,
+    button: str | None,
+    job: str,
+    private: bool,
+):
+    monkeypatch.setenv("GRAM_CACHE", str(tmp_path / "cache"))
+    save_set(tmp_path / "given")
+    variant = opened.Variant("given", tmp_path / "given")
+    app = open_app(page)
+    app.session_state["opened_collections"] = {"own-x": opened.Collection("own-x", "x", (variant,), private=private)}
+    app.query_params["set"] = "own-x"
+    app.run()
+    if button:
+        next(each for each in app.button if each.label == button).click()
+        app.run()
+    assert not app.exception
+    started = app.session_state[job]
+    belongings = app.session_state["opened_folder"].jobs if "opened_folder" in app.session_state else []
+    started.stop()
+    assert (started in belongings) == private
+
+
 def test_a_large_set_is_shown_by_a_stated_sample(assets: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(data, "LARGEST", 300)
     monkeypatch.setattr(data, "SAMPLED", 10)
