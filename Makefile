@@ -59,6 +59,7 @@ bench: $(VENV)/.dev-ready ## print the benchmarks' tables
 	$(BIN)/python benchmarks/pairwise_volume.py
 	$(BIN)/python benchmarks/ask.py
 	$(BIN)/python benchmarks/planted_faults.py
+	$(BIN)/python benchmarks/align.py
 
 fuzz: $(VENV)/.dev-ready ## damage 10,000 files of every kind that is read; each must open or be refused
 	nice $(BIN)/python -m tests.gram.fuzz_importers --count 10000

@@ -11,8 +11,10 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor, nn
 
-from gram.alignment.heads import Heads
+from gram.alignment._conditioning import condition, fold
+from gram.alignment.heads import Heads, first_layer
 from gram.alignment.settings import LOSSES, AlignmentSettings
+from gram.alignment.split import Split, split_of
 from gram.comparability import usual_measure
 from gram.embedding_set import EmbeddingSet
 from gram.errors import EmbeddingSetError, GramError
@@ -20,9 +22,7 @@ from gram.evaluation import evaluate
 from gram.feature_set import FeatureSet
 from gram.index import pick_device
 
-TRAIN, HELD_OUT = "train", "held-out"
 COLUMN = "aligned"  # of the items: which part each was in
-_HELD_OUT_NAMES = {"test", "val", "valid", "validation", "dev", "eval", "held-out", "heldout"}
 _RANKED, _WARMUP, _LONGEST_STEP = 2000, 0.05, 1.0
 _FEWEST = 2  # items of a batch: one alone has nothing to be told from
 
@@ -38,7 +38,8 @@ class Alignment:
         history: a row an evaluation: step, loss (mean since the row before), temperature, and R@1 of the held-out
             items, the anchor asking the rest, by the loss's own measure ("recall") and by mean cosine and volume.
         held_out: rows of the features that were only ranked, ascending.
-        embedding_set: all items in the shared space; the items' column "aligned" says "train" or "held-out".
+        embedding_set: all items in the shared space; the items' column "aligned" says "train", "held-out", or "unused"
+            of what was set aside as validation beside test items.
         steps: how many were made; fewer than asked for when it was stopped.
     """
 
@@ -61,8 +62,9 @@ def align(
 
     An item that lacks modalities takes part with those it has: a batch holds items that have the same ones, drawn in
     proportion to how many such items there are, and the loss is that of those modalities. Items that lack the anchor,
-    or have nothing else, teach nothing. Standardisation is fitted on training rows alone, and nothing is chosen by
-    the held-out ones. The same settings give the same heads on the same machine.
+    or have nothing else, teach nothing. Standardisation and the axes that condition nearly collinear features are
+    fitted on training rows alone, and nothing is chosen by the held-out ones. The same settings give the same heads on
+    the same machine.
 
     Args:
         features: n items in k modalities of any sizes.
@@ -79,11 +81,11 @@ def align(
     settings = settings or AlignmentSettings()
     if len(features.names) < 2:
         raise EmbeddingSetError("one modality alone has nothing to be aligned with; give two or more")
-    held_out = split_of(features, settings)
+    split = split_of(features, settings)
     place = pick_device(device)
-    heads = _start(features, settings, ~held_out)
-    training = _Training(features, settings, heads.to(place), ~held_out)
-    ranked = _ranked(features, held_out, settings)
+    heads = _start(features, settings, split.train)
+    training = _Training(features, settings, heads.to(place), split.train)
+    ranked = _ranked(features, split.held_out, settings)
     rows: list[dict[str, Any]] = []
     losses: list[float] = []
     at = {round(settings.steps * (i + 1) / settings.evaluations) for i in range(settings.evaluations)}
@@ -98,35 +100,24 @@ def align(
                 progress(rows[-1])
         if stopped:
             break
-    heads.cpu().eval()
-    heads.info = {"name": features.info.get("name"), "train": int((~held_out).sum()), "steps": done}
-    return Alignment(heads, pd.DataFrame(rows), held_out.nonzero().flatten(), _embed(heads, features, held_out), done)
-
-
-def split_of(features: FeatureSet, settings: AlignmentSettings) -> Bool[Tensor, " n"]:
-    """Return which items are held out: those whose "split" says test or validation, else a share drawn by the seed."""
-    n = len(features)
-    if "split" in features.items:
-        named = features.items["split"].astype(str).str.strip().str.lower()
-        held_out = torch.from_numpy(named.isin(_HELD_OUT_NAMES).to_numpy(dtype=bool, copy=True))
-        if held_out.any() and not held_out.all():
-            return held_out
-    drawn = torch.randperm(n, generator=torch.Generator().manual_seed(settings.seed))
-    held_out = torch.zeros(n, dtype=torch.bool)
-    held_out[drawn[: max(1, round(n * settings.held_out))]] = True
-    return held_out
+    fold(heads.cpu().eval().modules())
+    heads.info = {"name": features.info.get("name"), "train": int(split.train.sum()), "steps": done}
+    held_out = split.held_out.nonzero().flatten()
+    return Alignment(heads, pd.DataFrame(rows), held_out, _embed(heads, features, split), done)
 
 
 def _start(features: FeatureSet, settings: AlignmentSettings, train: Bool[Tensor, " n"]) -> Heads:
-    """Return untrained heads, drawn by the seed, with the statistics of the training rows."""
+    """Return untrained heads, drawn by the seed, with the statistics of the training rows, conditioned by them."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         heads = Heads(features.sizes, settings)
-    for name in features.names:
+    for name, head in zip(features.names, heads.layers, strict=True):
         there = features.present(name) & train
         if not there.any():
             raise EmbeddingSetError(f"no training item has {name}: leave the modality out, or hold other items out")
-        heads.fit_statistics(name, features.modalities[name][there])
+        rows = features.modalities[name][there]
+        heads.fit_statistics(name, rows)
+        condition(first_layer(head), heads.standardise(name, rows))
     return heads
 
 
@@ -235,7 +226,7 @@ def _row(
     }
 
 
-def _embed(heads: Heads, features: FeatureSet, held_out: Bool[Tensor, " n"]) -> EmbeddingSet:
+def _embed(heads: Heads, features: FeatureSet, split: Split) -> EmbeddingSet:
     embedded = heads.apply_to(features)
-    embedded.items = embedded.items.assign(**{COLUMN: np.where(held_out.numpy(), HELD_OUT, TRAIN)})
+    embedded.items = embedded.items.assign(**{COLUMN: split.names()})
     return embedded

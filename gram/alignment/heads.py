@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gram._set_checks import blocks
 from gram.alignment.settings import AlignmentSettings
 from gram.embedding_set import EmbeddingSet
 from gram.errors import ModelError
@@ -54,10 +55,16 @@ class Heads(nn.Module):
 
         A spread below what rounding makes of the largest value counts as none; such a coordinate is left out.
         """
-        place = self.modalities.index(modality)
-        exact = rows.double()
-        mean, spread = exact.mean(dim=0), exact.std(dim=0, correction=0)
-        noise = torch.finfo(rows.dtype).eps * exact.abs().amax(dim=0)  # the rounding error of a constant column's mean
+        place, (n, size) = self.modalities.index(modality), rows.shape
+        mean, squares, largest = torch.zeros(3, size, dtype=torch.float64)
+        for block in blocks(n, size):
+            mean += rows[block].double().sum(dim=0) / n
+        for block in blocks(n, size):
+            exact = rows[block].double()
+            squares += (exact - mean).square().sum(dim=0)
+            largest = largest.maximum(exact.abs().amax(dim=0))
+        spread = (squares / n).sqrt()
+        noise = torch.finfo(rows.dtype).eps * largest  # the rounding error of a constant column
         scale = torch.where(spread > noise, 1 / spread.clamp_min(torch.finfo(torch.float64).tiny), 0.0)
         self.get_buffer(f"mean_{place}").copy_(mean)
         self.get_buffer(f"scale_{place}").copy_(scale)
@@ -113,6 +120,11 @@ class Heads(nn.Module):
         )
         made.path = features.path
         return made
+
+
+def first_layer(head: nn.Module) -> nn.Linear:
+    """Return the layer of one modality's head that takes its features."""
+    return next(layer for layer in head.modules() if isinstance(layer, nn.Linear))
 
 
 def _layers(size: int, settings: AlignmentSettings) -> nn.Module:
