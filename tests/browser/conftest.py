@@ -1,4 +1,4 @@
-"""The app in a real browser: one server and one Chromium for all tests, a fresh context for each page."""
+"""The app in a real browser: one server and one Chromium for all tests, a fresh page for each."""
 
 import os
 import shutil
@@ -7,11 +7,12 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -75,10 +76,25 @@ def settle(page: Page) -> None:
     )
 
 
+@pytest.fixture(scope="session")
+def windows(browser: Browser) -> Callable[..., BrowserContext]:
+    """Return a function that gives the context of a kind of window; pages that share one compile no script anew."""
+
+    @cache
+    def window(width: int, height: int, scheme: str) -> BrowserContext:
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme=scheme, accept_downloads=True
+        )
+        context.set_default_timeout(PATIENCE)
+        return context
+
+    return window
+
+
 @pytest.fixture
-def open_page(browser: Browser, address: str) -> Iterator:
+def open_page(windows: Callable[..., BrowserContext], address: str) -> Iterator:
     """Return a function that opens a path of the app; at the end, any error in the browser's console fails the test."""
-    contexts, errors = [], []
+    pages, errors = [], []
 
     def note(kind: str, text: str, where: str) -> None:
         if not any(part in text or part in where for part in EXPECTED):
@@ -87,12 +103,8 @@ def open_page(browser: Browser, address: str) -> Iterator:
     def opened(
         path: str = "/", *, width: int = 1440, height: int = 900, scheme: str = "light", before: str = ""
     ) -> Page:
-        context = browser.new_context(
-            viewport={"width": width, "height": height}, color_scheme=scheme, accept_downloads=True
-        )
-        contexts.append(context)
-        context.set_default_timeout(PATIENCE)
-        page = context.new_page()
+        page = windows(width, height, scheme).new_page()
+        pages.append(page)
         page.on("console", lambda said: said.type == "error" and note("console", said.text, said.location["url"]))
         page.on("pageerror", lambda error: note("exception", str(error), page.url))
         if before:
@@ -102,6 +114,8 @@ def open_page(browser: Browser, address: str) -> Iterator:
         return page
 
     yield opened
-    for context in contexts:
-        context.close()
+    for page in pages:  # what a page keeps in the browser is not for the next one
+        page.evaluate("() => { localStorage.clear(); sessionStorage.clear() }")
+        page.context.clear_permissions()
+        page.close()
     assert not errors, "\n".join(errors)
