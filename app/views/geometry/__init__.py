@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from app import data, session, unlike
 from app.views.geometry import higher, learn, pair, play, predict
 
 LESSONS = {
@@ -12,6 +13,7 @@ LESSONS = {
     "higher": ("More than three", higher),
 }
 _FIRST = "pair"
+_OF_ITEMS = ("pair", "predict", "higher")
 _CONTROL = "geometry_lesson"
 
 
@@ -33,6 +35,8 @@ def render() -> None:
     )
     if lesson != asked:
         st.warning(f"There is no lesson “{asked}” here; choose one above.")
+    if lesson in _OF_ITEMS:
+        unlike.show(data.load_set(session.current().model))
     LESSONS[lesson][1].render()
 
 
