@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from app import data, session, unlike
 from app.views.geometry import higher, learn, pair, play, predict
 
 LESSONS = {
@@ -13,7 +12,6 @@ LESSONS = {
     "higher": ("More than three", higher),
 }
 _FIRST = "pair"
-_OF_ITEMS = ("pair", "predict", "higher")
 _CONTROL = "geometry_lesson"
 
 
@@ -35,8 +33,6 @@ def render() -> None:
     )
     if lesson != asked:
         st.warning(f"There is no lesson “{asked}” here; choose one above.")
-    if lesson in _OF_ITEMS:
-        unlike.show(data.load_set(session.current().model))
     LESSONS[lesson][1].render()
 
 

@@ -37,6 +37,7 @@ def render() -> None:
         "Four or five vectors need as many dimensions; a picture of them leaves something out, and says how much. "
         "**Turn slowly** and see the same body change its looks while its volume stays."
     )
+    unlike.show(data.load_set(session.current().model))
     _lesson()
 
 

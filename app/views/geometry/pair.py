@@ -67,6 +67,7 @@ def render() -> None:
         "the better its modalities agree. Turn the picture, then choose **Another mismatch**"
         f"{', or replay the training' if data.load_trajectory(session.current().model) else ''}."
     )
+    unlike.show(data.load_set(session.current().model))
     playing = _PLAYING in st.session_state
     st.fragment(_lesson, run_every=_SECONDS_A_STOP if playing else None)(playing)
 
@@ -323,11 +324,12 @@ def _lacking(pairs: list[Pair]) -> str:
 def _formula(pairs: list[Pair], drawn: tuple[str, ...]) -> None:
     written, saved = st.columns(_COLUMNS, gap="large", vertical_alignment="bottom")
     there = [pair.only(tuple(name for name in drawn if name in pair.present)) for pair in pairs if pair.has_anchor]
-    if factors := [pair.factor for pair in there if pair.is_whole]:
-        written.html(panels.formula(factors))
+    factors = [pair.factor for pair in there if pair.is_whole]
     names = [name for name in pairs[0].names if any(name in pair.present for pair in pairs)]
     left_out = [name for name in names if name not in drawn]
-    if left_out:
+    if factors:
+        written.html(panels.formula(factors))
+    if factors and left_out:
         written.caption(
             f"Drawn are {len(names) - len(left_out)} of {len(names)} vectors, exactly; "
             f"{unlike.listed(left_out)} {'is' if len(left_out) == 1 else 'are'} in the numbers."
