@@ -14,7 +14,7 @@ from jaxtyping import Float
 import gram
 from app import data, panels, session, theme, unlike
 from app.components import scene3d
-from app.plain import safe_csv
+from app.plain import plain, safe_csv
 from gram.embedding_set import EmbeddingSet
 from gram.figures import Body, number, parallelotopes
 
@@ -248,8 +248,8 @@ def _draw(pairs: list[Pair], drawn: tuple[str, ...], selection: session.Selectio
     ]
     if not bodies:
         st.info(
-            f"Nothing to draw: of {', '.join(drawn)}, {pairs[0].title} has {_had(pairs[0], drawn)}. Choose another "
-            "item, or other candidates."
+            f"Nothing to draw: of {', '.join(drawn)}, {plain(pairs[0].title)} has {_had(pairs[0], drawn)}. Choose "
+            "another item, or other candidates."
         )
         return
     told = "; ".join(f"{pair.title}: volume {number(float(gram.volume(pair.vectors)))}" for pair in shown)
@@ -260,6 +260,13 @@ def _draw(pairs: list[Pair], drawn: tuple[str, ...], selection: session.Selectio
         filename=f"geometry-{pairs[0].title}",
         description=f"Bodies spanned by {', '.join(drawn)}. {told}.",
     )
+    titles = {pair.title for pair in shown}
+    for pair in pairs:
+        if pair.is_whole and pair.title not in titles:
+            st.caption(
+                f"{plain(pair.title)} is not drawn: of {', '.join(drawn)} it has {_had(pair, drawn)} alone. "
+                f"Choose others under “Draw {drawn[0]} with”."
+            )
 
 
 def _had(pair: Pair, drawn: tuple[str, ...]) -> str:
