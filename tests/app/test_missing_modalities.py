@@ -158,7 +158,7 @@ def test_an_item_without_the_anchor_or_with_it_alone_has_no_volume(assets):
     app = open_app("geometry", item=ids(assets)[6], partner=ids(assets)[7]).run()
     assert not app.exception
     assert "there is no height, no volume and no mismatch" in markup(app)
-    app_of_two = open_app("geometry", item=ids(assets)[9], partner=ids(assets)[7], draw="speech tones").run()
+    app_of_two = open_app("geometry", item=ids(assets)[9], partner=ids(assets)[7], draw="speech + tones").run()
     assert f"{ids(assets)[9]} is not drawn: of text, speech, tones it has text alone" in captions(app_of_two)
     drawn = "".join(map(str, figures(app)))
     assert "matched" in drawn
