@@ -9,7 +9,7 @@ import streamlit as st
 from jaxtyping import Float
 from streamlit.delta_generator import DeltaGenerator
 
-from app import data, data_retrieval, media, session
+from app import data, data_retrieval, media, session, unlike
 from app.components import digit_pad, keypad
 from gram import numbers
 from gram.embedding_set import EmbeddingSet
@@ -110,6 +110,7 @@ def by_item(modality: str) -> Callable[[Place], Query]:
         item = numbers.parse(place.number)
         if not _is_known(item, place.gallery):
             raise NumberError(f"{item} is not among the items, so it has no {modality} to ask with: ask with number")
+        _check_has(item, modality, place.gallery)
         return Query(modality, id=item)
 
     return ask
@@ -170,11 +171,15 @@ def by_own(modality: str) -> Callable[[Place], Query]:
         if not _is_known(item, place.gallery):
             examples = ", ".join(place.gallery.items["id"].head(3))
             raise NumberError(f"no item has the id “{item}”; give one of the set's, such as {examples}")
-        if not place.gallery.present(modality)[place.gallery.row(item)]:
-            raise NumberError(f"{item} lacks {modality}: ask with another modality, or another item")
+        _check_has(item, modality, place.gallery)
         return Query(modality, id=item)
 
     return ask
+
+
+def _check_has(item: str, modality: str, gallery: EmbeddingSet) -> None:
+    if unlike.lacks(gallery, gallery.row(item), [modality]):
+        raise NumberError(f"{item} lacks {modality}: ask with another modality, or another item")
 
 
 def by_words(modality: str) -> Callable[[Place], Query | None]:

@@ -148,16 +148,23 @@ def hardest_mismatch(
 ) -> str:
     """Return the id of the candidate, other than the item's own, that has the lowest volume with its anchor.
 
+    Candidates that lack modalities are compared by V^(1/k), which ranks as the volume does where none does. Where
+    nothing compares, as with an item without the anchor, it is the first with most modalities.
+
     Args:
         model: whose set.
         candidates: the modalities that make up a candidate.
         item: id of the item.
         among: ids to choose from; default: all. One at least must be another item's.
     """
-    ids = load_set(model).items["id"].astype(str)
+    embedding_set = load_set(model)
+    ids = embedding_set.items["id"].astype(str)
     allowed = (ids != item).to_numpy() if among is None else (ids.isin(among) & (ids != item)).to_numpy()
-    volumes = np.nan_to_num(volumes_against(model, candidates, item), nan=2.0)  # of unit rows, 1 is the most
-    return str(ids.iloc[int(np.argmin(np.where(allowed, volumes, np.inf)))])
+    there = np.sum([embedding_set.present(name).numpy() for name in candidates], axis=0)
+    sides = volumes_against(model, candidates, item) ** (1 / (1 + there))
+    sides = np.nan_to_num(sides, nan=2.0)  # of unit rows, 1 is the most
+    sides[there == 0] = 2.0  # the anchor alone is no pair
+    return str(ids.iloc[int(np.lexsort((-there, np.where(allowed, sides, np.inf)))[0])])
 
 
 def _stamp(folder: Path) -> int:

@@ -45,7 +45,8 @@ def show() -> None:
 def _section() -> None:
     selection = session.current()
     embedding_set = data.load_set(selection.model)
-    task = Task(embedding_set.anchor, selection.candidates, len(embedding_set))
+    ranked = comparability.counts_by_size(embedding_set, selection.candidates, query=embedding_set.anchor)
+    task = Task(embedding_set.anchor, selection.candidates, sum(ranked.values()))
     rest = " + ".join(task.candidates)
     models = " and on both models" if len(data.models()) == 2 else ""
     st.markdown(

@@ -17,7 +17,7 @@ import streamlit as st
 from jaxtyping import Float
 from PIL import Image
 
-from app import data_retrieval, theme
+from app import data_retrieval, theme, unlike
 from app.components import cards as card_list
 from gram import numbers
 from gram.embedding_set import EmbeddingSet
@@ -46,7 +46,7 @@ def item_of(gallery: EmbeddingSet, row: int) -> dict[str, Any]:
     return {str(column): value for column, value in gallery.items.iloc[row].items()}
 
 
-def corruptions(item: Mapping[str, Any] | pd.Series, *, only: str | None = None) -> str:
+def corruptions(item: Mapping[str, Any] | pd.Series, *, only: str | None = None, lacking: Sequence[str] = ()) -> str:
     """Return what was done to an item's modalities, in plain words; "" for an item that does not say.
 
     Example: "picture: third digit covered, slight noise; speech: last digit dropped, voice 6 dB over the noise".
@@ -54,6 +54,7 @@ def corruptions(item: Mapping[str, Any] | pd.Series, *, only: str | None = None)
     Args:
         item: a row of the items.
         only: image, speech or tones alone, without its name; default: all three.
+        lacking: those that the item does not have.
     """
     if "image_noise" not in item:
         return ""
@@ -64,7 +65,12 @@ def corruptions(item: Mapping[str, Any] | pd.Series, *, only: str | None = None)
     }
     if only:
         return told.get(only, "")
-    return "; ".join(f"{_SEEN_AS.get(name, name)}: {phrase}" for name, phrase in told.items())
+    return "; ".join(f"{_SEEN_AS.get(name, name)}: {phrase}" for name, phrase in told.items() if name not in lacking)
+
+
+def corruptions_of(gallery: EmbeddingSet, row: int) -> str:
+    """Return what was done to the modalities that an item has; see `corruptions`."""
+    return corruptions(item_of(gallery, row), lacking=_lacking(gallery, row))
 
 
 def _phrase(position: Any, verb: str, noise: str) -> str:
@@ -138,8 +144,12 @@ def listen_html(gallery: EmbeddingSet, row: int, *, place: str, only: str = "") 
 
 def _lacking_html(gallery: EmbeddingSet, row: int, only: str = "") -> str:
     """Return which modalities an item lacks, as "no speech"; "" where it has all, or the one asked for."""
-    lacking = [name for name in gallery.names if only in ("", name) and not gallery.present(name)[row]]
+    lacking = [name for name in _lacking(gallery, row) if only in ("", name)]
     return f'<span class="quiet">no {escape(", ".join(lacking))}</span>' if lacking else ""
+
+
+def _lacking(gallery: EmbeddingSet, row: int) -> list[str]:
+    return unlike.lacks(gallery, row, gallery.names)
 
 
 def sound_names(gallery: EmbeddingSet, row: int) -> tuple[str, ...]:
@@ -188,7 +198,7 @@ def card_html(
         _div(caption),
         picture_html(gallery, row, dark=dark),
         f'<div class="actions">{listen_html(gallery, row, place=place)}</div>',
-        _div(corruptions(item), kind="quiet"),
+        _div(corruptions_of(gallery, row), kind="quiet"),
     ]
     return f'<li class="card{" current" * current}" data-id="{item_id}">{"".join(parts)}</li>'
 
@@ -296,7 +306,7 @@ def card(gallery: EmbeddingSet, row: int) -> None:
         kind, content = sound_of(gallery, row, name)
         st.caption(name.capitalize())
         st.audio(content, format=kind, alt=f"{name} of {item['id']}")
-    if note := corruptions(item):
+    if note := corruptions_of(gallery, row):
         st.caption(f"Corrupted: {note}.")
 
 

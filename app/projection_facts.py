@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import data_projection, data_volumes, session
-from app.plain import safe_csv
+from app import data_projection, data_volumes, session, unlike
+from app.plain import plain, safe_csv
 from gram.embedding_set import EmbeddingSet
 from gram.figures.scatter import sample_rows
 from gram.figures.style import number
@@ -29,7 +29,8 @@ def show(selection: session.Selection, measure: str, layout: Layout, embedding_s
         number(layout.trustworthiness),
         help="1 when the neighbours of every point in the picture are its neighbours by cosine; about 0.5 by chance",
     )
-    checked = "all points" if layout.trust_checked >= n * len(layout.points) else f"{layout.trust_checked:,} points"
+    placed = sum(int(np.isfinite(points[:, 0]).sum()) for points in layout.points.values())
+    checked = "all points" if layout.trust_checked >= placed else f"{layout.trust_checked:,} points"
     st.caption(
         f"A projection distorts. This looks at {layout.trust_neighbors} neighbours of {checked}. "
         + ("Distances between groups mean little." if settings.method == "umap" else _explained(layout))
@@ -41,9 +42,15 @@ def show(selection: session.Selection, measure: str, layout: Layout, embedding_s
     st.metric(
         f"Rank by {measure}",
         "–" if np.isnan(rank[row]) else f"{rank[row]:,.0f}",
-        help=f"Where its own {', '.join(selection.candidates)} rank among {n:,} for its {embedding_set.anchor}",
+        help=f"Where its own {', '.join(selection.candidates)} rank among {int(np.isfinite(rank).sum()):,} for its "
+        f"{embedding_set.anchor}",
     )
-    st.caption(f"{n:,} items × {len(layout.points)} modalities: {whole}.")
+    if why := unlike.unranked(embedding_set, selection.item, selection.candidates, query=embedding_set.anchor):
+        st.caption(f"{plain(why)}: no volume, no rank.")
+    size = f"{n:,} items × {len(layout.points)} modalities"
+    if placed < n * len(layout.points):
+        size += f", of which {placed:,} are there"
+    st.caption(f"{size}: {whole}.")
     session.link("geometry", "Open in Geometry")
     st.download_button(
         "Points as CSV",

@@ -45,9 +45,15 @@ def default(side: str, candidates: Sequence[str] | None = None) -> str:
     return Judge(model, comparability.usual_measure(embedding_set, tuple(names), measure)).title
 
 
-def caution(judge: Judge, candidates: Sequence[str]) -> None:
-    """Say in one line that a ranking orders candidates which its measure does not compare, if it does."""
-    if told := comparability.caution(data.load_set(judge.model), tuple(candidates), judge.measure):
+def caution(judge: Judge, candidates: Sequence[str], *, query: str | None = None) -> None:
+    """Say in one line that a ranking orders candidates which its measure does not compare, if it does.
+
+    Args:
+        judge: the ranking.
+        candidates: what makes up a candidate.
+        query: count only items that have this modality too, where only those are ranked.
+    """
+    if told := comparability.caution(data.load_set(judge.model), tuple(candidates), judge.measure, query=query):
         st.caption(f":material/balance: {told}")
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from app import data, opened
+from app import data, opened, unlike
 from app.plain import plain
 from gram import measures
 from gram.embedding_set import EmbeddingSet
@@ -253,8 +253,7 @@ def _pair(
 ) -> tuple[str, str | None]:
     """Return the item and its partner, or None for the partner that is still to be found."""
     known = _ids(embedding_set)
-    fallback = FIRST_ITEM if FIRST_ITEM in known else str(embedding_set.items["id"].iloc[0])
-    before = held.item if held and held.item in known else fallback
+    before = held.item if held and held.item in known else unlike.fullest(embedding_set, FIRST_ITEM)
     item = news.get("item", before)
     if item not in known:
         notes.append(f"No item “{item}” in this set; this shows {before}.")

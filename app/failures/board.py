@@ -5,6 +5,7 @@ from html import escape
 
 from app.failures.view import CELLS, PARTS, View
 from app.measure_markup import percent
+from gram import measures
 from gram.diagnostics import CAUSES, Cases, Diagnosis, Outcomes, Share
 from gram.diagnostics.findings import SAMPLE as FINDINGS_SAMPLE
 from gram.diagnostics.remedies import SAMPLE as REMEDIES_SAMPLE
@@ -106,10 +107,16 @@ def scope(outcomes: Outcomes, cases: Cases) -> str:
             f"{min(REMEDIES_SAMPLE, cases.gallery):,}."
         )
     if cases.left_out:
-        lines.append(f"{cases.left_out:,} items lack the {cases.query} or too many candidates, and were not ranked.")
+        lines.append(f"{cases.left_out:,} items lack {cases.query} or {_all_of(cases)}, and were not ranked.")
     if outcomes.left_out:
         lines.append(f"{outcomes.left_out:,} items were ranked by only one of the two, and are not counted.")
     return "".join(f'<p class="quiet">{line}</p>' for line in lines)
+
+
+def _all_of(cases: Cases) -> str:
+    """Return how many of the candidates an item lacks that is not ranked, in words."""
+    least = min(measures.get(cases.measure).least, len(cases.candidates))
+    return "every candidate" if least == 1 and len(cases.candidates) > 1 else f"one of {', '.join(cases.candidates)}"
 
 
 def worst(diagnosis: Diagnosis | None) -> str:

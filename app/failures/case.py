@@ -13,6 +13,7 @@ from app.components import scene3d
 from app.data_failures import Asked
 from app.failures.listing import difference
 from app.failures.view import View
+from app.plain import plain
 from gram.diagnostics import CAUSES, Attribution
 from gram.embedding_set import EmbeddingSet
 from gram.figures import Body, number, parallelotopes
@@ -49,6 +50,10 @@ def show(
     bodies = _bodies(of, gallery)
     if bodies:
         _draw(of, bodies)
+    else:
+        st.caption(
+            f"Nothing to draw: no candidate modality is in both {plain(of.true.label)} and {plain(of.winner.label)}."
+        )
     st.html(f'<div class="panel case-numbers">{_sides(of)}{_changes(of)}</div>')
     _links(of, asked, view)
 
@@ -87,7 +92,7 @@ def _cards(of: Attribution, gallery: EmbeddingSet, *, dark: bool) -> str:
         f'<div class="number">{difference(of.true.label, side.label)}</div>'
         f"{media.picture_html(gallery, side.row, dark=dark)}"
         f'<div class="actions">{media.listen_html(gallery, side.row, place=f"case-{kind}")}</div>'
-        f'<div class="quiet">{escape(media.corruptions(media.item_of(gallery, side.row)))}</div></li>'
+        f'<div class="quiet">{escape(media.corruptions_of(gallery, side.row))}</div></li>'
         for role, side, kind in sides
     )
     return f'<ol class="trio">{_query_card(of, gallery, dark=dark)}{cards}</ol>'

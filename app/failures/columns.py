@@ -60,9 +60,27 @@ class Column(NamedTuple):
 
 
 def columns(embedding_set: EmbeddingSet) -> dict[str, Column]:
-    """Return the columns by name: numbers that vary, and that do not name the items."""
-    found = (_column(str(name), values) for name, values in embedding_set.items.items())
+    """Return the columns by name: numbers that vary, and that do not name the items.
+
+    A column that begins with the name of a modality, as "image_noise" does, tells of that modality: an item that lacks
+    it has no value.
+    """
+    found = (
+        _column(str(name), _where_there(str(name), values, embedding_set))
+        for name, values in embedding_set.items.items()
+    )
     return {each.name: each for each in found if each is not None}
+
+
+def modality_of(name: str, embedding_set: EmbeddingSet) -> str:
+    """Return the modality that a column tells of, as "image" of "image_noise"; "" where it tells of none."""
+    told = [each for each in embedding_set.names if name.startswith(f"{each}_")]
+    return max(told, key=len, default="")
+
+
+def _where_there(name: str, values: "pd.Series", embedding_set: EmbeddingSet) -> "pd.Series":
+    modality = modality_of(name, embedding_set)
+    return values.where(embedding_set.present(modality).numpy()) if modality else values
 
 
 def _column(name: str, values: "pd.Series") -> Column | None:

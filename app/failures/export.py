@@ -10,7 +10,7 @@ from urllib.parse import urlencode, urlsplit
 import pandas as pd
 import streamlit as st
 
-from app import hits, media, session
+from app import hits, media, session, unlike
 from app.data_failures import Asked
 from app.failures import board, filters
 from app.failures.columns import Column
@@ -83,6 +83,11 @@ def records(rows: pd.DataFrame, gallery: EmbeddingSet) -> pd.DataFrame:
     """Return cases joined with every column of their items; one that both have gets "item_" before its name."""
     items = gallery.items.iloc[rows["row"].to_numpy()].reset_index(drop=True)
     cases = rows.drop(columns=["row", "winner_row"], errors="ignore").reset_index(drop=True)
+    if any(gallery.missing().values()):
+        lacks = [", ".join(unlike.lacks(gallery, row, gallery.names)) for row in range(len(gallery))]
+        for name, column in (("lacks", "row"), ("winner_lacks", "winner_row")):
+            if column in rows:
+                cases[name] = [lacks[row] for row in rows[column]]
     own = items.drop(columns=[name for name in ("id", "label", "split") if name in items])
     return cases.join(own.rename(columns={name: f"item_{name}" for name in own if name in cases}))
 
@@ -115,6 +120,7 @@ def html(report: Report) -> str:
         f"{escape(report.asked.query)} against {escape(', '.join(report.asked.candidates))}. These are judged by the "
         f"<b>{escape(report.asked.judge.title)}</b>{f', filtered by {escape(chips)}' if chips else ''}. "
         f'<a href="{_link(report)}">Open this list</a></p>'
+        f"{f'<p>{escape(told)}</p>' if (told := unlike.counts(report.gallery)) else ''}"
         f"<h2>Right and wrong</h2>{_matrix(report.outcomes)}{board.verdict(report.outcomes, view)}"
         f"{f'<h2>Causes</h2><table>{causes}</table>' if causes else ''}<h2>Cases</h2>{more}<ol>{cases}</ol></html>"
     )
@@ -134,7 +140,7 @@ def _case(row: Mapping, report: Report) -> str:
     gallery = report.gallery
     cause = CAUSES[row["cause"]]
     fault = f" ({escape(row['at_fault'])})" if row["at_fault"] else ""
-    done = media.corruptions(media.item_of(gallery, int(row["row"])))
+    done = media.corruptions_of(gallery, int(row["row"]))
     link = _link(report, item=row["id"], partner=row["winner"])
     return (
         f'<li><div class="pair"><div><small>true item</small><br><b>{escape(row["label"])}</b>'

@@ -11,7 +11,7 @@ from app import data_failures, media, theme
 from app.components import chart
 from app.data_failures import Asked
 from app.failures import view as views
-from app.failures.columns import Column
+from app.failures.columns import Column, modality_of
 from app.failures.view import View
 from app.rankings import SIDES
 from gram.diagnostics import Cases, confusions
@@ -44,7 +44,7 @@ def show(
     """
     left, right = st.columns(2, gap="large")
     with left:
-        _rates(pair, found, view, columns)
+        _rates(pair, found, view, columns, gallery)
     with right:
         _confusion(mistakes, view)
     _hubs(found, view, gallery)
@@ -53,7 +53,13 @@ def show(
 # failure rate
 
 
-def _rates(pair: tuple[Asked, Asked], found: tuple[Cases, Cases], view: View, columns: Mapping[str, Column]) -> None:
+def _rates(
+    pair: tuple[Asked, Asked],
+    found: tuple[Cases, Cases],
+    view: View,
+    columns: Mapping[str, Column],
+    gallery: EmbeddingSet,
+) -> None:
     st.markdown("#### Failure rate against what was recorded")
     if not columns:
         st.caption("The items have no column of numbers. Add one, such as a corruption’s strength, to see its effect.")
@@ -90,8 +96,18 @@ def _rates(pair: tuple[Asked, Asked], found: tuple[Cases, Cases], view: View, co
         on_action=lambda action: _choose_bin(action, column, first),
         tools=("resetScale2d",),
     )
+    if told := without_value(column, found[whose], gallery):
+        st.caption(told)
     if not view.column:
         st.caption("Shown is what goes along with failures most closely; choose another under **Recorded**.")
+
+
+def without_value(column: Column, cases: Cases, gallery: EmbeddingSet) -> str:
+    """Return how many cases are left out of the failure rates, as nothing is recorded of them; "" where none is."""
+    count = int(np.isnan(column.values[cases.table["row"].to_numpy()]).sum())
+    modality = modality_of(column.name, gallery)
+    why = f"lack {modality}, or its recorded value" if modality else "have no recorded value"
+    return f"{count:,} of {len(cases):,} items {why}, and are left out here." if count else ""
 
 
 def _choose_bin(action: chart.Action, column: Column, table: pd.DataFrame) -> None:

@@ -3,11 +3,12 @@
 import pandas as pd
 import streamlit as st
 
-from app import data, data_failures, media, rankings, session, theme
+from app import data, data_failures, media, rankings, session, theme, unlike
 from app.data_failures import Asked
 from app.failures import advice, board, case, export, filters, listing, patterns, work
 from app.failures import view as views
 from app.failures.view import CELLS, FILTERS, PARTS, SORTS, STEP, View
+from app.plain import plain
 from app.rankings import SIDES
 from gram import measures
 from gram.diagnostics import CAUSES, Cases, Diagnosis, Outcomes
@@ -25,6 +26,7 @@ def render() -> None:
     )
     selection = session.current()
     gallery = data.load_set(selection.model)
+    unlike.show(gallery)
     candidates = _settle(gallery, selection)
     pair = _rankings(gallery, candidates)
     view = views.current()
@@ -84,6 +86,7 @@ def _splits(gallery: EmbeddingSet) -> list[str]:
 def _rankings(gallery: EmbeddingSet, candidates: tuple[str, ...]) -> tuple[Asked, Asked]:
     """Show the choice of the two rankings."""
     offered = measures.names(1 + len(candidates))
+    asks = views.current().asks or gallery.anchor
     for column, side in zip(st.columns(2), SIDES):
         column.selectbox(
             f"{side.capitalize()} ranking",
@@ -92,7 +95,7 @@ def _rankings(gallery: EmbeddingSet, candidates: tuple[str, ...]) -> tuple[Asked
             **views.bound(side),
         )
         with column:
-            rankings.caution(views.current().judges[SIDES.index(side)], candidates)
+            rankings.caution(views.current().judges[SIDES.index(side)], candidates, query=asks)
     view = views.current()
     left, right = (Asked(each, view.asks or gallery.anchor, candidates) for each in view.judges)
     return left, right
@@ -142,7 +145,7 @@ def _cases(drawn: View, asked: Asked, cases: Cases, outcomes: Outcomes) -> None:
     gallery, columns = data.load_set(asked.judge.model), data_failures.columns(asked.judge.model)
     rows = listing.select(cases, listing.ids_of(outcomes, view.cell), view, columns)
     item = session.current().item
-    _elsewhere(item, rows, outcomes)
+    _elsewhere(item, rows, outcomes, unlike.unranked(gallery, item, asked.candidates, query=asked.query))
     if rows.empty:
         _nothing(view)
         return
@@ -165,12 +168,14 @@ def _cases(drawn: View, asked: Asked, cases: Cases, outcomes: Outcomes) -> None:
         case.show(of, asked, view, gallery, case.Place(at + 1, len(ids), *steps), _pressed)
 
 
-def _elsewhere(item: str, rows: pd.DataFrame, outcomes: Outcomes) -> None:
+def _elsewhere(item: str, rows: pd.DataFrame, outcomes: Outcomes, unranked: str) -> None:
     """Say where the current item is, when the list does not hold it."""
     if item in set(rows["id"]):
         return
     part = next((name for name, ids in outcomes.ids.items() if item in ids), None)
     if part is None:
+        if unranked:
+            st.caption(f"The current item was not ranked: {plain(unranked)}.")
         return
     cell = next(name for name, parts in PARTS.items() if parts == (part,))
     st.button(

@@ -8,10 +8,10 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from app import data, data_projection, data_volumes, media, opened, projection_facts, session, theme
+from app import data, data_projection, data_volumes, media, opened, projection_facts, session, theme, unlike
 from app.components import chart, scene3d
 from app.plain import safe_csv
-from gram import measures
+from gram import comparability, measures
 from gram.embedding_set import EmbeddingSet
 from gram.errors import GramError
 from gram.figures.scatter import ByCategory, ByNumber, Colouring, Emphasis, sample_rows, scatter
@@ -49,7 +49,9 @@ def render() -> None:
         "Every embedding as a point, all modalities in one space; a thin line joins what belongs to one item. Try: "
         "colour by **volume**, draw a lasso round a group, and press a point to make its item current."
     )
-    _check_url(data.load_set(session.current().model))
+    embedding_set = data.load_set(session.current().model)
+    unlike.show(embedding_set)
+    _check_url(embedding_set)
     _page()
 
 
@@ -111,7 +113,8 @@ def _controls(selection: session.Selection, embedding_set: EmbeddingSet) -> View
     colour = row.selectbox("Colour by", _colours(embedding_set), key="colour", bind="query-params", width=_SELECT_WIDTH)
     offered = session.measures_for(1 + len(selection.candidates))
     place = "1"
-    measure = str(st.session_state.get("measure") or st.query_params.get("measure") or offered[0])
+    usual = comparability.usual_measure(embedding_set, selection.candidates, query=embedding_set.anchor)
+    measure = str(st.session_state.get("measure") or st.query_params.get("measure") or usual)
     if colour == "digit":
         place = row.segmented_control(
             "Which digit", PLACES, default="1", required=True, key="digit", bind="query-params"
@@ -120,6 +123,7 @@ def _controls(selection: session.Selection, embedding_set: EmbeddingSet) -> View
         measure = row.selectbox(
             "Ranked by",
             offered,
+            index=offered.index(usual),
             key="measure",
             bind="query-params",
             persist_state="session",
@@ -136,8 +140,22 @@ def _controls(selection: session.Selection, embedding_set: EmbeddingSet) -> View
     )
     with row.popover("More"):
         neighbors, distance, seed = _umap_options()
+    if colour in ("volume", "rank"):
+        _caution(embedding_set, selection, measure if colour == "rank" else "volume")
     settings = Settings(method=method, dims=dims, neighbors=neighbors, min_distance=distance, seed=seed)
     return View(selection, settings, str(colour), int(place or 1) - 1, str(measure), str(lines))
+
+
+def _caution(embedding_set: EmbeddingSet, selection: session.Selection, measure: str) -> None:
+    """Say in one line that colours are of values which do not compare, and that items without one are grey."""
+    anchor, candidates = embedding_set.anchor, selection.candidates
+    told = comparability.caution(embedding_set, candidates, measure, query=anchor)
+    least = min(measures.get(measure).least, len(candidates))
+    counts = comparability.counts_by_size(embedding_set, candidates, query=anchor)
+    without = len(embedding_set) - sum(count for size, count in counts.items() if size >= least)
+    grey = f" {without:,} items lack {anchor} or what it is compared with, and are grey." if without else ""
+    if said := f"{told}{grey}".strip():
+        st.caption(f":material/balance: {said}")
 
 
 def _umap_options() -> tuple[int, float, int]:
@@ -308,7 +326,8 @@ def _colouring(view: View, embedding_set: EmbeddingSet) -> Colouring:
     if view.colour == "rank":
         ranks = data_projection.ranks(model, candidates, view.measure)
         title = f"rank of its item by {view.measure}"
-        return ByNumber(title=title, values=ranks, range=(1.0, float(len(embedding_set))), logarithmic=True)
+        last = float(np.isfinite(ranks).sum())
+        return ByNumber(title=title, values=ranks, range=(1.0, max(2.0, last)), logarithmic=True)
     return None
 
 
@@ -339,7 +358,10 @@ def _list(view: View, embedding_set: EmbeddingSet) -> None:
         how = "Draw a lasso round points" if view.settings.dims == 2 else "Go to 2D and draw a lasso round points"
         st.info(f"{how}, and their items are listed here.", icon=":material/lasso_select:")
         return
-    values = data_volumes.item_values(view.selection.model, view.selection.candidates, "volume")
+    candidates = view.selection.candidates
+    measure = comparability.usual_measure(embedding_set, candidates, query=embedding_set.anchor)
+    symbol = "V" if measure == "volume" else "V^(1/k)"
+    values = data_volumes.item_values(view.selection.model, candidates, measure)
     rows = sorted(rows, key=lambda row: np.nan_to_num(values[row], nan=2.0))
     shown = rows[: AT_MOST if st.session_state.get(_MORE) else FIRST_SHOWN]
     st.subheader(f"{len(rows):,} selected items", anchor=False)
@@ -347,16 +369,17 @@ def _list(view: View, embedding_set: EmbeddingSet) -> None:
         embedding_set,
         shown,
         key="projection_items",
-        captions=[f"V = {number(float(values[row]))}" for row in shown],
+        captions=[f"{symbol} = {number(float(values[row]))}" for row in shown],
         current=view.selection.item,
     )
     if picked:
         session.select_item(picked)
         st.rerun()
-    _below(rows, len(shown), lambda: embedding_set.items.iloc[rows][["id"]].assign(volume=values[rows]))
+    table = embedding_set.items.iloc[rows][["id"]]
+    _below(rows, len(shown), symbol, lambda: table.assign(**{measure: values[rows]}))
 
 
-def _below(rows: list[int], shown: int, table: Callable[[], pd.DataFrame]) -> None:
+def _below(rows: list[int], shown: int, symbol: str, table: Callable[[], pd.DataFrame]) -> None:
     more, csv, clear, _ = st.columns([1.2, 1.2, 1, 3])
     if shown < min(len(rows), AT_MOST):
         more.button(f"Show {min(len(rows), AT_MOST)}", on_click=_show_more, width="stretch")
@@ -369,7 +392,7 @@ def _below(rows: list[int], shown: int, table: Callable[[], pd.DataFrame]) -> No
         width="stretch",
     )
     clear.button("Clear", on_click=lambda: st.session_state.pop(_SELECTED, None), width="stretch")
-    st.caption(f"{shown:,} of {len(rows):,} are shown, the smallest volume first.")
+    st.caption(f"{shown:,} of {len(rows):,} are shown, the smallest {symbol} first.")
 
 
 def _show_more() -> None:

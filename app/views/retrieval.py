@@ -18,6 +18,7 @@ from app import (
     session,
     theme,
     time_bar,
+    unlike,
 )
 from app.failures.view import View
 from app.plain import plain
@@ -42,6 +43,7 @@ def render() -> None:
         f"{first} and see what two rankings of the gallery put first, each score taken apart into base × height. Try "
         "**A case where they differ** first, then look at what fooled the one that failed."
     )
+    unlike.show(data.load_set(session.current().model))
     _page()
     measure_table.show()
 
@@ -124,16 +126,28 @@ def _answer(query: AnyQuery, judges: tuple[Judge, Judge], candidates: tuple[str,
 def _show_rank(answer: Answer, model: str) -> None:
     if answer.true is None:
         st.markdown(f"#### {plain(answer.hits[0].label)} comes first")
-        st.caption("There is no true item to look for: its number is not known, or not among the items.")
+        st.caption(_no_true(answer, data.load_set(model)))
         if note := question.note(answer):
             st.caption(note)
         return
     st.markdown(f"#### {plain(answer.true.label)} ranks {hits.rank(answer.true.rank)} of {answer.size:,}")
     if left_out := len(data.load_set(model)) - answer.size:
-        st.caption(f"{left_out:,} items have none of {', '.join(answer.candidates)}, and were not ranked.")
+        least = min(measures.get(answer.measure).least, len(answer.candidates))
+        what = "have none of" if least == 1 and len(answer.candidates) > 1 else "lack"
+        names = unlike.listed(answer.candidates) if least == 1 else " or ".join(answer.candidates)
+        st.caption(f"{left_out:,} items {what} {names}, and were not ranked.")
     for line in (answer.why(), question.note(answer)):
         if line:
             st.caption(plain(line))
+
+
+def _no_true(answer: Answer, gallery: EmbeddingSet) -> str:
+    """Return why there is no item to look for."""
+    item = answer.query.id
+    if item is not None and bool((gallery.items["id"] == item).any()):
+        none = f"{item} lacks {unlike.listed(unlike.lacks(gallery, gallery.row(item), answer.candidates))}"
+        return plain(f"{none}, by which items are ranked here: it cannot be found.")
+    return "There is no true item to look for: its number is not known, or not among the items."
 
 
 def _lead_to_failures(answer: Answer, side: str, judges: tuple[Judge, Judge]) -> None:

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import pandas as pd
 import streamlit as st
 
-from app import data, data_volumes, media, pair_cards, session, theme, volume_numbers
+from app import data, data_volumes, media, pair_cards, session, theme, unlike, volume_numbers
 from app.components import chart
-from app.plain import safe_csv
+from app.plain import plain, safe_csv
 from gram import comparability, measures
 from gram.distributions import BINS, Distributions, pair_value, random_value
 from gram.embedding_set import EmbeddingSet
@@ -58,13 +58,15 @@ class Chosen(NamedTuple):
 
 def render() -> None:
     """Show the page."""
-    anchor = data.load_set(session.current().model).anchor
+    embedding_set = data.load_set(session.current().model)
+    anchor = embedding_set.anchor
     st.title("Volumes")
     st.markdown(
         f"Every item as one number: how well its own vectors align (**matched**), against how well its {anchor} "
         "aligns with what belongs to other items (**mismatched**). Try: drag across the aligned end of the axis, "
         "and see which wrong pairs look right."
     )
+    unlike.show(embedding_set)
     session.check_choice("measure", "measure", measures.names())
     session.check_choice("both", "“both”", ("true", "false"))
     _take_from_url()
@@ -80,6 +82,7 @@ def _page() -> None:
         top = largest_share(*(n for each in found.values() for n in (each.matched_counts, each.mismatched_counts)))
         for twin, each in found.items():
             _histogram(view, twin, each, top)
+        _unmarked(view)
     with numbers:
         volume_numbers.show(view.measure, view.symbol, found)
     _list(view, found[view.selection.model])
@@ -161,6 +164,18 @@ def _marks(view: View, twin: str, found: Distributions) -> list[Mark]:
             dash="dash",
         ),
     ]
+
+
+def _unmarked(view: View) -> None:
+    """Say why the current item, or its partner, has no mark, if it has none."""
+    embedding_set, selection = data.load_set(view.selection.model), view.selection
+    why = unlike.unranked(embedding_set, selection.item, selection.candidates, query=embedding_set.anchor)
+    if not why and len(unlike.lacks(embedding_set, embedding_set.row(selection.partner), selection.candidates)) == len(
+        selection.candidates
+    ):
+        why = f"{selection.partner} has none of {', '.join(selection.candidates)}"
+    if why:
+        st.caption(f"{plain(why)}: no mark above.")
 
 
 # what is chosen

@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 
 from app.failures import board, view
-from app.failures.columns import columns, telling
+from app.failures.columns import columns, rates_of, telling
 from app.failures.filters import chips
 from app.failures.listing import difference, select, taken_for
+from app.failures.patterns import without_value
 from app.failures.view import PARTS, View
 from gram.diagnostics import Cases, Outcomes, compare_outcomes
 from gram.embedding_set import EmbeddingSet
@@ -51,6 +52,32 @@ def test_recorded_numbers_are_those_that_vary_and_do_not_name_the_items():
 def test_a_range_lets_its_ends_through_and_no_missing_value():
     column = columns(make_set(noise=[0.1, 0.25, 0.4, np.nan, *np.linspace(1, 2, 20)]))["noise"]
     assert np.flatnonzero(column.within((0.1, 0.4))).tolist() == [0, 1, 2]
+
+
+def test_what_is_recorded_of_a_modality_is_not_counted_where_the_item_lacks_it():
+    n = 40
+    noise = np.linspace(0, 1, n)
+    made = make_set(image_noise=noise, image_noise_all=noise, imagery=noise, cut=noise)
+    images = np.ones((n, 4), dtype=np.float32)
+    images[::4] = np.nan
+    made = EmbeddingSet({"text": made.modalities["text"], "image": images, "image_noise": 2 * images}, made.items)
+    there, found = ~np.isnan(images[:, 0]), columns(made)
+    for name, kept in (
+        ("image_noise", there),
+        ("image_noise_all", there),
+        ("imagery", there | True),
+        ("cut", there | True),
+    ):
+        assert (~np.isnan(found[name].values)).tolist() == kept.tolist()
+    right = np.arange(n) % 3 > 0
+    table = pd.DataFrame({"row": np.arange(n), "right": right})
+    rates = rates_of(table, found["image_noise"])
+    assert rates["items"].sum() == there.sum() == 30
+    assert rates["failures"].sum() == (~right & there).sum()
+    assert set(np.flatnonzero(found["image_noise"].within((0.0, 1.0)))) == set(np.flatnonzero(there))
+    cases = Cases(table, "text", ("image",), "volume", n, 0, None)
+    assert without_value(found["image_noise"], cases, made).startswith("10 of 40 items lack image,")
+    assert without_value(found["cut"], cases, made) == ""
 
 
 @pytest.mark.parametrize(("low", "high"), [(-9.184233123456, 1e-5), (0.0, 12.0), (-1.0, -1.0), (1e-17, 3e20)])

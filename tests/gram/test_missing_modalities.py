@@ -10,10 +10,11 @@ import torch
 import gram
 from gram import comparability, measures
 from gram.cli import main
-from gram.diagnostics import diagnose, find_cases
+from gram.diagnostics import compare_outcomes, diagnose, find_cases
 from gram.distributions import distributions, random_value
 from gram.embedding_set import EmbeddingSet
 from gram.errors import EmbeddingSetError
+from gram.failure_tables import FailureJob, Part, find_part
 from gram.retrieval import JointQuery, Query, Retriever
 
 from . import oracle
@@ -148,6 +149,32 @@ def test_why_by_normalised_volume_names_both_roots():
     first = wrong.hits[0]
     k = 1 + sum(not np.isnan(value) for value in first.cosines.values())
     assert f"(base {first.base:.3g} × height {first.height:.3g})^(1/{k}) = {-first.score:.3g}" in wrong.why()
+
+
+def test_failures_are_counted_against_what_was_ranked(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRAM_CACHE", str(tmp_path))
+    made, ranked, right = make(), {}, {}
+    parts = [Part("cases", "here", measure) for measure in ("normalized-volume", "cosine")]
+    parts.append(Part("findings", "here", "normalized-volume"))
+    job = FailureJob({"here": made}, "text", CANDIDATES, parts, device="cpu")
+    job.result()
+    kept = [find_part(job.keys[each], each.kind) for each in parts]
+    for cases in kept[:2]:
+        scores, asks, found = by_hand(cases.measure, made, "text", CANDIDATES)
+        both = np.intersect1d(asks, found)
+        table = scores[np.ix_(np.isin(asks, both), np.isin(found, both))]
+        ranked[cases.measure], right[cases.measure] = both, table.argmax(axis=1) == np.arange(len(both))
+        assert cases.table["id"].tolist() == [f"i{row}" for row in both]
+        assert cases.table["right"].tolist() == right[cases.measure].tolist()
+        assert (cases.gallery, cases.left_out) == (len(both), N - len(both))
+        assert sum(cases.counts.values()) == len(both) < N - 4
+    outcomes = compare_outcomes(*kept[:2])
+    first, second = right.values()
+    assert (outcomes.n, outcomes.left_out) == (len(first), 0)
+    assert outcomes.left.value == pytest.approx(first.mean())
+    assert outcomes.shares["only left"].value == pytest.approx((first & ~second).mean())
+    lacks = {name: int(np.isnan(rows[:, 0].numpy()).sum()) for name, rows in made.modalities.items()}
+    assert kept[2].of("missing").numbers["missing"] == lacks
 
 
 def test_a_modality_that_no_item_has_is_named_and_passed_over():

@@ -79,6 +79,27 @@ def test_points_keep_the_order_of_items_and_leave_out_what_is_missing():
     assert abs(correlation) > 0.99
 
 
+@pytest.mark.parametrize("dims", [2, 3])
+@pytest.mark.parametrize("method", ["pca", "umap"])
+def test_what_is_missing_leaves_no_trace_in_the_picture(method, dims):
+    rng = np.random.default_rng(5)
+    gone = {name: np.flatnonzero(rng.random(40) < 0.3) for name in ("text", "image", "speech")}
+    holed = make_set(n=40, missing=[(name, row) for name, rows in gone.items() for row in rows])
+    there = {name: np.setdiff1d(np.arange(40), rows) for name, rows in gone.items()}
+    stacked = np.concatenate([holed.modalities[name].numpy()[rows] for name, rows in there.items()])
+    alone = gram.EmbeddingSet({"all": stacked}, pd.DataFrame({"id": np.arange(len(stacked))}))
+    layout, expected = (project(each, method, dims=dims) for each in (holed, alone))
+    for name, rows in gone.items():
+        assert np.isnan(layout.points[name][rows]).all()
+    found = np.concatenate([layout.points[name][rows] for name, rows in there.items()])
+    np.testing.assert_array_equal(found, expected.points["all"])
+    assert layout.trustworthiness == expected.trustworthiness
+    assert layout.trust_checked == len(stacked) < 120
+    if method == "pca":
+        places = PCA(dims, svd_solver="full").fit_transform(unit(stacked))
+        np.testing.assert_allclose(found * np.sign((found * places).sum(axis=0)), places, atol=1e-5)
+
+
 def test_only_the_chosen_modalities_are_placed():
     assert list(project(make_set(), "pca", modalities=["speech", "text"]).points) == ["speech", "text"]
 

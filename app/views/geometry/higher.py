@@ -7,9 +7,11 @@ import streamlit as st
 from jaxtyping import Float
 
 import gram
-from app import data, session, theme
+from app import data, session, theme, unlike
 from app.components import chart, higher
+from app.plain import plain
 from app.presets import equal_cosines
+from gram.embedding_set import EmbeddingSet
 from gram.figures import number, volume_by_k
 
 _COUNTS = (3, 4, 5)
@@ -35,6 +37,7 @@ def render() -> None:
         "Four or five vectors need as many dimensions; a picture of them leaves something out, and says how much. "
         "**Turn slowly** and see the same body change its looks while its volume stays."
     )
+    unlike.show(data.load_set(session.current().model))
     _lesson()
 
 
@@ -42,7 +45,6 @@ def render() -> None:
 def _lesson() -> None:
     shown = _choose(session.current())
     if shown is None:
-        st.info("One of the two items lacks a modality that is to be drawn: choose other items, or other candidates.")
         return
     picture, growth = st.columns([1.5, 1], gap="large")
     with picture:
@@ -65,7 +67,7 @@ def _lesson() -> None:
 
 
 def _choose(selection: session.Selection) -> Shown | None:
-    """Show the controls; return what they choose, or None where an item lacks one of the vectors."""
+    """Show the controls; return what they choose, or None, after a line that says why, where it has no two vectors."""
     row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
     session.check_choice("of", "kind of vectors", list(_TITLES.values()))
     source = row.segmented_control(
@@ -104,18 +106,29 @@ def _of_item(selection: session.Selection, *, matched: bool) -> Shown | None:
     own, other = (embedding_set.row(item) for item in (selection.item, selection.partner))
     names = [embedding_set.anchor, *selection.candidates]
     rows = [own, *[own if matched else other] * len(selection.candidates)]
-    vectors = np.stack([embedding_set.modalities[name][row].double().numpy() for name, row in zip(names, rows)])
-    if np.isnan(vectors).any():
+    there = [(name, row) for name, row in zip(names, rows) if not unlike.lacks(embedding_set, row, [name])]
+    missing = _missing(embedding_set, selection, names, rows)
+    if len(there) < 2:
+        st.info(f"{missing} Fewer than two vectors span no volume: choose other items, or other candidates.")
         return None
-    whose = (
-        selection.item if matched else f"{selection.item} with {', '.join(selection.candidates)} of {selection.partner}"
-    )
-    return Shown(
-        vectors,
-        names,
-        embedding_set.d,
-        f"The {len(names)} vectors of {whose}: volume **{number(float(gram.volume(vectors)))}**.",
-    )
+    vectors = np.stack([embedding_set.modalities[name][row].double().numpy() for name, row in there])
+    found = [name for name, _ in there]
+    whose = selection.item if matched else selection.partner
+    if not matched and found[0] == embedding_set.anchor:
+        whose = f"{selection.item} with {', '.join(found[1:])} of {selection.partner}"
+    said = f"The {len(found)} vectors of {plain(whose)}: volume **{number(float(gram.volume(vectors)))}**."
+    return Shown(vectors, found, embedding_set.d, f"{said} {missing}".strip())
+
+
+def _missing(embedding_set: EmbeddingSet, selection: session.Selection, names: list[str], rows: list[int]) -> str:
+    """Return a line on the vectors that are not there; "" where all are."""
+    ids = {embedding_set.row(item): item for item in (selection.partner, selection.item)}
+    lacks: dict[str, list[str]] = {}
+    for name, row in zip(names, rows):
+        if unlike.lacks(embedding_set, row, [name]):
+            lacks.setdefault(ids[row], []).append(name)
+    said = "; ".join(f"{plain(item)} lacks {unlike.listed(of_item)}" for item, of_item in lacks.items())
+    return f"{said}." if said else ""
 
 
 def _best_view(vectors: Float[np.ndarray, "k d"]) -> Float[np.ndarray, "k m"]:

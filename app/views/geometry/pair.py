@@ -1,5 +1,6 @@
 """Item and mismatch: one item's vectors as an exact picture, beside those of a mismatch."""
 
+import math
 import random
 from html import escape
 from itertools import combinations
@@ -11,9 +12,9 @@ import streamlit as st
 from jaxtyping import Float
 
 import gram
-from app import data, panels, session, theme
+from app import data, panels, session, theme, unlike
 from app.components import scene3d
-from app.plain import safe_csv
+from app.plain import plain, safe_csv
 from gram.embedding_set import EmbeddingSet
 from gram.figures import Body, number, parallelotopes
 
@@ -38,14 +39,25 @@ class Pair(NamedTuple):
 
     @property
     def present(self) -> tuple[str, ...]:
-        """Names of the modalities that both items have."""
+        """Names of the modalities whose vectors are there."""
         return tuple(name for name, row in zip(self.names, self.vectors) if not np.isnan(row).any())
 
     @property
+    def has_anchor(self) -> bool:
+        """Whether the item that asks has the anchor."""
+        return self.names[0] in self.present
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it has a volume: the anchor, and something that it is compared with."""
+        return self.has_anchor and len(self.present) > 1
+
+    @property
     def factor(self) -> panels.Factor:
-        """Its base and height."""
+        """Its base and height; NaN where one is not to be had."""
         base, height = gram.base_and_height(self.vectors[:1], *self.vectors[1:, None])
-        return panels.Factor(self.title, self.names, float(base[0]), float(height[0, 0]), self.matched)
+        alone = math.nan if self.present in ((), self.names[:1]) else 1.0
+        return panels.Factor(self.title, self.names, alone * float(base[0]), alone * float(height[0, 0]), self.matched)
 
 
 def render() -> None:
@@ -55,6 +67,7 @@ def render() -> None:
         "the better its modalities agree. Turn the picture, then choose **Another mismatch**"
         f"{', or replay the training' if data.load_trajectory(session.current().model) else ''}."
     )
+    unlike.show(data.load_set(session.current().model))
     playing = _PLAYING in st.session_state
     st.fragment(_lesson, run_every=_SECONDS_A_STOP if playing else None)(playing)
 
@@ -100,7 +113,8 @@ def _choose(selection: session.Selection) -> tuple[str, ...]:
             _ANOTHER,
             key="geometry_another",
             on_click=_take_another,
-            help="Hardest: the candidate with the lowest volume of all that do not belong to the item",
+            help="Hardest: the candidate with the lowest volume of all that do not belong to the item; by V^(1/k) "
+            "where some lack modalities",
         )
         return _choose_drawn(embedding_set.anchor, selection.candidates)
 
@@ -222,6 +236,7 @@ def _pair(embedding_set: EmbeddingSet, selection: session.Selection, matched: bo
 
 def _draw(pairs: list[Pair], drawn: tuple[str, ...], selection: session.Selection) -> None:
     shown = [pair.only(tuple(name for name in drawn if name in pair.present)) for pair in pairs]
+    shown = [pair for pair, whole in zip(shown, pairs) if len(pair.names) > 1 and (whole.has_anchor or whole.matched)]
     bodies = [
         Body(
             pair.vectors,
@@ -230,10 +245,12 @@ def _draw(pairs: list[Pair], drawn: tuple[str, ...], selection: session.Selectio
             matched=pair.matched,
         )
         for pair in shown
-        if len(pair.names) > 1
     ]
     if not bodies:
-        st.info("Neither item has the modalities to draw: choose other candidates in the sidebar, or other items.")
+        st.info(
+            f"Nothing to draw: of {', '.join(drawn)}, {plain(pairs[0].title)} has {_had(pairs[0], drawn)}. Choose "
+            "another item, or other candidates."
+        )
         return
     told = "; ".join(f"{pair.title}: volume {number(float(gram.volume(pair.vectors)))}" for pair in shown)
     scene3d.show(
@@ -243,28 +260,43 @@ def _draw(pairs: list[Pair], drawn: tuple[str, ...], selection: session.Selectio
         filename=f"geometry-{pairs[0].title}",
         description=f"Bodies spanned by {', '.join(drawn)}. {told}.",
     )
+    titles = {pair.title for pair in shown}
+    for pair in pairs:
+        if pair.is_whole and pair.title not in titles:
+            st.caption(
+                f"{plain(pair.title)} is not drawn: of {', '.join(drawn)} it has {_had(pair, drawn)} alone. "
+                f"Choose others under “Draw {drawn[0]} with”."
+            )
+
+
+def _had(pair: Pair, drawn: tuple[str, ...]) -> str:
+    return unlike.listed([name for name in drawn if name in pair.present]) or "none"
 
 
 def _numbers(pairs: list[Pair], d: int) -> str:
     matched, mismatched = (pair.factor for pair in pairs)
-    k = len(pairs[0].present)
-    expected = gram.random_volume(k, d)
+    whole = next((pair for pair in pairs if pair.is_whole), None)
     marks = [
         panels.Mark(
             "matched", matched.base * matched.height, hint=f"volume of {pairs[0].title} with its own modalities"
         ),
         panels.Mark("mismatched", mismatched.base * mismatched.height, False, f"volume of {pairs[1].title}"),
     ]
-    hint = f"{k} random unit vectors in {d} dimensions: expected volume {number(expected)}"
+    reference, dotted = None, ""
+    if whole is not None:
+        k, expected = len(whole.present), gram.random_volume(len(whole.present), d)
+        hint = f"{k} random unit vectors in {d} dimensions: expected volume {number(expected)}"
+        reference, dotted = panels.Mark("", expected, hint=hint), f'<div class="quiet">Dotted: {hint}.</div>'
     grams = "".join(
-        f"<h4>Gram matrix of {pair.title}</h4>{panels.matrix(gram.gram_matrix(pair.vectors), pair.names)}"
+        f"<h4>Gram matrix of {escape(pair.title)}</h4>{panels.matrix(gram.gram_matrix(pair.vectors), pair.names)}"
         for pair in pairs
     )
     names = ", ".join(panels.name_of(name, matched.names) for name in matched.names)
+    lacking = _lacking(pairs)
+    told = f"{'up to' if lacking else 'all'} {len(matched.names)}: {names}"
     return (
-        f'<div class="panel"><div>Volume of all {len(matched.names)}: {names}</div>{_lacking(pairs)}'
-        f"{panels.scale(marks, reference=panels.Mark('', expected, hint=hint))}"
-        f'<div class="quiet">Dotted: {hint}.</div>'
+        f'<div class="panel"><div>Volume of {told}</div>{lacking}'
+        f"{panels.scale(marks, reference=reference)}{dotted}"
         f"{panels.values(matched, mismatched)}{grams}"
         f'<div class="quiet">Cosines, with angles in degrees.</div></div>'
     )
@@ -280,7 +312,16 @@ def _lacking(pairs: list[Pair]) -> str:
     if not lacks:
         return ""
     said = f"{'; '.join(lacks)}. What is not there is left out."
-    sides = {len(pair.present): float(gram.volume(pair.vectors)) ** (1 / max(1, len(pair.present))) for pair in pairs}
+    anchor = escape(pairs[0].names[0])
+    if not pairs[0].has_anchor:
+        said += f" Without {anchor}, which asks, there is no height, no volume and no mismatch."
+    elif not all(pair.is_whole for pair in pairs):
+        said += f" {anchor.capitalize()} alone spans no volume."
+    sides = {
+        len(pair.present): float(gram.volume(pair.vectors)) ** (1 / len(pair.present))
+        for pair in pairs
+        if pair.is_whole
+    }
     if len(sides) > 1:
         told = " against ".join(f"{number(side)} (k = {k})" for k, side in sides.items())
         said += f" Volumes of different k do not compare; normalised, V^(1/k), they are {told}."
@@ -289,12 +330,16 @@ def _lacking(pairs: list[Pair]) -> str:
 
 def _formula(pairs: list[Pair], drawn: tuple[str, ...]) -> None:
     written, saved = st.columns(_COLUMNS, gap="large", vertical_alignment="bottom")
-    written.html(panels.formula([pair.only(drawn).factor for pair in pairs]))
-    left_out = [name for name in pairs[0].names if name not in drawn]
-    if left_out:
+    there = [pair.only(tuple(name for name in drawn if name in pair.present)) for pair in pairs if pair.has_anchor]
+    factors = [pair.factor for pair in there if pair.is_whole]
+    names = [name for name in pairs[0].names if any(name in pair.present for pair in pairs)]
+    left_out = [name for name in names if name not in drawn]
+    if factors:
+        written.html(panels.formula(factors))
+    if factors and left_out:
         written.caption(
-            f"Drawn are {len(drawn)} of {len(pairs[0].names)} vectors, exactly; "
-            f"{', '.join(left_out)} is in the numbers."
+            f"Drawn are {len(names) - len(left_out)} of {len(names)} vectors, exactly; "
+            f"{unlike.listed(left_out)} {'is' if len(left_out) == 1 else 'are'} in the numbers."
         )
     saved.download_button(
         "Download numbers (CSV)",

@@ -1,10 +1,13 @@
 """Play: two or three vectors to move by their tips, and presets that each make one point."""
 
+from collections.abc import Mapping
+
 import streamlit as st
 
-from app import playground_state, session, theme
+from app import data, playground_state, session, theme, unlike
 from app.components import playground
 from app.components.playground import State
+from app.plain import plain
 from app.presets import Preset, presets
 
 URL_KEYS = ("vectors", "free")
@@ -37,6 +40,8 @@ def _lesson() -> None:
         args=(offered,),
         help="Each makes one point; the sentence below says which",
     )
+    if told := _not_offered(selection, titles):
+        st.caption(told)
     with st.container(key="play_sentence"):
         st.markdown(preset.sentence if preset else "Your own vectors: the link in the address bar reopens them.")
     playground.show(
@@ -46,6 +51,20 @@ def _lesson() -> None:
         dark=theme.is_dark(),
         on_change=_hold,
     )
+
+
+def _not_offered(selection: session.Selection, titles: Mapping[str, str]) -> str:
+    """Return which vectors of the current item and its partner cannot be a start, as some are missing; "" for none."""
+    embedding_set, (anchor, *others) = data.load_set(selection.model), playground_state.names(selection)
+    others = [name for name in others if name in embedding_set.names]
+    own, other = (embedding_set.row(item) for item in (selection.item, selection.partner))
+    lacks = {
+        selection.item: unlike.lacks(embedding_set, own, [anchor, *others]),
+        selection.partner: unlike.lacks(embedding_set, other, others),
+    }
+    said = [f"{plain(item)} lacks {unlike.listed(names)}" for item, names in lacks.items() if names]
+    missing = [title for key, title in (("item", "Your item"), ("mismatch", "Its mismatch")) if key not in titles]
+    return f"{'; '.join(said)}: no start from “{unlike.listed(missing)}”." if said and missing else ""
 
 
 def _state(offered: list[Preset]) -> State:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 import streamlit as st
 
-from app import data_questions, session, theme
+from app import data, data_questions, session, theme, unlike
 from app.components import scene3d
 from gram.figures import number, parallelotopes
 from gram.questions import SAID, Question
@@ -82,6 +82,7 @@ def render() -> None:
     for note in notes:
         st.warning(note)
     _progress(deck, at)
+    unlike.show(data.load_set(selection.model))
     if at is None:
         _show_score(deck)
     else:
