@@ -108,8 +108,16 @@ def trustworthiness(
         drawn = distances.topk(k, largest=False).indices  # (b, k)
         cosines = rows[block] @ rows.T  # (b, p)
         cosines[own] = -torch.inf
-        ranks = 1 + (cosines[:, None] > cosines.gather(1, drawn)[..., None]).sum(dim=2)  # (b, k)
-        penalties.append((ranks - k).clamp(min=0).sum(dim=1))
+        penalties.append((_ranks(cosines, drawn) - k).clamp(min=0).sum(dim=1))
         if progress is not None:
             progress(min(1.0, len(penalties) * _TRUST_BLOCK / len(looked_at)))
     return Trust(looked_at, torch.cat(penalties), k, p)
+
+
+def _ranks(scores: Float[Tensor, "b p"], columns: Int[Tensor, "b k"]) -> Int[Tensor, "b k"]:
+    """Return the ranks of some columns' scores in their rows, in ascending order; tied scores take the better rank."""
+    asked = scores.gather(1, columns).sort(dim=1).values
+    beaten = torch.searchsorted(asked, scores, out_int32=True).long()  # (b, p): how many of those asked for are less
+    counts = torch.zeros(len(scores), columns.shape[1] + 1, dtype=torch.long)
+    counts.scatter_add_(1, beaten, torch.ones(1, 1, dtype=torch.long).expand_as(beaten))
+    return 1 + counts.flip(1).cumsum(dim=1).flip(1)[:, 1:]

@@ -1,6 +1,7 @@
 """The stages of a projection: their names, their order, and what share of the work each is."""
 
 from collections.abc import Callable
+from itertools import accumulate
 
 Progress = Callable[[float, str], None]
 """Called with the share done, from 0 to 1, and the stage; whatever it raises stops the work."""
@@ -21,15 +22,14 @@ class Stages:
     def __init__(self, weights: dict[str, float], report: Progress | None) -> None:
         """Take each stage's weight, about how long it takes beside the others; those of weight 0 are left out."""
         self._report = report or (lambda share, stage: None)
-        total = sum(weights.values())
-        self._spans: dict[str, tuple[float, float]] = {}
-        done = 0.0
-        for stage in PROGRESS_STAGES:
-            if weights.get(stage):
-                self._spans[stage] = done / total, weights[stage] / total
-                done += weights[stage]
+        stages = [stage for stage in PROGRESS_STAGES if weights.get(stage)]
+        ends = list(accumulate(weights[stage] for stage in stages))
+        self._spans = {
+            stage: (begin / ends[-1], end / ends[-1])
+            for stage, begin, end in zip(stages, [0.0, *ends], ends, strict=False)
+        }
 
     def within(self, stage: str) -> Callable[[float], None]:
         """Return what to call with the share done of a stage."""
-        begin, length = self._spans[stage]
-        return lambda share: self._report(min(1.0, begin + share * length), stage)
+        begin, end = self._spans[stage]
+        return lambda share: self._report(begin * (1 - share) + end * share, stage)
