@@ -100,18 +100,20 @@ def trustworthiness(
     if p > _TRUST_POINTS:
         generator = torch.Generator().manual_seed(seed)
         looked_at = torch.randperm(p, generator=generator)[:_TRUST_POINTS]
-    penalties = []
-    for block in looked_at.split(_TRUST_BLOCK):
+    penalties = torch.empty(len(looked_at), dtype=torch.long)
+    cosines = torch.empty(_TRUST_BLOCK, p, dtype=rows.dtype)  # made once: memory would fragment
+    for start in range(0, len(looked_at), _TRUST_BLOCK):
+        block = looked_at[start : start + _TRUST_BLOCK]
         own = (torch.arange(len(block)), block)
         distances = torch.cdist(coordinates[block], coordinates, compute_mode="donot_use_mm_for_euclid_dist")
         distances[own] = torch.inf
         drawn = distances.topk(k, largest=False).indices  # (b, k)
-        cosines = rows[block] @ rows.T  # (b, p)
-        cosines[own] = -torch.inf
-        penalties.append((_ranks(cosines, drawn) - k).clamp(min=0).sum(dim=1))
+        found = torch.mm(rows[block], rows.T, out=cosines[: len(block)])
+        found[own] = -torch.inf
+        penalties[start : start + len(block)] = (_ranks(found, drawn) - k).clamp(min=0).sum(dim=1)
         if progress is not None:
-            progress(min(1.0, len(penalties) * _TRUST_BLOCK / len(looked_at)))
-    return Trust(looked_at, torch.cat(penalties), k, p)
+            progress((start + len(block)) / len(looked_at))
+    return Trust(looked_at, penalties, k, p)
 
 
 def _ranks(scores: Float[Tensor, "b p"], columns: Int[Tensor, "b k"]) -> Int[Tensor, "b k"]:
