@@ -29,12 +29,14 @@ def show(selection: session.Selection, measure: str, layout: Layout, embedding_s
         number(layout.trustworthiness),
         help="1 when the neighbours of every point in the picture are its neighbours by cosine; about 0.5 by chance",
     )
-    placed = sum(int(np.isfinite(points[:, 0]).sum()) for points in layout.points.values())
-    checked = "all points" if layout.trust_checked >= placed else f"{layout.trust_checked:,} points"
+    there = layout.fitted + layout.placed
+    checked = "all points" if layout.trust_checked >= there else f"{layout.trust_checked:,} of {there:,} points"
     st.caption(
         f"A projection distorts. This looks at {layout.trust_neighbors} neighbours of {checked}. "
         + ("Distances between groups mean little." if settings.method == "umap" else _explained(layout))
     )
+    if layout.placed:
+        st.caption(_placed(layout))
     volume = data_volumes.item_values(selection.model, selection.candidates, "volume")
     rank = data_projection.ranks(selection.model, selection.candidates, measure)
     row = embedding_set.row(selection.item)
@@ -48,8 +50,8 @@ def show(selection: session.Selection, measure: str, layout: Layout, embedding_s
     if why := unlike.unranked(embedding_set, selection.item, selection.candidates, query=embedding_set.anchor):
         st.caption(f"{plain(why)}: no volume, no rank.")
     size = f"{n:,} items × {len(layout.points)} modalities"
-    if placed < n * len(layout.points):
-        size += f", of which {placed:,} are there"
+    if there < n * len(layout.points):
+        size += f", of which {there:,} are there"
     st.caption(f"{size}: {whole}.")
     session.link("geometry", "Open in Geometry")
     st.download_button(
@@ -58,6 +60,16 @@ def show(selection: session.Selection, measure: str, layout: Layout, embedding_s
         f"{settings.method}-{settings.dims}d-{selection.model}.csv",
         "text/csv",
         on_click="ignore",
+    )
+
+
+def _placed(layout: Layout) -> str:
+    """Return in words which points UMAP was fitted on, and how far those and the others can be trusted."""
+    trusted = [number(trust) for trust in (layout.trust_fitted, layout.trust_placed) if trust is not None]
+    measured = f" (trustworthiness {' and '.join(trusted)})" if len(trusted) == 2 else ""
+    return (
+        f"UMAP was fitted on {layout.fitted:,} of {layout.fitted + layout.placed:,} points; the others are placed by "
+        f"their nearest fitted ones{measured}."
     )
 
 

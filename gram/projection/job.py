@@ -6,7 +6,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from gram._watched_process import WatchedProcess, save_vectors
+from gram._watched_process import Pace, WatchedProcess, save_vectors
 from gram.embedding_set import EmbeddingSet
 from gram.projection.layout import Layout, Settings
 
@@ -34,7 +34,8 @@ class ProjectionJob(WatchedProcess):
         """
         self.settings = settings
         self.key = settings.key(embedding_set)
-        self._stage_begun, self._stage_share = time.monotonic(), 0.0
+        self._pace = Pace()
+        self._end: float | None = None  # on the monotonic clock
         self._layout: Layout | None = None
         temporary = tempfile.TemporaryDirectory(prefix="gram-projection-")
         folder = Path(temporary.name)
@@ -45,11 +46,8 @@ class ProjectionJob(WatchedProcess):
 
     @property
     def seconds_left(self) -> float | None:
-        """Time left of the present stage at its present pace; None until that can be told."""
-        done = self.share - self._stage_share
-        if self.stage != "arranging points" or done <= 0:
-            return None
-        return (time.monotonic() - self._stage_begun) * (1 - self.share) / done
+        """Time left at the pace of the present stage, or as foreseen before it; None until that can be told."""
+        return None if self._end is None else max(0.0, self._end - time.monotonic())
 
     def result(self) -> Layout | None:
         """Wait, and return the layout; None if the job was stopped.
@@ -62,8 +60,11 @@ class ProjectionJob(WatchedProcess):
 
     def _heard(self, share: float, stage: str) -> None:
         if stage != self.stage:
-            self._stage_begun, self._stage_share = time.monotonic(), share
+            self._pace = Pace()
         super()._heard(share, stage)
+        self._pace.report(share)
+        if (left := self._pace.seconds_left) is not None:
+            self._end = time.monotonic() + left
 
     def _finish(self) -> None:
         self._layout = Layout.load(self._written)

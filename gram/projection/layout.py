@@ -21,6 +21,7 @@ METHODS = ("umap", "pca")
 _FORMAT = 1
 _METADATA = "layout"
 _PER_DIGEST_BLOCK = 16384
+_FEWEST_FITTED = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,8 @@ class Settings:
         neighbors: UMAP's number of neighbours: small shows detail, large shows the whole. PCA ignores it.
         min_distance: how close UMAP packs points, from 0 (tight) to 1. PCA ignores it.
         seed: same seed, same picture. PCA ignores it.
+        fitted: UMAP is fitted on at most so many points, a sample of items; it places the others of a larger set among
+            them. PCA ignores it.
 
     Raises:
         ValueError: a value outside those above.
@@ -45,6 +48,7 @@ class Settings:
     neighbors: int = 15
     min_distance: float = 0.1
     seed: int = 0
+    fitted: int = 20_000
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
@@ -55,6 +59,8 @@ class Settings:
             raise ValueError(f"neighbors: expected at least 2, got {self.neighbors!r}")
         if not 0 <= self.min_distance <= 1:
             raise ValueError(f"min_distance: expected a number from 0 to 1, got {self.min_distance!r}")
+        if self.fitted < _FEWEST_FITTED:
+            raise ValueError(f"fitted: expected at least {_FEWEST_FITTED} points, got {self.fitted!r}")
 
     def chosen(self, embedding_set: EmbeddingSet) -> tuple[str, ...]:
         """Return the modalities to place, in order.
@@ -71,6 +77,8 @@ class Settings:
         used: dict[str, object] = {"format": _FORMAT, "method": self.method, "dims": self.dims}
         if self.method == "umap":
             used |= {"neighbors": self.neighbors, "min_distance": self.min_distance, "seed": self.seed}
+            if self._points(embedding_set) > self.fitted:
+                used["fitted"] = self.fitted
         digest = hashlib.sha256(json.dumps(used, sort_keys=True).encode())
         vectors = directions(embedding_set)
         for name in self.chosen(embedding_set):
@@ -78,6 +86,9 @@ class Settings:
             for block in vectors[name].split(_PER_DIGEST_BLOCK):
                 digest.update(block.contiguous().numpy().tobytes())
         return digest.hexdigest()
+
+    def _points(self, embedding_set: EmbeddingSet) -> int:
+        return sum(int(embedding_set.present(name).sum()) for name in self.chosen(embedding_set))
 
 
 def directions(embedding_set: EmbeddingSet) -> dict[str, Float[Tensor, "n d"]]:
@@ -109,6 +120,9 @@ class Layout:
             (Venna & Kaski 2001).
         trust_neighbors: how many neighbours of a point that looks at.
         trust_checked: how many points it is the mean of; all of them, or a sample when there are many.
+        placed: how many points UMAP placed among those that it was fitted on; 0 if it was fitted on all, or for PCA.
+        trust_fitted: the trustworthiness of the fitted points looked at; None where no point was placed.
+        trust_placed: that of the placed points looked at, likewise.
         explained: PCA's share of the variance along each axis; empty for UMAP.
         seconds: how long it took.
     """
@@ -119,8 +133,16 @@ class Layout:
     trustworthiness: float
     trust_neighbors: int
     trust_checked: int
+    placed: int = 0
+    trust_fitted: float | None = None
+    trust_placed: float | None = None
     explained: tuple[float, ...] = field(default=())
     seconds: float = 0.0
+
+    @property
+    def fitted(self) -> int:
+        """How many points the picture was made from: all that are there, less those placed afterwards."""
+        return sum(int((~np.isnan(places[:, 0])).sum()) for places in self.points.values()) - self.placed
 
     def save(self, path: str | Path) -> None:
         """Write the layout to `path`, a safetensors file, whole or not at all."""

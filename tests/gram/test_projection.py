@@ -24,7 +24,7 @@ from gram.projection import (
     write_layouts,
 )
 from gram.projection import __main__ as command
-from gram.projection.fit import nearest_by_cosine, trustworthiness
+from gram.projection.neighbors import nearest_by_cosine, trustworthiness
 from gram.projection.store import keep_layout
 
 
@@ -118,18 +118,18 @@ def test_the_trustworthiness_of_pca_is_scikit_learns(dims):
 def test_trustworthiness_is_one_for_a_faithful_picture_and_about_half_for_a_random_one():
     angles = torch.rand(400, generator=torch.Generator().manual_seed(0)) * 3
     circle = torch.stack([angles.cos(), angles.sin()], dim=1)
-    assert trustworthiness(circle, circle)[0] == 1.0
+    assert trustworthiness(circle, circle).mean() == 1.0
     shuffled = circle[torch.randperm(400, generator=torch.Generator().manual_seed(1))]
-    assert trustworthiness(circle, shuffled)[0] == pytest.approx(0.5, abs=0.06)
+    assert trustworthiness(circle, shuffled).mean() == pytest.approx(0.5, abs=0.06)
 
 
 def test_trustworthiness_of_many_points_is_estimated_from_a_stated_sample(monkeypatch):
-    monkeypatch.setattr("gram.projection.fit._TRUST_POINTS", 500)
+    monkeypatch.setattr("gram.projection.neighbors._TRUST_POINTS", 500)
     rows = torch.nn.functional.normalize(torch.randn(900, 6, generator=torch.Generator().manual_seed(0)), dim=1)
-    estimate, k, checked = trustworthiness(rows, rows[:, :2])
+    trust = trustworthiness(rows, rows[:, :2])
     exact = sklearn_trustworthiness(rows.numpy(), rows[:, :2].numpy(), n_neighbors=15, metric="cosine")
-    assert (k, checked) == (15, 500)
-    assert estimate == pytest.approx(exact, abs=0.02)
+    assert (trust.neighbors, len(trust.looked_at)) == (15, 500)
+    assert trust.mean() == pytest.approx(exact, abs=0.02)
 
 
 def test_equal_rows_give_finite_points_and_no_division_by_zero():
@@ -170,7 +170,10 @@ def test_umap_groups_what_belongs_together_tells_its_progress_and_repeats_by_see
     gaps = np.linalg.norm(middles[:, None] - middles[None], axis=2)[np.triu_indices(3, 1)]
     assert gaps.min() > 2 * spread
     assert layout.trustworthiness > 0.8
-    assert tuple(dict.fromkeys(stage for _, stage in seen)) == PROGRESS_STAGES
+    assert tuple(dict.fromkeys(stage for _, stage in seen)) == tuple(
+        stage for stage in PROGRESS_STAGES if stage != "placing the others"
+    )
+    assert (layout.fitted, layout.placed, layout.trust_placed) == (240, 0, None)
     shares = [share for share, _ in seen]
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
@@ -303,6 +306,7 @@ def test_without_a_variable_the_platforms_cache_folder_is_used(monkeypatch, tmp_
         ({"dims": 4}, r"dims: expected 2 or 3, got 4"),
         ({"neighbors": 1}, r"neighbors: expected at least 2, got 1"),
         ({"min_distance": 1.5}, r"min_distance: expected a number from 0 to 1, got 1\.5"),
+        ({"fitted": 20}, r"fitted: expected at least 50 points, got 20"),
         ({"modalities": ("smell",)}, r"modality 'smell' is not in this set"),
     ],
 )
