@@ -23,7 +23,7 @@ are those of one process that holds the whole batch.
 from gram.losses._contrast import TEMPERATURE_RANGE, ContrastiveLoss
 from gram.losses.cosines import AllPairsInfoNCE, PairwiseInfoNCE, all_pairs_info_nce, pairwise_info_nce
 from gram.losses.matching import AnchorMatching
-from gram.losses.pmrl import PMRLLoss, pmrl_loss
+from gram.losses.singular import PMRLLoss, SingularLoss, pmrl_loss, singular_loss
 from gram.losses.symile import SymileLoss, symile_loss
 from gram.losses.triangle import TriangleLoss, triangle_loss
 from gram.losses.volumes import (
@@ -42,6 +42,7 @@ LOSSES: dict[str, type[ContrastiveLoss]] = {
     "gram-cosine": GramPairwiseLoss,
     "log-volume": LogVolumeLoss,
     "triangle": TriangleLoss,
+    "singular": SingularLoss,
     "pmrl": PMRLLoss,
     "symile": SymileLoss,
 }
@@ -52,6 +53,7 @@ MEASURES = {  # what each trains, and is judged by
     "gram-cosine": "volume",
     "log-volume": "volume",
     "triangle": "triangle",
+    "singular": "singular",
     "pmrl": "singular",
     "symile": "symile",
 }
@@ -68,6 +70,7 @@ __all__ = [
     "LogVolumeLoss",
     "PMRLLoss",
     "PairwiseInfoNCE",
+    "SingularLoss",
     "SymileLoss",
     "TriangleLoss",
     "all_pairs_info_nce",
@@ -76,6 +79,7 @@ __all__ = [
     "log_volume_loss",
     "pairwise_info_nce",
     "pmrl_loss",
+    "singular_loss",
     "symile_loss",
     "triangle_loss",
 ]
