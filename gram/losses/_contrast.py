@@ -19,6 +19,7 @@ from gram._arrays import as_pairs
 from gram._distributed import gather_rows, mean_over_ranks, sum_gradient_over_ranks
 
 TEMPERATURE_RANGE = (0.01, 1.0)
+_APART = 1_000_000_007  # torch's generator on the CPU keeps 32 bits of a seed: two seeds' draws start this far apart
 
 Compare = Callable[..., list[Tensor]]  # anchors (q, d) and others (n, d)... to matrices (q, n)
 
@@ -166,7 +167,8 @@ class Draws(nn.Module):
 
     def next(self) -> torch.Generator:
         """Return the generator of the next draw."""
-        generator = torch.Generator().manual_seed((self.seed << 32) + int(self.count))
+        place = (self.seed * _APART + int(self.count)) % (1 << 32)
+        generator = torch.Generator().manual_seed(place)
         self.count += 1
         return generator
 

@@ -71,7 +71,8 @@ def log_volume_loss(
     of S is V / (V^2 + eps) times that of V: about 1 / V above the floor, at most 1 / (2 sqrt(eps)), 1.4e3 in float32,
     at V = sqrt(eps), and from there down to 0 at perfect alignment, where log V alone has none.
 
-    Unlike the volume's, the gradient by the anchor does not fade with the base: log V = log base + log height.
+    Unlike the volume's, the gradient by the anchor does not fade with the base: log V = log base + log height. Lengths
+    that all items share cancel in the cross-entropy, above the floor.
 
     Args, errors and missing rows: as `gram_loss`.
 
