@@ -9,11 +9,12 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch.nn.parallel import DistributedDataParallel
 
-from gram.losses import GramLoss, PairwiseInfoNCE
+from gram.losses import LOSSES, GramLoss, PairwiseInfoNCE
 
 RANKS = 2
 ITEMS, WIDTH, K = 6, 8, 4
 MODULES = {"gram": GramLoss, "cosine": PairwiseInfoNCE}
+RIVALS = [name for name in LOSSES if name not in MODULES]  # whose value has oracles in test_rival_losses
 
 pytestmark = pytest.mark.skipif(
     not (dist.is_available() and dist.is_gloo_available()), reason="this torch has no gloo backend"
@@ -44,6 +45,19 @@ def one_process(name: str, vectors: torch.Tensor, log_temperature: torch.Tensor)
     return torch.stack(losses).mean()
 
 
+def rival(name: str, vectors: torch.Tensor, **settings: bool) -> dict[str, torch.Tensor]:
+    """Return the loss of the vectors and its gradients."""
+    rows = [each.clone().requires_grad_() for each in vectors[: LOSSES[name].modalities]]
+    module = LOSSES[name](0.3, True, **settings).double()
+    loss = module(*rows)
+    loss.backward()
+    return {
+        "loss": loss.detach(),
+        "vectors": torch.stack([row.grad for row in rows]),
+        "temperature": module.log_temperature.grad,
+    }
+
+
 def work(rank: int, folder: str) -> None:
     dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=RANKS)
     mine = slice(rank * ITEMS // RANKS, (rank + 1) * ITEMS // RANKS)
@@ -66,6 +80,8 @@ def work(rank: int, folder: str) -> None:
             "weight": wrapped.module.weight.grad,
             "temperature": loss_module.module.log_temperature.grad,
         }
+    for name in RIVALS:
+        results[name] = rival(name, batch()[:, mine], gather=True, ddp=True)
     torch.save(results, Path(folder) / f"rank{rank}.pt")
     dist.destroy_process_group()
 
@@ -101,3 +117,13 @@ def test_a_model_trained_in_parallel_has_the_gradient_of_one_process(name: str, 
     for result in ranks:
         torch.testing.assert_close(result[f"{name} trained"]["weight"], model.weight.grad)
         torch.testing.assert_close(result[f"{name} trained"]["temperature"], logarithm.grad)
+
+
+@pytest.mark.parametrize("name", RIVALS)
+def test_every_rank_has_the_value_and_gradients_of_a_rival_on_one_process(name: str, ranks: list[dict]) -> None:
+    expected = rival(name, batch())
+    for result in ranks:
+        torch.testing.assert_close(result[name]["loss"], expected["loss"])
+        torch.testing.assert_close(result[name]["temperature"], expected["temperature"])
+    gathered = torch.cat([result[name]["vectors"] for result in ranks], dim=1)
+    torch.testing.assert_close(gathered, expected["vectors"] * RANKS)
