@@ -102,7 +102,7 @@ def _singular(rows: Sequence[Float[Tensor, "b d"]]) -> tuple[Float[Tensor, "b k"
     side = turn[:, :, 0].sum(dim=1, keepdim=True)
     side = torch.where(side.abs() <= _LEVEL, turn[:, :1, 0], side)
     leading = torch.where(side < 0, -leading, leading)
-    return values.to(given.dtype), leading.masked_fill(missing.all(dim=1, keepdim=True), math.nan).to(given.dtype)
+    return values.to(given.dtype), leading.to(given.dtype)
 
 
 def _check_singular_temperature(singular_temperature: float) -> None:
@@ -180,7 +180,7 @@ def _leading_weights(
     gaps = [largest - square for square in squares.unbind(dim=1)]
     alone = gaps[-1] <= tiny
     with full_precision(tips.device):
-        parts = [tips @ axis.mT / gap.clamp_min(tiny) for axis, gap in zip(axes.unbind(dim=1), gaps)]
+        parts = [tips @ axis.mT / gap for axis, gap in zip(axes.unbind(dim=1), gaps)]
         shares = rows @ axes.mT
     first = (~alone).to(tips.dtype)
     weights = []

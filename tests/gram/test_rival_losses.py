@@ -8,6 +8,8 @@ import torch
 from torch.nn.functional import normalize
 
 import gram
+import gram.losses.singular
+import gram.losses.triangle
 from gram.losses import (
     LOSSES,
     MEASURES,
@@ -106,6 +108,29 @@ def test_the_gradient_of_an_area_is_right_next_to_0() -> None:
     assert torch.autograd.gradcheck(triangle_loss, inputs, eps=1e-9, atol=1e-4)
 
 
+def test_what_is_only_rounding_pulls_at_nothing() -> None:
+    one, other = normalize(draw(18, 2, 2, 8), dim=-1).float()
+    nearly = one * (1 + torch.finfo(torch.float32).eps * draw(19, 2, 8).sign().float())
+    assert not torch.equal(one, nearly)
+    for rows in ((one, nearly, other), (one, other, nearly), (other, one, nearly)):
+        inputs = [each.clone().requires_grad_() for each in rows]
+        areas = gram.losses.triangle._areas(*inputs).diagonal()
+        areas.sum().backward()
+        assert not areas.any()
+        assert not any(each.grad.any() for each in inputs)
+    inputs = [each[:1].clone().requires_grad_() for each in (one, nearly)]
+    pmrl_loss(*inputs, singular_temperature=1.0).backward()
+    assert all(each.grad.abs().max() < 1e-6 for each in inputs)
+
+
+def test_an_anchor_with_no_part_in_the_largest_singular_value_has_no_gradient_but_the_others_do() -> None:
+    anchor = torch.eye(4, dtype=torch.float64)[2:]
+    first, second = torch.tensor([[1.0, 0, 0, 0], [1, 2, 0, 0]], dtype=torch.float64).unsqueeze(1).expand(2, 2, 4)
+    inputs = [rows.clone().requires_grad_() for rows in (anchor, first, second)]
+    weights = draw(20, 2, 2)
+    assert torch.autograd.gradcheck(lambda *rows: (weights * gram.losses.singular._largest(*rows)).sum(), inputs)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("case", ["aligned", "zero", "collapsed", "opposite", "right angles"])
 @pytest.mark.parametrize("name", NAMES)
@@ -178,6 +203,13 @@ def test_a_missing_modality_is_left_out(name: str) -> None:
     loss.backward()
     assert vectors.grad is not None
     assert vectors.grad[~vectors.detach().isnan()].isfinite().all()
+
+
+def test_a_missing_modality_is_no_singular_value_of_0() -> None:
+    vectors = draw(21, 3, 6, 8)
+    vectors[1, 2] = torch.nan
+    found = pmrl_loss(*vectors, **SETTINGS, singular_temperature=1.0)
+    assert found.item() == pytest.approx(pmrl(vectors.numpy(), 0.3, 0.1, 1.0), rel=1e-9)
 
 
 @pytest.mark.parametrize("name", ["pmrl", "symile"])
