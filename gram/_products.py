@@ -1,0 +1,91 @@
+"""Candidates too many to be kept ready: their vectors stay where they are, and are read through once a query."""
+
+from collections.abc import Callable, Sequence
+from threading import Lock
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from gram._spans import unit_rows
+
+BLOCK = 2048  # candidates; in float64 they stay in a processor's cache
+_REMEMBERED = 2  # queries whose products are held on to, 16 bytes a candidate for two modalities each
+Progress = Callable[[float], None]  # is told the share that is done
+
+
+class InnerProducts:
+    """Inner products of the vectors of n candidates in m modalities: with each other, and with a query.
+
+    Products are taken in float64, of vectors of any length that are brought to length one if that is asked for. What
+    is held on to is m x m numbers a candidate, and the products with the last queries: several measures may ask for
+    them one after the other.
+    """
+
+    def __init__(
+        self, vectors: Sequence[Float[Tensor, "n d"]], *, device: torch.device, normalize: bool = False
+    ) -> None:
+        """Take the vectors as they are; nothing is read yet."""
+        self.vectors = tuple(vectors)
+        self.device = device
+        self.normalize = normalize
+        self._own: Float[Tensor, "n m m"] | None = None
+        self._lengths: Float[Tensor, "n m"] | None = None
+        self._recent: dict[bytes, Float[Tensor, "n p m"]] = {}
+        self._one_at_a_time = Lock()
+
+    def __len__(self) -> int:
+        """Return n."""
+        return len(self.vectors[0])
+
+    def rows(self, which: slice | Int[Tensor, " b"]) -> list[Float[Tensor, "b d"]]:
+        """Return the vectors of some candidates, one tensor a modality, in float64."""
+        wide = [vectors[which].to(self.device, torch.float64) for vectors in self.vectors]
+        return [unit_rows(rows) for rows in wide] if self.normalize else wide
+
+    def with_query(
+        self, query: Float[Tensor, "p d"], progress: Progress | None = None
+    ) -> tuple[Float[Tensor, "n p m"], Float[Tensor, "n m m"]]:
+        """Return the products of all candidates' vectors with those of a query, and with each other.
+
+        NaN where a vector is missing. Treat both as read-only.
+        """
+        query = query.to("cpu", torch.float64)
+        key = query.numpy().tobytes()
+        with self._one_at_a_time:
+            if key not in self._recent:
+                found = self._read_through(query.to(self.device), progress)
+                while len(self._recent) >= _REMEMBERED:
+                    self._recent.pop(next(iter(self._recent)))
+                self._recent[key] = found
+            assert self._own is not None  # read along with the first query
+            return self._recent[key], self._own
+
+    def _read_through(self, query: Float[Tensor, "p d"], progress: Progress | None) -> Float[Tensor, "n p m"]:
+        n, m, d = len(self), len(self.vectors), query.shape[1]
+        across = torch.empty(n, len(query), m, dtype=torch.float64)
+        own = torch.empty(n, m, m, dtype=torch.float64) if self._own is None else None
+        wide = torch.empty(m, BLOCK, d, dtype=torch.float64, device=self.device)
+        for start in range(0, n, BLOCK):
+            block = slice(start, min(start + BLOCK, n))
+            size = block.stop - start
+            for place, vectors in enumerate(self.vectors):
+                rows = wide[place, :size].copy_(vectors[block])
+                across[block, :, place] = (rows @ query.mT).cpu()
+                for other in range(place + 1 if own is not None else 0):
+                    products = torch.linalg.vecdot(rows, wide[other, :size]).cpu()
+                    own[block, place, other] = own[block, other, place] = products  # type: ignore[index]
+            if progress is not None:
+                progress(block.stop / n)
+        if own is not None:
+            self._hold(own)
+        if self._lengths is not None:
+            across /= self._lengths.unsqueeze(1)
+        return across
+
+    def _hold(self, own: Float[Tensor, "n m m"]) -> None:
+        if self.normalize:
+            self._lengths = own.diagonal(dim1=1, dim2=2).sqrt()
+            own /= self._lengths.unsqueeze(2)
+            own /= self._lengths.unsqueeze(1)
+        self._own = own
