@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gram._spans import unit_rows
 
-BLOCK = 2048  # candidates; in float64 they stay in a processor's cache
+_BLOCK = 1 << 17  # numbers of a modality that are read at a time: in float64 they stay in a processor's cache
 _REMEMBERED = 2  # queries whose products are held on to, 16 bytes a candidate for two modalities each
 Progress = Callable[[float], None]  # is told the share that is done
 
@@ -63,18 +63,19 @@ class InnerProducts:
 
     def _read_through(self, query: Float[Tensor, "p d"], progress: Progress | None) -> Float[Tensor, "n p m"]:
         n, m, d = len(self), len(self.vectors), query.shape[1]
+        step = max(1, _BLOCK // d)
         across = torch.empty(n, len(query), m, dtype=torch.float64)
         own = torch.empty(n, m, m, dtype=torch.float64) if self._own is None else None
-        wide = torch.empty(m, BLOCK, d, dtype=torch.float64, device=self.device)
-        for start in range(0, n, BLOCK):
-            block = slice(start, min(start + BLOCK, n))
-            size = block.stop - start
-            for place, vectors in enumerate(self.vectors):
-                rows = wide[place, :size].copy_(vectors[block])
-                across[block, :, place] = (rows @ query.mT).cpu()
-                for other in range(place + 1 if own is not None else 0):
-                    products = torch.linalg.vecdot(rows, wide[other, :size]).cpu()
-                    own[block, place, other] = own[block, other, place] = products  # type: ignore[index]
+        wide = torch.empty(m, step, d, dtype=torch.float64, device=self.device)
+        for start in range(0, n, step):
+            block = slice(start, min(start + step, n))
+            rows = wide[:, : block.stop - start]
+            for vectors, copied in zip(self.vectors, rows):
+                copied.copy_(vectors[block])
+            across[block] = (rows @ query.mT).permute(1, 2, 0).cpu()
+            if own is not None:
+                each = rows.transpose(0, 1)
+                own[block] = (each @ each.mT).cpu()
             if progress is not None:
                 progress(block.stop / n)
         if own is not None:
