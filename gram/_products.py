@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from gram._read_through import read_through
 from gram._spans import unit_rows
 
 _BLOCK = 1 << 17  # numbers of a modality that are read at a time: in float64 they stay in a processor's cache
@@ -66,18 +67,22 @@ class InnerProducts:
         step = max(1, _BLOCK // d)
         across = torch.empty(n, len(query), m, dtype=torch.float64)
         own = torch.empty(n, m, m, dtype=torch.float64) if self._own is None else None
-        wide = torch.empty(m, step, d, dtype=torch.float64, device=self.device)
-        for start in range(0, n, step):
-            block = slice(start, min(start + step, n))
-            rows = wide[:, : block.stop - start]
-            for vectors, copied in zip(self.vectors, rows):
-                copied.copy_(vectors[block])
-            across[block] = (rows @ query.mT).permute(1, 2, 0).cpu()
-            if own is not None:
-                each = rows.transpose(0, 1)
-                own[block] = (each @ each.mT).cpu()
+
+        def read(segment: slice) -> None:
+            wide = torch.empty(m, step, d, dtype=torch.float64, device=self.device)
+            for start in range(segment.start, segment.stop, step):
+                block = slice(start, min(start + step, segment.stop))
+                rows = wide[:, : block.stop - start]
+                for vectors, copied in zip(self.vectors, rows):
+                    copied.copy_(vectors[block])
+                across[block] = (rows @ query.mT).permute(1, 2, 0).cpu()
+                if own is not None:
+                    each = rows.transpose(0, 1)
+                    own[block] = (each @ each.mT).cpu()
+
+        for segment, _ in read_through(n, m * d, read, elements=8 * _BLOCK):
             if progress is not None:
-                progress(block.stop / n)
+                progress(segment.stop / n)
         if own is not None:
             self._hold(own)
         if self._lengths is not None:

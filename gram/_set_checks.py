@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from gram._read_through import read_through
 from gram.errors import EmbeddingSetError
 
 STORED_DTYPES = (torch.float32, torch.float16)
@@ -109,19 +110,27 @@ def check_rows(
         EmbeddingSetError: a row with an infinite value, NaN in part, or of zeros alone.
     """
     missing = torch.zeros(len(tensor), dtype=torch.bool)
-    wide = torch.empty(0)  # float16 is squared four times as fast once it is copied, into memory that stays in cache
-    for block in blocks(*tensor.shape, elements=_CACHED_ELEMENTS):
-        rows = tensor[block]
+    for _, suspects in read_through(*tensor.shape, lambda part: _suspects(tensor, part), elements=_BLOCK_ELEMENTS):
+        if len(suspects):
+            named = suspects if numbers is None else numbers[suspects]
+            missing[suspects] = _check_suspects(tensor[suspects], named, ids, where)
+    return missing
+
+
+def _suspects(tensor: Float[Tensor, "n d"], part: slice) -> Int[Tensor, " s"]:
+    """Return which rows of a part have a norm that is 0 or not finite.
+
+    Float16 is squared four times as fast once it is copied, into memory that stays in a processor's cache.
+    """
+    norms = torch.empty(part.stop - part.start)
+    wide = torch.empty(0)
+    for block in blocks(len(norms), tensor.shape[1], elements=_CACHED_ELEMENTS):
+        rows = tensor[part][block]
         if rows.dtype != torch.float32:
             wide = wide if wide.numel() else torch.empty(rows.shape)
             rows = wide[: len(rows)].copy_(rows)
-        norms = torch.linalg.vector_norm(rows, dim=1)
-        suspects = torch.nonzero(~torch.isfinite(norms) | (norms == 0)).flatten()
-        if len(suspects):
-            found = block.start + suspects
-            named = found if numbers is None else numbers[found]
-            missing[found] = _check_suspects(tensor[found], named, ids, where)
-    return missing
+        torch.linalg.vector_norm(rows, dim=1, out=norms[block])
+    return part.start + torch.nonzero(~torch.isfinite(norms) | (norms == 0)).flatten()
 
 
 def _check_suspects(
