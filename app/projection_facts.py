@@ -36,13 +36,13 @@ def show(selection: session.Selection, measure: str, layout: Layout, embedding_s
     )
     volume = data_volumes.item_values(selection.model, selection.candidates, "volume")
     rank = data_projection.ranks(selection.model, selection.candidates, measure)
-    row = embedding_set.row(selection.item)
-    st.metric(f"Volume of {selection.item}", number(float(volume[row])), help="From 0, aligned, to 1")
-    st.metric(
-        f"Rank by {measure}",
-        "–" if np.isnan(rank[row]) else f"{rank[row]:,.0f}",
-        help=f"Where its own {', '.join(selection.candidates)} rank among {n:,} for its {embedding_set.anchor}",
-    )
+    if (row := embedding_set.find(selection.item)) is not None:
+        st.metric(f"Volume of {selection.item}", number(float(volume[row])), help="From 0, aligned, to 1")
+        st.metric(
+            f"Rank by {measure}",
+            "–" if np.isnan(rank[row]) else f"{rank[row]:,.0f}",
+            help=f"Where its own {', '.join(selection.candidates)} rank among {n:,} for its {embedding_set.anchor}",
+        )
     st.caption(f"{n:,} items × {len(layout.points)} modalities: {whole}.")
     session.link("geometry", "Open in Geometry")
     st.download_button(

@@ -247,6 +247,16 @@ class ItemSet:
         if unseen and self.path is not None and not isinstance(index, slice):
             rows_ahead(file_of(self.path), unseen, index.sort().values, len(self))
 
+    def with_items(self, items: pd.DataFrame) -> Self:
+        """Return the set with another table of the same items in the same order; vectors are shared.
+
+        Raises:
+            ValueError: another number of rows, or no column "id".
+        """
+        if len(items) != len(self) or "id" not in items:
+            raise ValueError(f"items: expected {len(self)} rows with a column 'id', got {len(items)}")
+        return self._with(self.modalities, items, self._missing)
+
     def _row_numbers(self, rows: ArrayLike | Tensor) -> np.ndarray:
         numbers = np.asarray(rows.cpu() if isinstance(rows, Tensor) else rows)
         n = len(self)

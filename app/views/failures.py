@@ -27,6 +27,7 @@ def render() -> None:
     gallery = data.load_set(selection.model)
     candidates = _settle(gallery, selection)
     pair = _rankings(gallery, candidates)
+    session.tell_sample(selection)
     view = views.current()
     asked = pair[SIDES.index(view.whose)]
     try:
