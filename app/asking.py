@@ -169,7 +169,7 @@ def by_own(modality: str) -> Callable[[Place], Query]:
     def ask(place: Place) -> Query:
         item = place.number.strip()
         if not _is_known(item, place.gallery):
-            examples = ", ".join(place.gallery.items["id"].head(3))
+            examples = ", ".join(place.gallery.items["id"].head(3).astype(str))
             raise NumberError(f"no item has the id “{item}”; give one of the set's, such as {examples}")
         _check_has(item, modality, place.gallery)
         return Query(modality, id=item)
@@ -272,4 +272,4 @@ def _known(place: Place) -> str | None:
 
 
 def _is_known(item: str | None, gallery: EmbeddingSet) -> bool:
-    return bool((gallery.items["id"] == item).any())
+    return item is not None and gallery.find(item) is not None

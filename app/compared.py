@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import streamlit as st
 from jaxtyping import Float
+from torch.nn.functional import normalize
 
 from app import hits, panels, theme
 from app.components import scene3d
@@ -82,7 +83,7 @@ def show(comparison: Comparison, galleries: Sequence[EmbeddingSet], titles: Sequ
 def _pair(answer: Answer, hit: Hit, gallery: EmbeddingSet) -> Pair:
     """Put the query's vectors before those that the item has; of a query of three, the item's first comes third."""
     asked = [(name, vector.cpu().double().numpy()) for name, vector in answer.embeddings.items()]
-    own = [(name, gallery.modalities[name][hit.row].double().numpy()) for name in answer.candidates]
+    own = [(name, normalize(gallery.modalities[name][hit.row].double(), dim=0).numpy()) for name in answer.candidates]
     own = [(name, vector) for name, vector in own if not np.isnan(vector).any()]
     rows = [*asked[:2], *own[:1], *asked[2:], *own[1:]]
     role = "true item" if hit.correct else f"rank {hits.rank(hit.rank)}"

@@ -33,6 +33,13 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+class Loaded(NamedTuple):
+    """A set as pages show it, and whole: the same one twice, but for a set too large to be taken into memory."""
+
+    shown: EmbeddingSet
+    whole: EmbeddingSet
+
+
 class Checkpoint(NamedTuple):
     """One stop of a training run: how many steps were done, and the embeddings then."""
 
@@ -85,7 +92,50 @@ def load_set(model: str) -> EmbeddingSet:
     Raises:
         EmbeddingSetError: the set is not there or not sound.
     """
-    return _set(*fingerprint(model))
+    return _set(*fingerprint(model)).shown
+
+
+def load_whole(model: str) -> EmbeddingSet:
+    """Return a model's set with all its items: `load_set`'s, or, where that is a sample, the set as it lies on disk.
+
+    Then its rows have any length, are mapped into memory and looked at when they are used, and its ids may be numbers:
+    look items up by `find`, and take vectors from `holding` or through a retriever.
+
+    Raises:
+        EmbeddingSetError: the set is not there or not sound.
+    """
+    return _set(*fingerprint(model)).whole
+
+
+def load_gallery(model: str) -> EmbeddingSet:
+    """Return `load_whole`'s set with the labels that cards show."""
+    if is_sample(model):
+        return _named(*fingerprint(model))
+    return load_set(model)
+
+
+def is_sample(model: str) -> bool:
+    """Return whether `load_set` gives a sample of a model's set."""
+    return "sampled_from" in load_set(model).info
+
+
+def sample_size(model: str) -> str:
+    """Return how much of a model's set pages show, "a sample of 20,000 of 1,000,000 items"; empty if all."""
+    shown = load_set(model)
+    whole = shown.info.get("sampled_from")
+    return f"a sample of {len(shown):,} of {whole:,} items" if whole else ""
+
+
+def holding(model: str, *items: str) -> EmbeddingSet:
+    """Return a set with unit rows that has these items: `load_set`'s, or these alone where it is a sample without one.
+
+    Raises:
+        EmbeddingSetError: no item of the whole set has one of these ids.
+    """
+    shown = load_set(model)
+    if all(shown.find(item) is not None for item in items):
+        return shown
+    return _few(*fingerprint(model), tuple(dict.fromkeys(items)))
 
 
 def fingerprint(model: str) -> tuple[str, int]:
@@ -139,7 +189,7 @@ def load_trajectory(model: str) -> tuple[Checkpoint, ...]:
 
 
 def volumes_against(model: str, candidates: tuple[str, ...], item: str) -> Float[np.ndarray, " n"]:
-    """Return the volume of an item's anchor with every candidate of the set, in the order of its items."""
+    """Return the volume of an item's anchor with every candidate of `load_set`, in the order of its items."""
     return _volumes(*fingerprint(model), candidates, item)
 
 
@@ -150,6 +200,7 @@ def hardest_mismatch(
 
     Candidates that lack modalities are compared by V^(1/k), which ranks as the volume does where none does. Where
     nothing compares, as with an item without the anchor, it is the first with most modalities.
+    It is sought among the items of `load_set`, whichever item of the whole set is asked for.
 
     Args:
         model: whose set.
@@ -173,16 +224,33 @@ def _stamp(folder: Path) -> int:
 
 
 @cached(max_entries=8, show_spinner="Loading the embeddings")
-def _set(folder: str, stamp: int) -> EmbeddingSet:
-    loaded = EmbeddingSet.load(folder)
-    n = len(loaded)
-    if n * loaded.d * len(loaded.names) > LARGEST:
-        loaded = loaded.subset(np.sort(np.random.default_rng(0).choice(n, SAMPLED, replace=False)))
-    loaded = loaded.normalized()
-    if len(loaded) < n:
-        loaded.info["sampled_from"] = n
-    _name_items(loaded.items)
-    return loaded
+def _set(folder: str, stamp: int) -> Loaded:
+    whole = EmbeddingSet.load(folder, lazily=True)
+    n = len(whole)
+    if n * whole.d * len(whole.names) <= LARGEST:
+        shown = whole.normalized()
+        _name_items(shown.items)
+        return Loaded(shown, shown)
+    shown = whole.subset(np.sort(np.random.default_rng(0).choice(n, SAMPLED, replace=False))).normalized()
+    shown.info["sampled_from"] = n
+    _name_items(shown.items)
+    return Loaded(shown, whole)
+
+
+@cached(max_entries=4, show_spinner="Naming the items")
+def _named(folder: str, stamp: int) -> EmbeddingSet:
+    whole = _set(folder, stamp).whole
+    named = whole.with_items(whole.items.copy())
+    _name_items(named.items)
+    return named
+
+
+@cached(max_entries=64)
+def _few(folder: str, stamp: int, items: tuple[str, ...]) -> EmbeddingSet:
+    whole = _set(folder, stamp).whole
+    few = whole.subset([whole.row(item) for item in items]).normalized()
+    _name_items(few.items)
+    return few
 
 
 def _name_items(items: pd.DataFrame) -> None:
@@ -214,7 +282,8 @@ def _encoder(folder: str, device: str, stamp: int) -> "MultimodalModel | Heads":
 
 @cached(max_entries=256)
 def _volumes(folder: str, stamp: int, candidates: tuple[str, ...], item: str) -> Float[np.ndarray, " n"]:
-    embedding_set = _set(folder, stamp)
-    anchor = embedding_set.modalities[embedding_set.anchor][[embedding_set.row(item)]]
-    others = [embedding_set.modalities[name] for name in candidates]
+    shown, whole = _set(folder, stamp)
+    of = shown if shown.find(item) is not None else whole.subset([whole.row(item)]).normalized()
+    anchor = of.modalities[of.anchor][[of.row(item)]]
+    others = [shown.modalities[name] for name in candidates]
     return pairwise_volume(anchor, *others)[0].numpy()

@@ -84,14 +84,17 @@ def rendered_sound(item_id: str, seed: int, name: str, _render: Callable[[], byt
 
 
 def retriever(model: str, measure: str, candidates: tuple[str, ...]) -> Retriever:
-    """Return a model's set made ready for a measure, with the model, if it is there, for queries to be embedded."""
+    """Return a model's whole set made ready for a measure, with the model, if it is there, that embeds queries."""
     return _retriever(data.fingerprint(model), model, measure, candidates)
 
 
 def disagreeing_ids(
     left: tuple[str, str], right: tuple[str, str], modality: str, candidates: tuple[str, ...]
 ) -> list[str]:
-    """Return the items that one (model, measure) finds first and the other far, furthest apart first."""
+    """Return the items that one (model, measure) finds first and the other far, furthest apart first.
+
+    They are sought among the items of `data.load_set`.
+    """
     found = [
         _ranks(data.fingerprint(model), measure, modality, candidates, data.load_set(model))
         for model, measure in (left, right)
@@ -101,10 +104,18 @@ def disagreeing_ids(
 
 @data.cached(max_entries=24, show_spinner="Preparing the gallery")
 def _retriever(fingerprint: tuple[str, int], model: str, measure: str, candidates: tuple[str, ...]) -> Retriever:
-    gallery = data.load_set(model)
+    gallery = data.load_gallery(model)
     loaded = data.load_encoder(model) if data.has_model(model) else None
     encoder = loaded if isinstance(loaded, MultimodalModel) else AnyEncoder(gallery.d, loaded, _live_of(model))
-    return Retriever(gallery, candidates=candidates, measure=measure, model=encoder)
+    on_disk = data.is_sample(model)
+    beside = _first(fingerprint, model, candidates) if on_disk else None
+    return Retriever(gallery, candidates=candidates, measure=measure, model=encoder, normalize=on_disk, beside=beside)
+
+
+@data.cached(max_entries=8, show_spinner="Preparing the gallery")
+def _first(fingerprint: tuple[str, int], model: str, candidates: tuple[str, ...]) -> Retriever:
+    """Return a retriever beside which those by other measures read a set that stays on disk."""
+    return Retriever(data.load_gallery(model), candidates=candidates, normalize=True)
 
 
 @data.cached(max_entries=24, show_spinner="Ranking every item")

@@ -22,7 +22,7 @@ class Task(NamedTuple):
 
     anchor: str
     candidates: tuple[str, ...]
-    items: int
+    items: str
 
     @property
     def titles(self) -> dict[str, str]:
@@ -46,11 +46,12 @@ def _section() -> None:
     selection = session.current()
     embedding_set = data.load_set(selection.model)
     ranked = comparability.counts_by_size(embedding_set, selection.candidates, query=embedding_set.anchor)
-    task = Task(embedding_set.anchor, selection.candidates, sum(ranked.values()))
+    items = data.sample_size(selection.model) or f"{sum(ranked.values()):,} items"
+    task = Task(embedding_set.anchor, selection.candidates, items)
     rest = " + ".join(task.candidates)
     models = " and on both models" if len(data.models()) == 2 else ""
     st.markdown(
-        f"How often the right one of {task.items:,} items is found, by every measure{models}: the "
+        f"How often the right one of {task.items} is found, by every measure{models}: the "
         f"{task.anchor} asks the rest ({rest}), and the rest asks the {task.anchor}."
     )
     if told := _not_compared(task, embedding_set):

@@ -288,10 +288,10 @@ def show(
 
 
 def _sound_uri(gallery: EmbeddingSet, action: Mapping[str, str]) -> str | None:
-    rows = np.flatnonzero(gallery.items["id"].astype(str) == action["id"])
-    if not len(rows) or action["modality"] not in sound_names(gallery, int(rows[0])):
+    row = gallery.find(action["id"])
+    if row is None or action["modality"] not in sound_names(gallery, row):
         return None
-    kind, content = sound_of(gallery, int(rows[0]), action["modality"])
+    kind, content = sound_of(gallery, row, action["modality"])
     return f"{_uri(kind, content)}#{action['sound']}"
 
 

@@ -80,7 +80,7 @@ def equal_cosines(cosine: float, k: int = 3) -> Float[np.ndarray, "k k"]:
 
 def _of_item(selection: Selection) -> list[Preset]:
     """Return the current item, and its anchor with what belongs to its partner, as exact coordinates."""
-    embedding_set = data.load_set(selection.model)
+    embedding_set = data.holding(selection.model, selection.item, selection.partner)
     used = [name for name in playground_state.names(selection) if name in embedding_set.modalities]
     own, other = (embedding_set.row(item) for item in (selection.item, selection.partner))
     found = []

@@ -82,10 +82,10 @@ def select_item(item: str, partner: str | None = None) -> None:
     For callbacks, or before `st.rerun()`. An unknown id leaves the selection as it is.
     """
     was = current()
-    known = _ids(data.load_set(was.model))
-    if item not in known:
+    known = data.load_whole(was.model)
+    if known.find(item) is None:
         return
-    if partner not in known or partner == item:
+    if partner is None or partner == item or known.find(partner) is None:
         partner = data.hardest_mismatch(was.model, was.candidates, item)
     _hold(was._replace(item=item, partner=partner))
 
@@ -93,7 +93,7 @@ def select_item(item: str, partner: str | None = None) -> None:
 def select_partner(partner: str) -> None:
     """Make an item the current partner; an unknown id, or the current item itself, changes nothing."""
     was = current()
-    if partner in _ids(data.load_set(was.model)) and partner != was.item:
+    if partner != was.item and data.load_whole(was.model).find(partner) is not None:
         _hold(was._replace(partner=partner))
 
 
@@ -127,6 +127,19 @@ def link(name: str, label: str, **state: str) -> None:
     if "item" in state and "partner" not in state:
         del query["partner"]
     st.page_link(page(name), label=label, query_params=query)
+
+
+def tell_sample(selection: Selection) -> None:
+    """Say in one line that a page shows a sample, and whether current item and partner are in it; nothing if it is all.
+
+    For pages that show what is computed of all items at once.
+    """
+    if not (told := data.sample_size(selection.model)):
+        return
+    shown = data.load_set(selection.model)
+    outside = [each for each in (selection.item, selection.partner) if shown.find(each) is None]
+    also = f" {' and '.join(outside)} {'is' if len(outside) == 1 else 'are'} not in it." if outside else ""
+    st.caption(plain(f"This page shows {told}, drawn at random: the set is too large to show whole.{also}"))
 
 
 def check_choice(key: str, name: str, choices: Sequence[str]) -> None:
@@ -182,7 +195,7 @@ def _settle(held: Selection | None, news: Mapping[str, str]) -> tuple[Selection,
         notes.append(f"There is no model “{asked}”; this shows {model}. Choose {' or '.join(data.models())}.")
     embedding_set = data.load_set(model)
     candidates = _candidates(held, news.get("candidates"), embedding_set, notes)
-    item, partner = _pair(held, news, embedding_set, notes)
+    item, partner = _pair(held, news, model, notes)
     partner = partner or data.hardest_mismatch(model, candidates, item)
     return Selection(opened.current().key, model, candidates, item, partner), notes
 
@@ -248,26 +261,24 @@ def _candidates(
     return chosen or default or possible
 
 
-def _pair(
-    held: Selection | None, news: Mapping[str, str], embedding_set: EmbeddingSet, notes: list[str]
-) -> tuple[str, str | None]:
+def _pair(held: Selection | None, news: Mapping[str, str], model: str, notes: list[str]) -> tuple[str, str | None]:
     """Return the item and its partner, or None for the partner that is still to be found."""
-    known = _ids(embedding_set)
-    before = held.item if held and held.item in known else unlike.fullest(embedding_set, FIRST_ITEM)
+    shown, whole = data.load_set(model), data.load_whole(model)
+
+    def known(item: str | None) -> bool:
+        return item is not None and whole.find(item) is not None
+
+    before = held.item if held and known(held.item) else unlike.fullest(shown, FIRST_ITEM)
     item = news.get("item", before)
-    if item not in known:
+    if not known(item):
         notes.append(f"No item “{item}” in this set; this shows {before}.")
         item = before
-    kept = held.partner if held and held.item == item and held.partner in known else None
+    kept = held.partner if held and held.item == item and known(held.partner) else None
     partner = news.get("partner", kept)
-    if partner is not None and partner not in known:
+    if partner is not None and not known(partner):
         notes.append(f"No item “{partner}” in this set to compare with; this shows a mismatch that it has.")
         partner = kept
     return item, partner if partner != item else None
-
-
-def _ids(embedding_set: EmbeddingSet) -> set[str]:
-    return set(embedding_set.items["id"].astype(str))
 
 
 def _possible(embedding_set: EmbeddingSet) -> tuple[str, ...]:
@@ -329,9 +340,11 @@ def _take_from_sidebar() -> None:
     _hold(was._replace(model=st.session_state.get(_MODEL, was.model), candidates=candidates or was.candidates))
 
 
-def _sampled(embedding_set: EmbeddingSet) -> str:
+def _size(embedding_set: EmbeddingSet) -> str:
     whole = embedding_set.info.get("sampled_from")
-    return f" drawn at random of {whole:,}: the set is too large to show whole" if whole else ""
+    if not whole:
+        return f"{len(embedding_set):,}"
+    return f"{whole:,}; Volumes, Projection and Failures show {len(embedding_set):,} of them, drawn at random"
 
 
 def _facts(embedding_set: EmbeddingSet, selection: Selection) -> str:
@@ -339,12 +352,14 @@ def _facts(embedding_set: EmbeddingSet, selection: Selection) -> str:
     facts: dict[str, Any] = {
         "Set": embedding_set.info.get("name", "unnamed"),
         "Device": data.device(),
-        "Items": f"{len(embedding_set):,}{_sampled(embedding_set)}",
+        "Items": _size(embedding_set),
         "k": f"{1 + len(selection.candidates)} of {len(embedding_set.names)} modalities",
         "d": f"{embedding_set.d:,} dimensions",
     }
     lacking = {name: count for name, count in embedding_set.missing().items() if count}
     if lacking:
-        facts["Lacking"] = ", ".join(f"{name}: {count:,}" for name, count in lacking.items())
+        facts[f"Lacking{' (sample)' * data.is_sample(selection.model)}"] = ", ".join(
+            f"{name}: {count:,}" for name, count in lacking.items()
+        )
     rows = "".join(f"<div><dt>{name}</dt><dd>{escape(str(value))}</dd></div>" for name, value in facts.items())
     return f'<dl class="facts">{rows}</dl>'

@@ -2,23 +2,26 @@
 
 import copy
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from gram._set_checks import Sources, blocks, check_set, media_columns, stays_inside
-from gram._set_files import EMBEDDINGS, FEATURES, INFO, ITEMS, check_kind, read_set, write_set
+from gram._read_ahead import rows_ahead
+from gram._set_checks import Sources, blocks, check_rows, check_set, media_columns, stays_inside
+from gram._set_files import EMBEDDINGS, FEATURES, INFO, ITEMS, check_kind, file_of, read_set, write_set
 from gram.errors import EmbeddingSetError
 
 S = TypeVar("S", bound="ItemSet")
 
 _NARROWED_DTYPES = (torch.float64, torch.bfloat16)
+_DIGITS = 19  # an id as text that is longer is no whole number of 64 bits
 
 
 class ItemSet:
@@ -33,7 +36,8 @@ class ItemSet:
     items: pd.DataFrame
     info: dict[str, Any]
     path: Path | None
-    _missing: dict[str, Bool[Tensor, " n"]]
+    _missing: dict[str, Bool[Tensor, " n"]]  # of the modalities whose rows have been looked at
+    _sources: Sources = Sources()
     _held: object = None  # whatever must live as long as the set: an unpacked archive, say
 
     def __init__(
@@ -56,13 +60,25 @@ class ItemSet:
         """
         tensors = {name: _as_tensor(values, name) for name, values in modalities.items()}
         self._hold(tensors, items, copy.deepcopy(dict(info or {})), Sources())
+        self._look_at_rows()
 
     def _hold(self, modalities: dict[str, Tensor], items: pd.DataFrame, info: dict[str, Any], sources: Sources) -> None:
-        self._missing = check_set(modalities, items, info, sources, one_space=self._one_space)
+        check_set(modalities, items, info, sources, one_space=self._one_space)
         self.modalities = modalities
         self.items = items.reset_index(drop=True)
         self.info = info
         self.path = None
+        self._missing, self._sources = {}, sources
+
+    def _look_at_rows(self) -> None:
+        for name in self.names:
+            self._lacking(name)
+
+    def _lacking(self, name: str) -> Bool[Tensor, " n"]:
+        """Return which items lack a modality; its rows are looked at the first time."""
+        if name not in self._missing:
+            self._missing[name] = check_rows(self.modalities[name], self.items["id"], self._sources.modality(name))
+        return self._missing[name]
 
     @classmethod
     def _of(
@@ -77,14 +93,21 @@ class ItemSet:
         """Return a set of parts from elsewhere, checked; messages name `sources`, media are below `path`."""
         made = cls.__new__(cls)
         made._hold(modalities, items, info, sources)
+        made._look_at_rows()
         made.path, made._held = path, held
         return made
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
+    def load(cls, path: str | Path, *, lazily: bool = False) -> Self:
         """Return the set in the folder `path`; its vectors stay on disk, mapped into memory, until used.
 
         Every row is looked at once, in blocks, so a bad file is found here and not amid later work.
+
+        Args:
+            path: the folder.
+            lazily: look at rows only once it matters which are there: `subset` looks at those that it takes,
+                `present`, `missing` and `normalized` at all. A bad row is refused then. A set of any size opens so
+                in the time that its items take.
 
         Raises:
             EmbeddingSetError: a file that is absent, cut short or unreadable, an unknown version, modalities
@@ -100,6 +123,8 @@ class ItemSet:
         check_kind(info, sources.info, one_space=cls._one_space)
         loaded = cls.__new__(cls)
         loaded._hold(modalities, items, info, sources)
+        if not lazily:
+            loaded._look_at_rows()
         loaded.path = folder
         return loaded
 
@@ -134,7 +159,7 @@ class ItemSet:
 
     def missing(self) -> dict[str, int]:
         """Return, by modality, how many items lack it."""
-        return {name: int(rows.sum()) for name, rows in self._missing.items()}
+        return {name: int(self._lacking(name).sum()) for name in self.names}
 
     def present(self, name: str) -> Bool[Tensor, " n"]:
         """Return which items have the modality `name`.
@@ -142,9 +167,29 @@ class ItemSet:
         Raises:
             ValueError: the set has no such modality.
         """
-        if name not in self._missing:
+        if name not in self.modalities:
             raise ValueError(f"modality {name!r} is not in this set; it has {', '.join(self.names)}")
-        return ~self._missing[name]
+        return ~self._lacking(name)
+
+    def find(self, item_id: object) -> int | None:
+        """Return the row of the item with this id, None where no item has it; ids are compared as text.
+
+        The first call takes the ids in, so they must stay as they are; the rest are as quick as a dictionary.
+        """
+        text = str(item_id)
+        if self._rows_by_id.dtype.kind != "i":
+            found = self._rows_by_id.get_indexer([text])[0]
+        else:
+            is_one = text.removeprefix("-").isdecimal() and len(text) < _DIGITS and str(int(text)) == text
+            found = self._rows_by_id.get_indexer([int(text)])[0] if is_one else -1
+        return int(found) if found >= 0 else None
+
+    @cached_property
+    def _rows_by_id(self) -> "pd.Index[Any]":
+        """The ids to be looked up: as text, or as whole numbers where they are that, which takes less memory."""
+        ids = self.items["id"]
+        is_number = isinstance(ids.dtype, np.dtype) and ids.dtype.kind == "i"
+        return pd.Index(ids if is_number else ids.astype(str))
 
     def row(self, item_id: object) -> int:
         """Return the row of the item with this id; ids are compared as text.
@@ -152,11 +197,11 @@ class ItemSet:
         Raises:
             EmbeddingSetError: no item has this id.
         """
-        found = np.flatnonzero(self.items["id"].astype(str).to_numpy() == str(item_id))
-        if not len(found):
-            examples = ", ".join(self.items["id"].astype(str).head(3))
+        found = self.find(item_id)
+        if found is None:
+            examples = ", ".join(self.items["id"].head(3).astype(str))
             raise EmbeddingSetError(f"no item has the id '{item_id}'; give one of the set's, such as {examples}")
-        return int(found[0])
+        return found
 
     def lengths(self, name: str) -> Float[Tensor, " n"]:
         """Return the lengths of a modality's vectors, in float64; NaN where it is missing.
@@ -181,11 +226,36 @@ class ItemSet:
         items = self.items.iloc[index if isinstance(index, slice) else index.numpy()].reset_index(drop=True)
         if items.empty:
             raise EmbeddingSetError("subset: no rows; a set holds at least one item")
+        self._read_ahead(index)
+        taken = {name: tensor[index] for name, tensor in self.modalities.items()}
         return self._with(
-            {name: tensor[index] for name, tensor in self.modalities.items()},
-            items,
-            {name: missing[index] for name, missing in self._missing.items()},
+            taken, items, {name: self._lacking_of(name, index, vectors) for name, vectors in taken.items()}
         )
+
+    def _lacking_of(
+        self, name: str, index: slice | Int[Tensor, " m"], taken: Float[Tensor, "m d"]
+    ) -> Bool[Tensor, " m"]:
+        """Return which of the rows taken are missing."""
+        if name in self._missing:
+            return self._missing[name][index]
+        numbers = torch.arange(len(self))[index]
+        return check_rows(taken, self.items["id"], self._sources.modality(name), numbers=numbers)
+
+    def _read_ahead(self, index: slice | Int[Tensor, " m"]) -> None:
+        """Ask the system to read the rows that have not been looked at, and so may still be on disk alone."""
+        unseen = [name for name in self.names if name not in self._missing]
+        if unseen and self.path is not None and not isinstance(index, slice):
+            rows_ahead(file_of(self.path), unseen, index.sort().values, len(self))
+
+    def with_items(self, items: pd.DataFrame) -> Self:
+        """Return the set with another table of the same items in the same order; vectors are shared.
+
+        Raises:
+            ValueError: another number of rows, or no column "id".
+        """
+        if len(items) != len(self) or "id" not in items:
+            raise ValueError(f"items: expected {len(self)} rows with a column 'id', got {len(items)}")
+        return self._with(self.modalities, items, self._missing)
 
     def _row_numbers(self, rows: ArrayLike | Tensor) -> np.ndarray:
         numbers = np.asarray(rows.cpu() if isinstance(rows, Tensor) else rows)
@@ -214,12 +284,13 @@ class ItemSet:
         """Return a set of another kind, of parts that are known to be sound."""
         other = kind.__new__(kind)
         other.modalities, other.items, other._missing = modalities, items, missing
+        other._sources = self._sources
         other.info, other.path, other._held = copy.deepcopy(self.info), self.path, self._held
         return other
 
-    @property
+    @cached_property
     def media_columns(self) -> list[str]:
-        """Columns of `items` that hold paths of media files."""
+        """Columns of `items` that hold paths of media files; found out once."""
         return media_columns(self.items, self.info)
 
     def media_file(self, row: int, column: str) -> Path | None:

@@ -4,7 +4,7 @@ Places and scores come of the same numbers, so a list never contradicts the rank
 """
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from gram import measures
-from gram._ranking import BLOCK, TOLERANCE, typical_score
+from gram._product_scores import MEASURES as BY_PRODUCTS
+from gram._product_scores import scores_of
+from gram._products import InnerProducts, Progress
+from gram._ranking import BLOCK, SCALE_SAMPLE, TOLERANCE, typical_score
 
 KEEP = 2**29  # bytes of prepared vectors that a gallery holds on to: 170,000 candidates of 3 vectors of 128
 
@@ -56,25 +59,71 @@ class Candidates:
     """n candidates of a gallery ready to be ranked for one query after another."""
 
     def __init__(
-        self, measure: str, vectors: Sequence[Float[Tensor, "n d"]], *, device: torch.device, keep: int = KEEP
+        self,
+        measure: str,
+        vectors: Sequence[Float[Tensor, "n d"]] | InnerProducts,
+        *,
+        device: torch.device,
+        keep: int = KEEP,
+        rows: Int[Tensor, " c"] | None = None,
     ) -> None:
-        """Work out the candidates' side of the measure once, unless it takes more than `keep` bytes."""
-        self._measure = measures.get(measure)
-        self._vectors = vectors
-        self._device = device
-        self._kept: list[measures.Prepared] | None = None
-        if self._measure.fits(1 + len(vectors)) and 8 * vectors[0].numel() * len(vectors) <= keep:
-            self._kept = list(self._prepared(()))
+        """Work out the candidates' side of the measure once, unless it takes more than `keep` bytes.
 
-    def rank(self, query: Float[Tensor, "parts d"]) -> Ranking:
+        Args:
+            measure: its name.
+            vectors: one tensor a modality; or what several `Candidates` of the same vectors share.
+            device: where to compute.
+            keep: bytes of prepared vectors to hold on to; of more, candidates are read through for each query.
+            rows: which of them are candidates; default: all.
+        """
+        self._measure = measures.get(measure)
+        self._products = vectors if isinstance(vectors, InnerProducts) else InnerProducts(vectors, device=device)
+        self._rows = rows
+        self._device = device
+        self._n = len(self._products) if rows is None else len(rows)
+        self._lengths_of = self._own(torch.linspace(0, self._n - 1, min(SCALE_SAMPLE, self._n)).long())
+        self._kept: list[measures.Prepared] | None = None
+        self._last: tuple[bytes, Ranking] | None = None
+        numbers = self._n * sum(each.shape[1] for each in self._products.vectors)
+        if self._measure.fits(1 + len(self._products.vectors)) and 8 * numbers <= keep:
+            self._kept = list(self._prepared((), None))
+
+    def rank(self, query: Float[Tensor, "parts d"], progress: Progress | None = None) -> Ranking:
         """Return the scores of all candidates for a query's vectors, the anchor first.
 
         The other vectors of the query join every candidate, before its own, so the measure sees one set of vectors.
+
+        Args:
+            query: its vectors.
+            progress: is told the share that is done, where all candidates have to be read through.
         """
-        anchor, *joined = query.to(self._device, torch.float64).split(1)
-        kept = self._with([vector[0] for vector in joined]) or self._prepared(joined)
-        scores = torch.cat([self._measure.compare(anchor, prepared)[0] for prepared in kept])
-        return Ranking(scores.cpu().numpy(), self._typical(anchor, joined))
+        query = query.to(self._device, torch.float64)
+        anchor, *joined = query.split(1)
+        if kept := self._with([vector[0] for vector in joined]):
+            return Ranking(self._compared(anchor, kept), self._typical(anchor, joined))
+        key = query.cpu().numpy().tobytes()
+        if self._last is None or self._last[0] != key:
+            if self._measure.name in BY_PRODUCTS:
+                scores = self._by_products(query, progress)
+            else:
+                scores = self._compared(anchor, self._prepared(joined, progress))
+            self._last = key, Ranking(scores, self._typical(anchor, joined))
+        return self._last[1]
+
+    def _compared(self, anchor: Float[Tensor, "1 d"], sides: Iterable[measures.Prepared]) -> Float[np.ndarray, " n"]:
+        return torch.cat([self._measure.compare(anchor, prepared)[0].cpu() for prepared in sides]).numpy()
+
+    def _by_products(self, query: Float[Tensor, "parts d"], progress: Progress | None) -> Float[np.ndarray, " n"]:
+        """Return the scores from inner products; those that these leave open from the vectors themselves."""
+        across, own = self._products.with_query(query, progress)
+        if self._rows is not None:
+            across, own = across[self._rows], own[self._rows]
+        scores, still_open = scores_of(self._measure.name, query.cpu(), across, own)
+        anchor, *joined = query.split(1)
+        for places in still_open.nonzero().flatten().split(BLOCK):
+            prepared = self._prepare(joined, self._own(places))
+            scores[places] = self._measure.compare(anchor, prepared)[0].cpu()
+        return scores.numpy()
 
     def _with(self, joined: Sequence[Float[Tensor, " d"]]) -> Iterator[measures.Prepared] | None:
         """Return what is kept, with some vectors joined to it; None where nothing is, or they cannot be joined."""
@@ -84,12 +133,22 @@ class Candidates:
             functools.reduce(lambda to, vector: self._measure.join(vector, to), joined, each) for each in self._kept
         )
 
-    def _prepared(self, joined: Sequence[Float[Tensor, "1 d"]]) -> Iterator[measures.Prepared]:
-        for start in range(0, len(self._vectors[0]), BLOCK):
-            own = [vectors[start : start + BLOCK].to(self._device, torch.float64) for vectors in self._vectors]
-            yield self._measure.prepare(*(vector.expand_as(own[0]) for vector in joined), *own)
+    def _own(self, places: slice | Int[Tensor, " b"]) -> list[Float[Tensor, "b d"]]:
+        return self._products.rows(places if self._rows is None else self._rows[places])
+
+    def _prepared(
+        self, joined: Sequence[Float[Tensor, "1 d"]], progress: Progress | None
+    ) -> Iterator[measures.Prepared]:
+        for start in range(0, self._n, BLOCK):
+            yield self._prepare(joined, self._own(slice(start, min(start + BLOCK, self._n))))
+            if progress is not None:
+                progress(min(start + BLOCK, self._n) / self._n)
+
+    def _prepare(
+        self, joined: Sequence[Float[Tensor, "1 d"]], own: Sequence[Float[Tensor, "b d"]]
+    ) -> measures.Prepared:
+        return self._measure.prepare(*(vector.expand_as(own[0]) for vector in joined), *own)
 
     def _typical(self, anchor: Tensor, joined: Sequence[Tensor]) -> float:
-        n = len(self._vectors[0])
-        sides = [*(vector.expand(n, -1) for vector in joined), *self._vectors]
+        sides = [*(vector.expand_as(self._lengths_of[0]) for vector in joined), *self._lengths_of]
         return float(typical_score(self._measure, anchor, sides, self._device))

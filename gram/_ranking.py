@@ -19,7 +19,7 @@ BLOCK = 1024  # a block of pairs is 8 MB in float64; a measure holds a few of th
 # Rounding in a score is about sqrt(d) * 2e-16 of what the measure gives for vectors of these lengths, 1e-14
 # or so; vectors that differ at all in float32 differ by 6e-8. The tolerance is between, nearer to rounding.
 TOLERANCE = 1e-11
-_SCALE_SAMPLE, _SCALE_DIMENSIONS = 64, 256
+SCALE_SAMPLE, _SCALE_DIMENSIONS = 64, 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +118,7 @@ def typical_score(measure: measures.Measure, anchors: Tensor, others: Sequence[T
     generator = torch.Generator().manual_seed(0)
 
     def scattered(vectors: Tensor) -> Tensor:
-        rows = torch.linspace(0, len(vectors) - 1, min(_SCALE_SAMPLE, len(vectors))).long()
+        rows = torch.linspace(0, len(vectors) - 1, min(SCALE_SAMPLE, len(vectors))).long()
         lengths = torch.linalg.vector_norm(vectors[rows].double(), dim=1).cpu()
         directions = torch.randn(len(rows), _SCALE_DIMENSIONS, dtype=torch.float64, generator=generator)
         return (directions * (lengths / torch.linalg.vector_norm(directions, dim=1))[:, None]).to(device)

@@ -9,7 +9,7 @@ import numpy as np
 from gram._ranking import TOLERANCE
 
 if TYPE_CHECKING:
-    from gram.retrieval import Hit
+    from gram._answers import Hit
 
 
 def reason(measure: str, first: "Hit", true: "Hit", *, asked: tuple[str, ...]) -> str:

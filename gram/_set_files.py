@@ -42,6 +42,11 @@ def _read(folder: Path) -> Parts:
     return _read_embeddings(folder, info.pop("modalities", None), info.get("anchor")), items, info
 
 
+def file_of(folder: Path) -> Path:
+    """Return the file that holds the vectors of the set in a folder."""
+    return current(folder, EMBEDDINGS)
+
+
 def check_kind(info: dict[str, Any], where: str, *, one_space: bool) -> None:
     """Take the kind of a set out of its info, once it is known to be what is asked for.
 

@@ -53,7 +53,9 @@ class EmbeddingSet(ItemSet):
     def normalized(self) -> Self:
         """Return the set with rows of length one, in float32; NaN rows stay NaN."""
         return self._with(
-            {name: _unit_rows(tensor) for name, tensor in self.modalities.items()}, self.items, self._missing
+            {name: _unit_rows(tensor) for name, tensor in self.modalities.items()},
+            self.items,
+            {name: self._lacking(name) for name in self.names},
         )
 
 

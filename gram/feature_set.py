@@ -61,4 +61,4 @@ class FeatureSet(ItemSet):
                 f"the modalities differ in size ({sizes}), so they share no space; align them first: "
                 "python -m gram align"
             )
-        return self._as(EmbeddingSet, self.modalities, self.items, self._missing)
+        return self._as(EmbeddingSet, self.modalities, self.items, {name: self._lacking(name) for name in self.names})

@@ -8,19 +8,20 @@ answer = gram.retrieval.ask("four seven two one", gallery=gallery, model=model)
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
-import pandas as pd
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from gram import measures
+from gram._answers import Answer, Hit
 from gram._one_query import Candidates, Ranking
+from gram._products import InnerProducts, Progress
 from gram._queries import AnyQuery, JointQuery, Query, candidates_for, read_query
-from gram._reasons import reason
 from gram.embedding_set import EmbeddingSet
 from gram.geometry import base_and_height
 from gram.index import check_candidates, pick_device, rows_with_any
@@ -38,102 +39,6 @@ class Encoder(Protocol):
         """Return one vector an input."""
 
 
-@dataclass(frozen=True)
-class Hit:
-    """One ranked item and what its score is made of.
-
-    Attributes:
-        rank: 1 is best; tied items share the average of their places only where the true item is ranked.
-        row: the item's row in the gallery.
-        id: the item's id.
-        label: what the item is called.
-        score: the measure's score, higher = better aligned.
-        base: volume of the candidate's own vectors, together with all but the anchor part of a joint query.
-        height: distance of the query (the anchor part of a joint one) from their span; volume = base x height.
-        cosines: cosine of the query (its anchor part) with each candidate modality; NaN where the item lacks it.
-        correct: whether this is the item that was asked for.
-        own_cosine: mean cosine of the candidate's own vectors with each other; NaN with fewer than two.
-    """
-
-    rank: float
-    row: int
-    id: str
-    label: str
-    score: float
-    base: float
-    height: float
-    cosines: Mapping[str, float]
-    correct: bool
-    own_cosine: float = math.nan
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A gallery's answer to one query.
-
-    Attributes:
-        query: what was asked.
-        measure: what ranked the gallery.
-        candidates: the modalities that each item was judged by.
-        size: how many items were ranked: those with at least one candidate modality.
-        hits: the best items, best first.
-        true: the item that was asked for, wherever it ranks; None when it is unknown or cannot be a hit.
-        embeddings: the query's vectors, (d,) each, by modality, the anchor part first.
-        encode_seconds: time to embed the query; 0.0 where its embedding was in the gallery.
-        search_seconds: time to rank the gallery and take the hits apart.
-    """
-
-    query: AnyQuery
-    measure: str
-    candidates: tuple[str, ...]
-    size: int
-    hits: tuple[Hit, ...]
-    true: Hit | None
-    embeddings: Mapping[str, Float[Tensor, " d"]] = field(repr=False)
-    encode_seconds: float
-    search_seconds: float
-
-    @property
-    def embedding(self) -> Float[Tensor, " d"]:
-        """The query's vector; that of its anchor part where it is joint."""
-        return next(iter(self.embeddings.values()))
-
-    @property
-    def found(self) -> bool:
-        """Whether the true item is known and first."""
-        return self.true is not None and self.true.rank <= 1
-
-    def table(self) -> pd.DataFrame:
-        """Return the hits, and below them the true item where it is not one of them, one row each."""
-        shown = list(self.hits)
-        if self.true is not None and not any(hit.correct for hit in shown):
-            shown.append(self.true)
-        return pd.DataFrame(
-            {
-                "rank": hit.rank,
-                "id": hit.id,
-                "label": hit.label,
-                "measure": self.measure,
-                "score": hit.score,
-                "base": hit.base,
-                "height": hit.height,
-                **{f"cosine_{name}": value for name, value in hit.cosines.items()},
-                "true_item": hit.correct,
-            }
-            for hit in shown
-        )
-
-    def why(self) -> str | None:
-        """Return one plain sentence on why the true item is not first, from the numbers; None where it is.
-
-        The sentence compares the first hit with the true item. Under `volume` it says which factor of base x
-        height made the difference: the ratio of the volumes is the product of the two ratios.
-        """
-        if self.true is None or self.true.rank <= 1:
-            return None
-        return reason(self.measure, self.hits[0], self.true, asked=tuple(self.embeddings))
-
-
 class Retriever:
     """A gallery made ready for one measure over some candidate modalities, to be asked again and again."""
 
@@ -145,8 +50,10 @@ class Retriever:
         measure: str = "volume",
         model: Encoder | None = None,
         device: str = "auto",
+        normalize: bool = False,
+        beside: "Retriever | None" = None,
     ) -> None:
-        """Prepare the gallery.
+        """Prepare the gallery; one that is too large for it is read through for each query instead.
 
         Args:
             gallery: the items that are ranked.
@@ -154,9 +61,13 @@ class Retriever:
             measure: a name from `gram.measures.names()`.
             model: what embeds a query that is not an item of the gallery.
             device: where the search runs.
+            normalize: bring the gallery's vectors to length one as they are read; for a set that stays on disk.
+            beside: a retriever of the same gallery and candidates by another measure, which is asked the same: a
+                large gallery is then read through once for both.
 
         Raises:
             ValueError: an unknown measure or candidate modality, or no candidates.
+            EmbeddingSetError: no item has any of the candidates.
         """
         self.gallery = gallery
         self.model = model
@@ -166,24 +77,33 @@ class Retriever:
             candidates = candidates_for(gallery.anchor, list(gallery.modalities), gallery=gallery)
         self.candidates = check_candidates(gallery, candidates)
         rows = rows_with_any(gallery, self.candidates, at_least=min(chosen.least, len(self.candidates)))
-        self._rows = rows.tolist()  # of the gallery, by place among those that can be hits
-        vectors = [gallery.modalities[name] for name in self.candidates]
-        vectors = vectors if len(rows) == len(gallery) else [tensor[rows] for tensor in vectors]
-        self._ranked = Candidates(self.measure, vectors, device=pick_device(device))
-        self._place_of = {row: place for place, row in enumerate(self._rows)}
-        self._ids = gallery.items["id"].astype(str).tolist()
-        self._row_of = {item: row for row, item in enumerate(self._ids)}
-        self._labels = gallery.items["label"].astype(str).tolist() if "label" in gallery.items else self._ids
+        self._rows = rows.numpy()  # of the gallery, by place among those that can be hits
+        if beside is not None and beside._is_of(gallery, self.candidates, normalize):
+            self._products = beside._products
+        else:
+            vectors = [gallery.modalities[name] for name in self.candidates]
+            self._products = InnerProducts(vectors, device=pick_device(device), normalize=normalize)
+        some = None if len(rows) == len(gallery) else rows
+        self._ranked = Candidates(self.measure, self._products, device=self._products.device, rows=some)
 
-    def ask(self, query: AnyQuery, *, k: int = 10) -> Answer:
+    def _is_of(self, gallery: EmbeddingSet, candidates: Sequence[str], normalize: bool) -> bool:
+        mine = self.gallery, self.candidates, self._products.normalize
+        return mine[0] is gallery and mine[1:] == (candidates, normalize)
+
+    def ask(self, query: AnyQuery, *, k: int = 10, progress: Progress | None = None) -> Answer:
         """Return the k best items, the true item's rank, and the time it took.
+
+        Args:
+            query: what is asked.
+            k: how many items to list.
+            progress: is told the share of the gallery that was read, where it has to be read through.
 
         Raises:
             ValueError: k below 1; a modality of the query is one of the candidates or unknown; its item is not in
                 the gallery or lacks that modality; it has neither content nor item; content and no model, or a
                 model of another width than the gallery.
         """
-        found = self._find(query, k)
+        found = self._find(query, k, progress)
         started = time.perf_counter()
         ranks = self._ranks(found.ranking, [] if query.id is None else [query.id])
         return self._answer(found, ranks, started)
@@ -198,8 +118,19 @@ class Retriever:
         return self._ranks(self._ranked.rank(torch.atleast_2d(embeddings)), ids)
 
     def _ranks(self, ranking: Ranking, ids: Sequence[str]) -> dict[str, float]:
-        places = {item: self._place_of.get(self._row_of.get(item, -1)) for item in ids}
+        places = {item: self._place_of(item) for item in ids}
         return {item: ranking.rank(place) for item, place in places.items() if place is not None}
+
+    def _place_of(self, item: str | None) -> int | None:
+        """Return the place of an item among those that can be hits; None where it is none of them."""
+        row = None if item is None else self.gallery.find(item)
+        if row is None:
+            return None
+        place = int(np.searchsorted(self._rows, row))
+        return place if place < len(self._rows) and self._rows[place] == row else None
+
+    def _told(self, column: str, row: int) -> str:
+        return str(self.gallery.items[column].iloc[row])
 
     def _vectors(self, query: AnyQuery) -> dict[str, Float[Tensor, " d"]]:
         """Return the vector of each part, the anchor first."""
@@ -224,25 +155,25 @@ class Retriever:
             return vector
         if query.id is None:
             raise ValueError("query must have content to encode or the id of an item; it has neither")
-        if query.id not in self._row_of:
+        if (row := self.gallery.find(query.id)) is None:
             raise ValueError(f"query names item {query.id!r}, which is not in the gallery; give its content")
         if query.modality not in self.gallery.modalities:
             known = ", ".join(self.gallery.modalities)
             raise ValueError(f"query has modality {query.modality!r}; the gallery has {known}")
-        vector = self.gallery.modalities[query.modality][self._row_of[query.id]].float()
+        vector = self.gallery.modalities[query.modality][row].float()
         if bool(vector.isnan().any()):
             raise ValueError(f"query names item {query.id!r}, which lacks {query.modality}; choose another modality")
-        return vector
+        return torch.nn.functional.normalize(vector, dim=0) if self._products.normalize else vector
 
-    def _find(self, query: AnyQuery, k: int) -> "_Found":
+    def _find(self, query: AnyQuery, k: int, progress: Progress | None) -> "_Found":
         if k < 1:
             raise ValueError(f"k: expected at least 1, got {k}")
         started = time.perf_counter()
         vectors = self._vectors(query)
         encoded = time.perf_counter()
-        ranking = self._ranked.rank(torch.stack(list(vectors.values())))
+        ranking = self._ranked.rank(torch.stack(list(vectors.values())), progress)
         places = ranking.best(k).tolist()
-        true = self._place_of.get(self._row_of.get(query.id, -1)) if query.id is not None else None
+        true = self._place_of(query.id)
         if true is not None and true not in places:
             places.append(true)
         return _Found(query, vectors, ranking, places, k, encoded - started, time.perf_counter() - encoded)
@@ -264,9 +195,11 @@ class Retriever:
 
     def _hits(self, found: "_Found") -> list[Hit]:
         """Take the items that were found apart, in float64 as they were ranked."""
-        rows = [self._rows[place] for place in found.places]
+        rows = self._rows[found.places].tolist()
         anchor, *joined = (vector.double() for vector in found.vectors.values())
-        own = {name: self.gallery.modalities[name][rows].double() for name in self.candidates}
+        own = dict(zip(self.candidates, (each.cpu() for each in self._products.rows(torch.tensor(rows)))))
+        ids = [self._told("id", row) for row in rows]
+        called = "label" if "label" in self.gallery.items else "id"
         base, height = base_and_height(
             anchor[None], *(vector.expand(len(rows), -1) for vector in joined), *own.values()
         )
@@ -276,13 +209,13 @@ class Retriever:
             Hit(
                 rank=number + 1,
                 row=row,
-                id=self._ids[row],
-                label=self._labels[row],
+                id=ids[number],
+                label=self._told(called, row),
                 score=float(found.ranking.scores[found.places[number]]),
                 base=float(base[number]),
                 height=float(height[0, number]),
                 cosines={name: values[number] for name, values in cosines.items()},
-                correct=self._ids[row] == found.query.id,
+                correct=ids[number] == found.query.id,
                 own_cosine=float(own_cosines[number]),
             )
             for number, row in enumerate(rows)
@@ -356,16 +289,26 @@ class Comparison:
     places: Mapping[str, tuple[float, float]]
 
 
-def compare(query: AnyQuery, left: Retriever, right: Retriever, *, k: int = 10) -> Comparison:
+def compare(
+    query: AnyQuery, left: Retriever, right: Retriever, *, k: int = 10, progress: Progress | None = None
+) -> Comparison:
     """Return two retrievers' answers to one query and where each one's hits rank in the other.
+
+    Args:
+        query: what is asked.
+        left: one retriever.
+        right: another.
+        k: how many items each lists.
+        progress: is told the share that is done, where a gallery has to be read through.
 
     Raises:
         ValueError: see `Retriever.ask`.
     """
     retrievers = left, right
-    found = [retriever._find(query, k) for retriever in retrievers]
+    halves = [_part_of(progress, side / 2) for side in range(2)]
+    found = [retriever._find(query, k, half) for retriever, half in zip(retrievers, halves)]
     listed = {
-        retriever._ids[retriever._rows[place]]: None
+        retriever._told("id", retriever._rows[place]): None
         for retriever, each in zip(retrievers, found)
         for place in each.places
     }
@@ -376,6 +319,11 @@ def compare(query: AnyQuery, left: Retriever, right: Retriever, *, k: int = 10) 
         answers.append(retriever._answer(each, ranks[-1], started))
     places = {item: (rank, ranks[1][item]) for item, rank in ranks[0].items() if item in ranks[1]}
     return Comparison(answers[0], answers[1], places)
+
+
+def _part_of(progress: Progress | None, done: float) -> Progress | None:
+    """Return what tells of one of two halves of the work, after `done` of it."""
+    return None if progress is None else lambda share: progress(done + share / 2)
 
 
 def disagreements(left: Mapping[str, float], right: Mapping[str, float], *, within: int = 1) -> list[str]:

@@ -29,6 +29,7 @@ def render() -> None:
     unlike.show(gallery)
     candidates = _settle(gallery, selection)
     pair = _rankings(gallery, candidates)
+    session.tell_sample(selection)
     view = views.current()
     asked = pair[SIDES.index(view.whose)]
     try:

@@ -72,6 +72,7 @@ def _page() -> None:
     selection = session.current()
     embedding_set = data.load_set(selection.model)
     view = _controls(selection, embedding_set)
+    session.tell_sample(selection)
     layout = _layout(view)
     job: ProjectionJob | None = st.session_state.get(_JOB)
     if failed := st.session_state.get(_FAILED):
@@ -259,7 +260,7 @@ def _progress() -> None:
 
 def _picture(view: View, layout: Layout, embedding_set: EmbeddingSet) -> None:
     selection = view.selection
-    item, partner = (embedding_set.row(each) for each in (selection.item, selection.partner))
+    item, partner = (embedding_set.find(each) for each in (selection.item, selection.partner))
     selected = _selected(view, embedding_set)
     rows = sample_rows(len(embedding_set), len(layout.points))
     joined = {
@@ -272,9 +273,9 @@ def _picture(view: View, layout: Layout, embedding_set: EmbeddingSet) -> None:
         labels=_labels(embedding_set).tolist(),
         rows=rows,
         colouring=_colouring(view, embedding_set),
-        emphasis=[
-            Emphasis(row=partner, label=selection.partner, dashed=True),
-            Emphasis(row=item, label=selection.item),
+        emphasis=[  # an item outside a sample has no place in it
+            *([] if partner is None else [Emphasis(row=partner, label=selection.partner, dashed=True)]),
+            *([] if item is None else [Emphasis(row=item, label=selection.item)]),
         ],
         joined=joined,
         selected=selected,

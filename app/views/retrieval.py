@@ -51,7 +51,7 @@ def render() -> None:
 @st.fragment
 def _page() -> None:
     selection = session.current()
-    gallery = data.load_set(selection.model)
+    gallery = data.load_gallery(selection.model)
     query = question.ask(gallery, selection, lambda by: _pick_disagreement(by, selection.candidates, gallery))
     columns = st.columns(2)
     asked = query.modalities if query else (gallery.anchor,)
@@ -61,7 +61,7 @@ def _page() -> None:
     if query is None:
         return
     try:
-        comparison, seconds = _answer(query, judges, candidates)
+        comparison, seconds = _answer(query, judges, candidates, len(gallery))
     except ValueError as error:  # this query cannot be asked of these sets
         st.info(str(error))
         return
@@ -75,6 +75,11 @@ def _page() -> None:
             _show_rank(answer, judge.model)
             rankings.caution(judge, candidates)
             _lead_to_failures(answer, side, judges)
+    if told := data.sample_size(selection.model):
+        st.caption(
+            f"Searched all {len(gallery):,} items, each one exactly. **A case where they differ** looks in {told}, and "
+            "the table of all measures below is of it."
+        )
     _show_hits(comparison, judges, seconds)
 
 
@@ -112,12 +117,24 @@ def _judge_in(column: DeltaGenerator, side: str, offered: list[str], candidates:
 # answering
 
 
-def _answer(query: AnyQuery, judges: tuple[Judge, Judge], candidates: tuple[str, ...]) -> tuple[Comparison, float]:
+def _answer(
+    query: AnyQuery, judges: tuple[Judge, Judge], candidates: tuple[str, ...], size: int
+) -> tuple[Comparison, float]:
     """Return the two answers, and the seconds that getting the models and the indexes ready took."""
     started = time.perf_counter()
     left, right = (data_retrieval.retriever(judge.model, judge.measure, candidates) for judge in judges)
     ready = time.perf_counter()
-    return compare(query, left, right, k=st.session_state.get("retrieval_k", HITS[0])), ready - started
+    bars: list[DeltaGenerator] = []
+
+    def progress(share: float) -> None:
+        if not bars:
+            bars.append(st.empty())
+        bars[0].progress(share, text=f"Searching all {size:,} items: {share:.0%}")
+
+    found = compare(query, left, right, k=st.session_state.get("retrieval_k", HITS[0]), progress=progress)
+    for bar in bars:
+        bar.empty()
+    return found, ready - started
 
 
 # showing
@@ -131,7 +148,7 @@ def _show_rank(answer: Answer, model: str) -> None:
             st.caption(note)
         return
     st.markdown(f"#### {plain(answer.true.label)} ranks {hits.rank(answer.true.rank)} of {answer.size:,}")
-    if left_out := len(data.load_set(model)) - answer.size:
+    if left_out := len(data.load_whole(model)) - answer.size:
         least = min(measures.get(answer.measure).least, len(answer.candidates))
         what = "have none of" if least == 1 and len(answer.candidates) > 1 else "lack"
         names = unlike.listed(answer.candidates) if least == 1 else " or ".join(answer.candidates)
@@ -156,6 +173,8 @@ def _lead_to_failures(answer: Answer, side: str, judges: tuple[Judge, Judge]) ->
     own = all(part.content is not None and not isinstance(part.content, str) for part in query.parts)
     if answer.true is None or answer.true.rank <= 1 or len(query.parts) > 1 or own:  # own: drawn, said, given as a file
         return
+    if data.load_set(judges[SIDES.index(side)].model).find(answer.true.id) is None:  # no case of the sample
+        return
     winner = next(hit.id for hit in answer.hits if not hit.correct)
     left, right = (each.title for each in judges)
     view = View(left=left, right=right, asks=query.modalities[0], cell=f"{side}-missed")
@@ -170,7 +189,7 @@ def _lead_to_failures(answer: Answer, side: str, judges: tuple[Judge, Judge]) ->
 
 def _show_hits(comparison: Comparison, judges: tuple[Judge, Judge], ready: float) -> None:
     started = time.perf_counter()
-    galleries = tuple(data.load_set(judge.model) for judge in judges)
+    galleries = tuple(data.load_gallery(judge.model) for judge in judges)
     markup = hits.two_lists(
         comparison, (galleries[0], galleries[1]), [judge.title for judge in judges], dark=theme.is_dark()
     )

@@ -76,6 +76,7 @@ def render() -> None:
 @st.fragment
 def _page() -> None:
     view = _controls()
+    session.tell_sample(view.selection)
     found = data_volumes.on_one_axis(view.twins, view.selection.candidates, view.measure)
     picture, numbers = st.columns([2.7, 1], gap="medium")
     with picture:
@@ -152,7 +153,7 @@ def _axis(view: View, found: Distributions) -> str:
 
 def _marks(view: View, twin: str, found: Distributions) -> list[Mark]:
     """Return the marks of what random vectors give, of the current item, and of the current pair."""
-    embedding_set = data.load_set(twin)
+    embedding_set = data.holding(twin, view.selection.item, view.selection.partner)
     item, partner = (embedding_set.row(each) for each in (view.selection.item, view.selection.partner))
     expected = random_value(view.measure, 1 + len(found.candidates), embedding_set.d)
     return [

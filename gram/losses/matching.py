@@ -65,7 +65,8 @@ class AnchorMatching(nn.Module):
             raise ValueError(f"temperature: expected a number above 0, got {temperature}")
         self.d, self.modalities, self.hidden = d, modalities, hidden
         self.temperature, self.weight = temperature, weight
-        self.layers = nn.Sequential(nn.Linear((2 * modalities - 1) * d, hidden), nn.GELU(), nn.Linear(hidden, 1))
+        self.width = (2 * modalities - 1) * d
+        self.layers = nn.Sequential(nn.Linear(self.width, hidden), nn.GELU(), nn.Linear(hidden, 1))
         self.draws = Draws(seed)
 
     def forward(
@@ -134,7 +135,7 @@ class AnchorMatching(nn.Module):
             ValueError: when the shapes do not fit.
         """
         anchor, others = self._checked(anchor, *others)
-        size = len(others[0]) * self.layers[0].in_features
+        size = len(others[0]) * self.width
         parts = [
             self.score_paired(anchor[block].unsqueeze(1), *(other.unsqueeze(0) for other in others))
             for block in blocks(len(anchor), size, anchor.device)
@@ -147,7 +148,7 @@ class AnchorMatching(nn.Module):
             raise ValueError(
                 f"expected {self.modalities} modalities of {self.d} numbers, got {1 + len(others)} of {anchor.shape[1]}"
             )
-        dtype = self.layers[0].weight.dtype
+        dtype = next(self.layers.parameters()).dtype
         return anchor.to(dtype), tuple(other.to(dtype) for other in others)
 
     def _at_equal_length(self, rows: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch d"]:

@@ -59,8 +59,12 @@ def arrange(
     places[fitted] = torch.from_numpy(model.embedding_)
     others = torch.nonzero(~fitted).flatten().split(_PLACED_AT_ONCE)
     tell = stages.within("placing the others")
+
+    def part_of(done: int) -> Callable[[float], None]:
+        return lambda share: tell((done + share) / len(others))
+
     for done, block in enumerate(others):
-        model.tqdm_kwds = _watched(lambda share, done=done: tell((done + share) / len(others)))
+        model.tqdm_kwds = _watched(part_of(done))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             places[block] = torch.from_numpy(model.transform(rows[block].numpy()))

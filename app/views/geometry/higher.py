@@ -102,7 +102,7 @@ def _choose(selection: session.Selection) -> Shown | None:
 
 
 def _of_item(selection: session.Selection, *, matched: bool) -> Shown | None:
-    embedding_set = data.load_set(selection.model)
+    embedding_set = data.holding(selection.model, selection.item, selection.partner)
     own, other = (embedding_set.row(item) for item in (selection.item, selection.partner))
     names = [embedding_set.anchor, *selection.candidates]
     rows = [own, *[own if matched else other] * len(selection.candidates)]

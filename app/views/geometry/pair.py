@@ -96,15 +96,26 @@ def _choose(selection: session.Selection) -> tuple[str, ...]:
     """Show the controls above the picture; return the names of the modalities to draw."""
     embedding_set = data.load_set(selection.model)
     ids = embedding_set.items["id"].astype(str).tolist()
+    sampled = data.sample_size(selection.model)
+    ids += [each for each in (selection.item, selection.partner) if embedding_set.find(each) is None]
     st.session_state["geometry_item"] = selection.item
     st.session_state["geometry_partner"] = selection.partner
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.selectbox("Item", ids, key="geometry_item", on_change=_take_item, width=165)
+        st.selectbox(
+            "Item",
+            ids,
+            key="geometry_item",
+            on_change=_take_item,
+            accept_new_options=bool(sampled),
+            help=f"Listed is {sampled}; type any other's id" if sampled else None,
+            width=165,
+        )
         st.selectbox(
             "Mismatched with",
             [known for known in ids if known != selection.item],
             key="geometry_partner",
             on_change=_take_partner,
+            accept_new_options=bool(sampled),
             help="Whose other modalities stand in for the item's own in the second body",
             width=165,
         )
@@ -114,7 +125,7 @@ def _choose(selection: session.Selection) -> tuple[str, ...]:
             key="geometry_another",
             on_click=_take_another,
             help="Hardest: the candidate with the lowest volume of all that do not belong to the item; by V^(1/k) "
-            "where some lack modalities",
+            "where some lack modalities" + f"; sought in {sampled}" * bool(sampled),
         )
         return _choose_drawn(embedding_set.anchor, selection.candidates)
 
@@ -137,11 +148,21 @@ def _choose_drawn(anchor: str, candidates: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _take_item() -> None:
-    session.select_item(st.session_state["geometry_item"])
+    if _is_known(item := st.session_state["geometry_item"]):
+        session.select_item(item)
 
 
 def _take_partner() -> None:
-    session.select_partner(st.session_state["geometry_partner"])
+    if _is_known(partner := st.session_state["geometry_partner"]):
+        session.select_partner(partner)
+
+
+def _is_known(item: str | None) -> bool:
+    """Return whether there is such an item; say in one line that there is none, for ids can be typed."""
+    known = item is not None and data.load_whole(session.current().model).find(item) is not None
+    if not known:
+        st.toast(plain(f"No item “{item}” in this set."))
+    return known
 
 
 def _take_another() -> None:
@@ -149,20 +170,23 @@ def _take_another() -> None:
     if st.session_state["geometry_another"] == "Hardest":
         session.select_partner(data.hardest_mismatch(selection.model, selection.candidates, selection.item))
         return
-    ids = data.load_set(selection.model).items["id"].astype(str)
-    session.select_partner(random.choice([known for known in ids if known not in (selection.item, selection.partner)]))
+    ids = data.load_whole(selection.model).items["id"]
+    taken = {selection.item, selection.partner}
+    if len(ids) > len(taken):
+        rows = random.sample(range(len(ids)), len(taken) + 1)
+        session.select_partner(next(known for row in rows if (known := str(ids.iloc[row])) not in taken))
 
 
 def _replay(selection: session.Selection) -> EmbeddingSet:
     """Show the training slider where both items were recorded; return the set at the chosen step."""
-    trained = data.load_set(selection.model)
+    trained = data.holding(selection.model, selection.item, selection.partner)
     stops = data.load_trajectory(selection.model)
     if not stops:
         return trained
     recorded = stops[0].set.items["id"].astype(str)
     missing = [each for each in (selection.item, selection.partner) if each not in set(recorded)]
     if missing:
-        _offer_recorded(selection, missing, recorded.tolist(), len(trained))
+        _offer_recorded(selection, missing, recorded.tolist(), len(data.load_whole(selection.model)))
         return trained
     sets = {stop.step: stop.set for stop in stops}
     last = stops[-1].step

@@ -13,6 +13,7 @@ import streamlit as st
 
 from app import data, data_questions, session, theme, unlike
 from app.components import scene3d
+from app.plain import plain
 from gram.figures import number, parallelotopes
 from gram.questions import SAID, Question
 
@@ -74,6 +75,8 @@ def render() -> None:
     st.html(_STYLE)
     notes: list[str] = []
     seed = _seed(notes)
+    if outside := data.load_set(selection.model).find(selection.item) is None:
+        selection = selection._replace(item=str(data.load_set(selection.model).items["id"].iloc[0]))
     questions = data_questions.load_deck(selection.model, selection.candidates, selection.item, seed)
     deck = Deck(selection, seed, questions, {})
     deck = deck._replace(answers=st.session_state.setdefault(_ANSWERS, {}).setdefault(deck.key, {}))
@@ -81,6 +84,9 @@ def render() -> None:
     _hold(at, seed)
     for note in notes:
         st.warning(note)
+    if outside:
+        sampled = data.sample_size(selection.model)
+        st.caption(plain(f"The current item is not in {sampled}: questions on items begin with {selection.item}."))
     _progress(deck, at)
     unlike.show(data.load_set(selection.model))
     if at is None:
