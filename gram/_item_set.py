@@ -4,7 +4,7 @@ import copy
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar, cast
 
 import numpy as np
 import pandas as pd
@@ -178,11 +178,15 @@ class ItemSet:
         """
         text = str(item_id)
         if self._rows_by_id.dtype.kind != "i":
-            found = self._rows_by_id.get_indexer([text])[0]
+            key: str | int = text
+        elif text.removeprefix("-").isdecimal() and len(text) < _DIGITS and str(int(text)) == text:
+            key = int(text)
         else:
-            is_one = text.removeprefix("-").isdecimal() and len(text) < _DIGITS and str(int(text)) == text
-            found = self._rows_by_id.get_indexer([int(text)])[0] if is_one else -1
-        return int(found) if found >= 0 else None
+            return None
+        try:
+            return int(cast(int, self._rows_by_id.get_loc(key)))  # ids are unique
+        except KeyError:
+            return None
 
     @cached_property
     def _rows_by_id(self) -> "pd.Index[Any]":

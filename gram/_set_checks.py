@@ -110,7 +110,9 @@ def check_rows(
         EmbeddingSetError: a row with an infinite value, NaN in part, or of zeros alone.
     """
     missing = torch.zeros(len(tensor), dtype=torch.bool)
-    for _, suspects in read_through(*tensor.shape, lambda part: _suspects(tensor, part), elements=_BLOCK_ELEMENTS):
+    for _, suspects in read_through(
+        len(tensor), tensor.shape[1], lambda part: _suspects(tensor, part), elements=_BLOCK_ELEMENTS
+    ):
         if len(suspects):
             named = suspects if numbers is None else numbers[suspects]
             missing[suspects] = _check_suspects(tensor[suspects], named, ids, where)

@@ -70,6 +70,7 @@ class Retriever:
             EmbeddingSetError: no item has any of the candidates.
         """
         self.gallery = gallery
+        self._normalize = normalize
         self.model = model
         chosen = measures.get(measure)
         self.measure = chosen.name
@@ -79,16 +80,15 @@ class Retriever:
         rows = rows_with_any(gallery, self.candidates, at_least=min(chosen.least, len(self.candidates)))
         self._rows = rows.numpy()  # of the gallery, by place among those that can be hits
         if beside is not None and beside._is_of(gallery, self.candidates, normalize):
-            self._products = beside._products
+            self._products: InnerProducts = beside._products
         else:
             vectors = [gallery.modalities[name] for name in self.candidates]
             self._products = InnerProducts(vectors, device=pick_device(device), normalize=normalize)
         some = None if len(rows) == len(gallery) else rows
         self._ranked = Candidates(self.measure, self._products, device=self._products.device, rows=some)
 
-    def _is_of(self, gallery: EmbeddingSet, candidates: Sequence[str], normalize: bool) -> bool:
-        mine = self.gallery, self.candidates, self._products.normalize
-        return mine[0] is gallery and mine[1:] == (candidates, normalize)
+    def _is_of(self, gallery: EmbeddingSet, candidates: tuple[str, ...], normalize: bool) -> bool:
+        return self.gallery is gallery and self.candidates == candidates and self._normalize == normalize
 
     def ask(self, query: AnyQuery, *, k: int = 10, progress: Progress | None = None) -> Answer:
         """Return the k best items, the true item's rank, and the time it took.
@@ -163,7 +163,7 @@ class Retriever:
         vector = self.gallery.modalities[query.modality][row].float()
         if bool(vector.isnan().any()):
             raise ValueError(f"query names item {query.id!r}, which lacks {query.modality}; choose another modality")
-        return torch.nn.functional.normalize(vector, dim=0) if self._products.normalize else vector
+        return torch.nn.functional.normalize(vector, dim=0) if self._normalize else vector
 
     def _find(self, query: AnyQuery, k: int, progress: Progress | None) -> "_Found":
         if k < 1:
