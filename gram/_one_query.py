@@ -64,7 +64,7 @@ class Candidates:
         vectors: Sequence[Float[Tensor, "n d"]] | InnerProducts,
         *,
         device: torch.device,
-        keep: int = KEEP,
+        keep: int | None = None,
         rows: Int[Tensor, " c"] | None = None,
     ) -> None:
         """Work out the candidates' side of the measure once, unless it takes more than `keep` bytes.
@@ -73,7 +73,8 @@ class Candidates:
             measure: its name.
             vectors: one tensor a modality; or what several `Candidates` of the same vectors share.
             device: where to compute.
-            keep: bytes of prepared vectors to hold on to; of more, candidates are read through for each query.
+            keep: bytes of prepared vectors to hold on to, `KEEP` if not told; of more, candidates are read through
+                for each query.
             rows: which of them are candidates; default: all.
         """
         self._measure = measures.get(measure)
@@ -85,7 +86,7 @@ class Candidates:
         self._kept: list[measures.Prepared] | None = None
         self._last: tuple[bytes, Ranking] | None = None
         numbers = self._n * sum(each.shape[1] for each in self._products.vectors)
-        if self._measure.fits(1 + len(self._products.vectors)) and 8 * numbers <= keep:
+        if self._measure.fits(1 + len(self._products.vectors)) and 8 * numbers <= (KEEP if keep is None else keep):
             self._kept = list(self._prepared((), None))
 
     def rank(self, query: Float[Tensor, "parts d"], progress: Progress | None = None) -> Ranking:

@@ -160,7 +160,8 @@ class Retriever:
         if query.modality not in self.gallery.modalities:
             known = ", ".join(self.gallery.modalities)
             raise ValueError(f"query has modality {query.modality!r}; the gallery has {known}")
-        vector = self.gallery.modalities[query.modality][row].float()
+        vector = self.gallery.modalities[query.modality][row]
+        vector = vector.double() if self._normalize else vector.float()
         if bool(vector.isnan().any()):
             raise ValueError(f"query names item {query.id!r}, which lacks {query.modality}; choose another modality")
         return torch.nn.functional.normalize(vector, dim=0) if self._normalize else vector
@@ -171,7 +172,7 @@ class Retriever:
         started = time.perf_counter()
         vectors = self._vectors(query)
         encoded = time.perf_counter()
-        ranking = self._ranked.rank(torch.stack(list(vectors.values())), progress)
+        ranking = self._ranked.rank(torch.stack([vector.double() for vector in vectors.values()]), progress)
         places = ranking.best(k).tolist()
         true = self._place_of(query.id)
         if true is not None and true not in places:
