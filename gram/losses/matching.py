@@ -134,7 +134,7 @@ class AnchorMatching(nn.Module):
             ValueError: when the shapes do not fit.
         """
         anchor, others = self._checked(anchor, *others)
-        size = len(others[0]) * self.layers[0].in_features
+        size = len(others[0]) * (2 * self.modalities - 1) * self.d
         parts = [
             self.score_paired(anchor[block].unsqueeze(1), *(other.unsqueeze(0) for other in others))
             for block in blocks(len(anchor), size, anchor.device)
@@ -147,7 +147,7 @@ class AnchorMatching(nn.Module):
             raise ValueError(
                 f"expected {self.modalities} modalities of {self.d} numbers, got {1 + len(others)} of {anchor.shape[1]}"
             )
-        dtype = self.layers[0].weight.dtype
+        dtype = next(self.parameters()).dtype
         return anchor.to(dtype), tuple(other.to(dtype) for other in others)
 
     def _at_equal_length(self, rows: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch d"]:
