@@ -65,8 +65,7 @@ class AnchorMatching(nn.Module):
             raise ValueError(f"temperature: expected a number above 0, got {temperature}")
         self.d, self.modalities, self.hidden = d, modalities, hidden
         self.temperature, self.weight = temperature, weight
-        self.width = (2 * modalities - 1) * d
-        self.layers = nn.Sequential(nn.Linear(self.width, hidden), nn.GELU(), nn.Linear(hidden, 1))
+        self.layers = nn.Sequential(nn.Linear((2 * modalities - 1) * d, hidden), nn.GELU(), nn.Linear(hidden, 1))
         self.draws = Draws(seed)
 
     def forward(
@@ -135,7 +134,7 @@ class AnchorMatching(nn.Module):
             ValueError: when the shapes do not fit.
         """
         anchor, others = self._checked(anchor, *others)
-        size = len(others[0]) * self.width
+        size = len(others[0]) * (2 * self.modalities - 1) * self.d
         parts = [
             self.score_paired(anchor[block].unsqueeze(1), *(other.unsqueeze(0) for other in others))
             for block in blocks(len(anchor), size, anchor.device)
@@ -148,7 +147,7 @@ class AnchorMatching(nn.Module):
             raise ValueError(
                 f"expected {self.modalities} modalities of {self.d} numbers, got {1 + len(others)} of {anchor.shape[1]}"
             )
-        dtype = next(self.layers.parameters()).dtype
+        dtype = next(self.parameters()).dtype
         return anchor.to(dtype), tuple(other.to(dtype) for other in others)
 
     def _at_equal_length(self, rows: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch d"]:
