@@ -212,8 +212,15 @@ def _layout(view: View) -> Layout | None:
 
 def _offer_to_compute(view: View, embedding_set: EmbeddingSet, *, has_other: bool) -> None:
     said, button = st.columns([3, 1], vertical_alignment="center")
+    points = view.settings.points(embedding_set)
+    sampled = ""
+    if view.settings.method == "umap" and points > view.settings.fitted:
+        sampled = (
+            f" UMAP is fitted on at most {view.settings.fitted:,} of its {points:,} points, and places the others: a "
+            "minute or two."
+        )
     meanwhile = " Below is the one with the usual settings." if has_other else ""
-    said.info(f"This picture has not been computed yet.{meanwhile}", icon=":material/scatter_plot:")
+    said.info(f"This picture has not been computed yet.{sampled}{meanwhile}", icon=":material/scatter_plot:")
     button.button(
         "Compute it",
         type="primary",
@@ -241,7 +248,7 @@ def _progress() -> None:
     if job.running:
         bar, stop = st.columns([4, 1], vertical_alignment="center")
         left = f", about {job.seconds_left:.0f} s left" if job.seconds_left is not None else ""
-        bar.progress(job.share, text=f"{job.stage.capitalize()}: {job.share:.0%}{left}")
+        bar.progress(job.share, text=f"{job.stage[:1].upper()}{job.stage[1:]}: {job.share:.0%}{left}")
         stop.button("Stop", on_click=job.stop, width="stretch")
         return
     del st.session_state[_JOB]

@@ -16,7 +16,7 @@ from gram.projection.stages import Stages
 if TYPE_CHECKING:
     from umap import UMAP
 
-_PLACED_AT_ONCE = 4096
+_PLACED_AT_ONCE = 2048
 # A row's cosine with its copy falls short of 1 by rounding, of some 1e-7 in float32.
 _SAME = 1e-6
 
@@ -59,16 +59,12 @@ def arrange(
     places[fitted] = torch.from_numpy(model.embedding_)
     others = torch.nonzero(~fitted).flatten().split(_PLACED_AT_ONCE)
     tell = stages.within("placing the others")
-
-    def part_of(done: int) -> Callable[[float], None]:
-        return lambda share: tell((done + share) / len(others))
-
+    model.tqdm_kwds = {"disable": True}
     for done, block in enumerate(others):
-        model.tqdm_kwds = _watched(part_of(done))
+        tell(done / len(others))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             places[block] = torch.from_numpy(model.transform(rows[block].numpy()))
-        tell((done + 1) / len(others))
     return places
 
 
@@ -106,10 +102,6 @@ class _EpochCounter:
         """Nothing is held back."""
 
 
-def _watched(tell: Callable[[float], None]) -> dict[str, object]:
-    return {"file": _EpochCounter(tell), "disable": False, "bar_format": "{n}/{total}", "mininterval": 0.2}
-
-
 def _fit(rows: Float[Tensor, "m d"], start: Float[Tensor, "m dims"], settings: Settings, stages: Stages) -> "UMAP":
     """Return a fitted model, which can place other rows."""
     neighbors = min(settings.neighbors, len(rows) - 1)
@@ -131,7 +123,12 @@ def _fit(rows: Float[Tensor, "m d"], start: Float[Tensor, "m dims"], settings: S
             random_state=settings.seed,
             transform_seed=settings.seed,
             n_jobs=1,
-            tqdm_kwds=_watched(stages.within("arranging points")),
+            tqdm_kwds={
+                "file": _EpochCounter(stages.within("arranging points")),
+                "disable": False,
+                "bar_format": "{n}/{total}",
+                "mininterval": 0.2,
+            },
         ).fit(rows.numpy())
 
 

@@ -10,6 +10,8 @@ from gram._watched_process import Pace, WatchedProcess, save_vectors
 from gram.embedding_set import EmbeddingSet
 from gram.projection.layout import Layout, Settings
 
+_SECONDS_TO_TELL = 2.0  # before that, the pace of a stage says little
+
 
 class ProjectionJob(WatchedProcess):
     """A layout being computed by another Python process.
@@ -34,7 +36,7 @@ class ProjectionJob(WatchedProcess):
         """
         self.settings = settings
         self.key = settings.key(embedding_set)
-        self._pace = Pace()
+        self._pace, self._stage_begun = Pace(), time.monotonic()
         self._end: float | None = None  # on the monotonic clock
         self._layout: Layout | None = None
         temporary = tempfile.TemporaryDirectory(prefix="gram-projection-")
@@ -60,10 +62,11 @@ class ProjectionJob(WatchedProcess):
 
     def _heard(self, share: float, stage: str) -> None:
         if stage != self.stage:
-            self._pace = Pace()
+            self._pace, self._stage_begun = Pace(), time.monotonic()
         super()._heard(share, stage)
         self._pace.report(share)
-        if (left := self._pace.seconds_left) is not None:
+        left = self._pace.seconds_left
+        if left is not None and time.monotonic() - self._stage_begun >= _SECONDS_TO_TELL:
             self._end = time.monotonic() + left
 
     def _finish(self) -> None:

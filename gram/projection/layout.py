@@ -77,7 +77,7 @@ class Settings:
         used: dict[str, object] = {"format": _FORMAT, "method": self.method, "dims": self.dims}
         if self.method == "umap":
             used |= {"neighbors": self.neighbors, "min_distance": self.min_distance, "seed": self.seed}
-            if self._points(embedding_set) > self.fitted:
+            if self.points(embedding_set) > self.fitted:
                 used["fitted"] = self.fitted
         digest = hashlib.sha256(json.dumps(used, sort_keys=True).encode())
         vectors = directions(embedding_set)
@@ -87,7 +87,12 @@ class Settings:
                 digest.update(block.contiguous().numpy().tobytes())
         return digest.hexdigest()
 
-    def _points(self, embedding_set: EmbeddingSet) -> int:
+    def points(self, embedding_set: EmbeddingSet) -> int:
+        """Return how many points the picture has: the embeddings that are there.
+
+        Raises:
+            ValueError: the set lacks a modality.
+        """
         return sum(int(embedding_set.present(name).sum()) for name in self.chosen(embedding_set))
 
 

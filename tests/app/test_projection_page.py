@@ -1,6 +1,8 @@
 """The Projection page: instant where a layout is stored, computed on demand elsewhere, its numbers the library's."""
 
 import time
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from app.views import projection
 from gram.errors import GramError
 from gram.projection import find_layout, project
 from gram.projection.layout import Settings
+from gram.projection.store import keep_layout
 
 from .conftest import open_app
 
@@ -49,6 +52,35 @@ def test_a_stored_layout_is_shown_at_once_with_its_trustworthiness(stored):
     assert any("Try" in each.value for each in app.markdown)
     shares = " + ".join(f"{share:.0%}" for share in stored[2].explained)
     assert any(shares in each.value for each in app.caption)
+
+
+def test_the_page_says_what_was_fitted_what_was_placed_and_how_far_each_is_trusted(gallery, stored):
+    settings = Settings(method="umap")
+    keep_layout(
+        replace(
+            stored[2],
+            settings=settings,
+            key=settings.key(gallery),
+            explained=(),
+            placed=140,
+            trust_fitted=0.951,
+            trust_placed=0.932,
+        )
+    )
+    app = page(method="UMAP")
+    (line,) = (each.value for each in app.caption if "fitted on" in each.value)
+    assert "UMAP was fitted on 100 of 240 points; the others are placed" in line
+    assert "(trustworthiness 0.951 and 0.932)" in line
+    app.segmented_control(key="method").set_value("pca").run()
+    assert not [each for each in app.caption if "fitted on" in each.value]
+
+
+def test_before_a_large_set_is_computed_the_page_says_that_a_sample_is_fitted(stored, monkeypatch):
+    (line,) = (each.value for each in page(method="UMAP").info if "not been computed" in each.value)
+    assert "fitted" not in line
+    monkeypatch.setattr(projection, "Settings", partial(Settings, fitted=100))
+    (line,) = (each.value for each in page(method="UMAP").info if "not been computed" in each.value)
+    assert "fitted on at most 100 of its 240 points" in line
 
 
 def test_three_dimensions_are_another_layout(stored):
