@@ -170,7 +170,7 @@ def by_own(modality: str) -> Callable[[Place], Query]:
         if not _is_known(item, place.gallery):
             examples = ", ".join(place.gallery.items["id"].head(3).astype(str))
             raise NumberError(f"no item has the id “{item}”; give one of the set's, such as {examples}")
-        if bool(place.gallery.modalities[modality][place.gallery.row(item)].isnan().any()):
+        if not place.gallery.has(place.gallery.row(item), modality):
             raise NumberError(f"{item} lacks {modality}: ask with another modality, or another item")
         return Query(modality, id=item)
 

@@ -106,7 +106,7 @@ def picture_html(gallery: EmbeddingSet, row: int, *, dark: bool) -> str:
     """Return an item's pictures as `<img>` elements with alternative texts; "" where it has none."""
     item = item_of(gallery, row)
     if is_rendered(gallery):
-        if "image" in gallery.names and not gallery.present("image")[row]:
+        if "image" in gallery.names and not gallery.has(row, "image"):
             return ""
         covered = int(item["image_occluded"])
         note = f", {_PLACES[covered]} digit covered" if covered >= 0 else ""
@@ -138,14 +138,14 @@ def listen_html(gallery: EmbeddingSet, row: int, *, place: str, only: str = "") 
 
 def _lacking_html(gallery: EmbeddingSet, row: int, only: str = "") -> str:
     """Return which modalities an item lacks, as "no speech"; "" where it has all, or the one asked for."""
-    lacking = [name for name in gallery.names if only in ("", name) and not gallery.present(name)[row]]
+    lacking = [name for name in gallery.names if only in ("", name) and not gallery.has(row, name)]
     return f'<span class="quiet">no {escape(", ".join(lacking))}</span>' if lacking else ""
 
 
 def sound_names(gallery: EmbeddingSet, row: int) -> tuple[str, ...]:
     """Return what can be played of an item: speech and tones, or the set's own audio columns."""
     if is_rendered(gallery):
-        return tuple(name for name in SOUNDS if name not in gallery.names or gallery.present(name)[row])
+        return tuple(name for name in SOUNDS if name not in gallery.names or gallery.has(row, name))
     return tuple(column for column, _, _ in _files(gallery, row, _AUDIO_TYPES))
 
 
