@@ -19,7 +19,7 @@ import gram
 from app import opened
 from gram.embedding_set import EmbeddingSet
 from gram.errors import EmbeddingSetError, ModelError
-from gram.geometry import pairwise_volume
+from gram.retrieval import scores_of_all
 
 if TYPE_CHECKING:
     from gram.alignment import Heads
@@ -284,6 +284,4 @@ def _encoder(folder: str, device: str, stamp: int) -> "MultimodalModel | Heads":
 def _volumes(folder: str, stamp: int, candidates: tuple[str, ...], item: str) -> Float[np.ndarray, " n"]:
     shown, whole = _set(folder, stamp)
     of = shown if shown.find(item) is not None else whole.subset([whole.row(item)]).normalized()
-    anchor = of.modalities[of.anchor][[of.row(item)]]
-    others = [shown.modalities[name] for name in candidates]
-    return pairwise_volume(anchor, *others)[0].numpy()
+    return -scores_of_all(of.modalities[of.anchor][of.row(item)], shown, candidates)

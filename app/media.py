@@ -112,7 +112,7 @@ def picture_html(gallery: EmbeddingSet, row: int, *, dark: bool) -> str:
     """Return an item's pictures as `<img>` elements with alternative texts; "" where it has none."""
     item = item_of(gallery, row)
     if is_rendered(gallery):
-        if "image" in gallery.names and not gallery.present("image")[row]:
+        if "image" in gallery.names and not gallery.has(row, "image"):
             return ""
         covered = int(item["image_occluded"])
         note = f", {_PLACES[covered]} digit covered" if covered >= 0 else ""
@@ -155,7 +155,7 @@ def _lacking(gallery: EmbeddingSet, row: int) -> list[str]:
 def sound_names(gallery: EmbeddingSet, row: int) -> tuple[str, ...]:
     """Return what can be played of an item: speech and tones, or the set's own audio columns."""
     if is_rendered(gallery):
-        return tuple(name for name in SOUNDS if name not in gallery.names or gallery.present(name)[row])
+        return tuple(name for name in SOUNDS if name not in gallery.names or gallery.has(row, name))
     return tuple(column for column, _, _ in _files(gallery, row, _AUDIO_TYPES))
 
 

@@ -27,7 +27,7 @@ def counts(embedding_set: EmbeddingSet) -> str:
 
 def lacks(embedding_set: EmbeddingSet, row: int, names: Sequence[str]) -> list[str]:
     """Return which of some modalities an item lacks."""
-    return [name for name in names if not bool(embedding_set.present(name)[row])]
+    return [name for name in names if not embedding_set.has(row, name)]
 
 
 def unranked(embedding_set: EmbeddingSet, item: str, candidates: Sequence[str], *, query: str) -> str:

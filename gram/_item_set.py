@@ -171,6 +171,16 @@ class ItemSet:
             raise ValueError(f"modality {name!r} is not in this set; it has {', '.join(self.names)}")
         return ~self._lacking(name)
 
+    def has(self, row: int, name: str) -> bool:
+        """Return whether the item at a row has a modality; no other row is looked at for it.
+
+        Raises:
+            ValueError: the set has no such modality.
+        """
+        if name not in self._missing and name in self.modalities:
+            return not bool(self.modalities[name][row].isnan().any())
+        return bool(self.present(name)[row])
+
     def find(self, item_id: object) -> int | None:
         """Return the row of the item with this id, None where no item has it; ids are compared as text.
 

@@ -35,6 +35,8 @@ def scores_of(
         across: products of these with each candidate's vectors; NaN where one is missing.
         own: products of each candidate's vectors with each other; NaN likewise.
     """
+    if query.isnan().any():  # a query that is missing has no answer
+        return own.new_full((len(own),), torch.nan), torch.zeros(len(own), dtype=torch.bool)
     asked = query @ query.mT
     found = []
     for at in range(0, len(own), _AT_ONCE):

@@ -10,7 +10,9 @@ from torch import Tensor
 from gram._read_through import read_through
 from gram._spans import unit_rows
 
-_BLOCK = 1 << 17  # numbers of a modality that are read at a time: in float64 they stay in a processor's cache
+# Numbers of a modality that are read at a time. In float64 they stay in a processor's cache; and torch has its threads
+# wait for each other only over more.
+_BLOCK = (1 << 15) - 1
 _REMEMBERED = 2  # queries whose products are held on to, 16 bytes a candidate for two modalities each
 Progress = Callable[[float], None]  # is told the share that is done
 
@@ -80,7 +82,7 @@ class InnerProducts:
                     each = rows.transpose(0, 1)
                     own[block] = (each @ each.mT).cpu()
 
-        for segment, _ in read_through(n, m * d, read, elements=8 * _BLOCK):
+        for segment, _ in read_through(n, m * d, read, elements=32 * _BLOCK):
             if progress is not None:
                 progress(segment.stop / n)
         if own is not None:

@@ -16,7 +16,7 @@ from gram.errors import EmbeddingSetError
 
 STORED_DTYPES = (torch.float32, torch.float16)
 _BLOCK_ELEMENTS = 1 << 22  # 16 MB of float32: large enough to stream at memory speed, small enough to forget
-_CACHED_ELEMENTS = 1 << 17
+_CACHED_ELEMENTS = (1 << 15) - 1  # 128 KB; torch has its threads wait for each other only over more
 _MEDIA_NAME = re.compile(r"media(_.*)?|.*_media")
 
 

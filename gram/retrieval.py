@@ -28,7 +28,7 @@ from gram.index import check_candidates, pick_device, rows_with_any
 
 __all__ = [
     "Answer", "AnyQuery", "Comparison", "Hit", "JointQuery", "Query", "Retriever",
-    "ask", "candidates_for", "compare", "disagreements", "read_query",
+    "ask", "candidates_for", "compare", "disagreements", "read_query", "scores_of_all",
 ]  # fmt: skip
 
 
@@ -325,6 +325,21 @@ def compare(
 def _part_of(progress: Progress | None, done: float) -> Progress | None:
     """Return what tells of one of two halves of the work, after `done` of it."""
     return None if progress is None else lambda share: progress(done + share / 2)
+
+
+def scores_of_all(
+    query: Float[Tensor, " d"], gallery: EmbeddingSet, candidates: Sequence[str], *, measure: str = "volume"
+) -> Float[np.ndarray, " n"]:
+    """Return the score of one query with every item of a gallery, in float64; nothing is made ready for another.
+
+    An item that lacks all of the candidates scores -inf, and a query of NaN has NaN with all.
+
+    Raises:
+        ValueError: an unknown measure or candidate modality, or no candidates.
+    """
+    names = check_candidates(gallery, candidates, measure=measure)
+    vectors = [gallery.modalities[name] for name in names]
+    return Candidates(measure, vectors, device=torch.device("cpu"), keep=0).rank(query[None]).scores
 
 
 def disagreements(left: Mapping[str, float], right: Mapping[str, float], *, within: int = 1) -> list[str]:
