@@ -31,8 +31,10 @@ def lacks(embedding_set: EmbeddingSet, row: int, names: Sequence[str]) -> list[s
 
 
 def unranked(embedding_set: EmbeddingSet, item: str, candidates: Sequence[str], *, query: str) -> str:
-    """Return why an item is not ranked among others, in a line without its full stop; "" where it is."""
-    row = embedding_set.row(item)
+    """Return why an item is not ranked among others, in a line without its full stop; "" where it is, or not here."""
+    row = embedding_set.find(item)
+    if row is None:  # of a set shown by a sample; pages say so themselves
+        return ""
     if lacks(embedding_set, row, [query]):
         return f"{item} lacks {query}, which asks"
     if len(lacks(embedding_set, row, candidates)) == len(candidates):

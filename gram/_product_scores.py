@@ -15,7 +15,7 @@ from torch import Tensor
 # eigenvalue of the others' Gram matrix, which is no less than their squared base over e; and its root by that over
 # twice the height. With base^2 x height above this all scores are right to 1e-12, a tenth of what counts as a tie.
 _FLAT = 1e-3
-_AT_ONCE = 1 << 16  # candidates: a few MB of Gram matrices
+_AT_ONCE = (1 << 15) - 1  # numbers of Gram matrices: torch has its threads wait for each other only over more
 
 Scores = Float[Tensor, "n"]
 Open = Bool[Tensor, "n"]
@@ -39,8 +39,9 @@ def scores_of(
         return own.new_full((len(own),), torch.nan), torch.zeros(len(own), dtype=torch.bool)
     asked = query @ query.mT
     found = []
-    for at in range(0, len(own), _AT_ONCE):
-        cosines, lengths, there = _cosines(asked, across[at : at + _AT_ONCE], own[at : at + _AT_ONCE])
+    step = max(1, _AT_ONCE // (len(query) + own.shape[-1]) ** 2)
+    for at in range(0, len(own), step):
+        cosines, lengths, there = _cosines(asked, across[at : at + step], own[at : at + step])
         scores, still_open = MEASURES[measure](cosines, lengths, there)
         has_none = ~there[:, 1:].any(dim=1)
         found.append((scores.masked_fill(has_none, -torch.inf), still_open & ~has_none))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from threading import Lock
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -11,7 +12,8 @@ from gram._read_through import read_through
 from gram._spans import unit_rows
 
 # Numbers of a modality that are read at a time. In float64 they stay in a processor's cache; and torch has its threads
-# wait for each other only over more.
+# wait for each other only over more. Products are numpy's, which takes no more threads than the work is worth: those of
+# torch were seen to take a hundred times as long on a machine that has other things to do.
 _BLOCK = (1 << 15) - 1
 _REMEMBERED = 2  # queries whose products are held on to, 16 bytes a candidate for two modalities each
 Progress = Callable[[float], None]  # is told the share that is done
@@ -57,7 +59,7 @@ class InnerProducts:
         key = query.numpy().tobytes()
         with self._one_at_a_time:
             if key not in self._recent:
-                found = self._read_through(query.to(self.device), progress)
+                found = self._read_through(query, progress)
                 while len(self._recent) >= _REMEMBERED:
                     self._recent.pop(next(iter(self._recent)))
                 self._recent[key] = found
@@ -67,29 +69,31 @@ class InnerProducts:
     def _read_through(self, query: Float[Tensor, "p d"], progress: Progress | None) -> Float[Tensor, "n p m"]:
         n, m, d = len(self), len(self.vectors), query.shape[1]
         step = max(1, _BLOCK // d)
-        across = torch.empty(n, len(query), m, dtype=torch.float64)
-        own = torch.empty(n, m, m, dtype=torch.float64) if self._own is None else None
+        asked = query.numpy()
+        across = np.empty((n, len(asked), m))
+        own = np.empty((n, m, m)) if self._own is None else None
 
         def read(segment: slice) -> None:
-            wide = torch.empty(m, step, d, dtype=torch.float64, device=self.device)
+            wide = torch.empty(m, step, d, dtype=torch.float64)
             for start in range(segment.start, segment.stop, step):
                 block = slice(start, min(start + step, segment.stop))
-                rows = wide[:, : block.stop - start]
-                for vectors, copied in zip(self.vectors, rows):
-                    copied.copy_(vectors[block])
-                across[block] = (rows @ query.mT).permute(1, 2, 0).cpu()
-                if own is not None:
-                    each = rows.transpose(0, 1)
-                    own[block] = (each @ each.mT).cpu()
+                copied = wide[:, : block.stop - start]
+                for vectors, into in zip(self.vectors, copied):
+                    into.copy_(vectors[block])
+                rows = copied.numpy()
+                for place in range(m):
+                    across[block, :, place] = rows[place] @ asked.T
+                    for other in range(place + 1 if own is not None else 0):
+                        products = np.einsum("nd,nd->n", rows[place], rows[other])
+                        own[block, place, other] = own[block, other, place] = products  # type: ignore[index]
 
         for segment, _ in read_through(n, m * d, read, elements=32 * _BLOCK):
             if progress is not None:
                 progress(segment.stop / n)
         if own is not None:
-            self._hold(own)
-        if self._lengths is not None:
-            across /= self._lengths.unsqueeze(1)
-        return across
+            self._hold(torch.from_numpy(own))
+        found = torch.from_numpy(across)
+        return found if self._lengths is None else found.div_(self._lengths.unsqueeze(1))
 
     def _hold(self, own: Float[Tensor, "n m m"]) -> None:
         if self.normalize:

@@ -169,7 +169,8 @@ def _marks(view: View, twin: str, found: Distributions) -> list[Mark]:
 
 def _unmarked(view: View) -> None:
     """Say why the current item, or its partner, has no mark, if it has none."""
-    embedding_set, selection = data.load_set(view.selection.model), view.selection
+    selection = view.selection
+    embedding_set = data.holding(selection.model, selection.item, selection.partner)
     why = unlike.unranked(embedding_set, selection.item, selection.candidates, query=embedding_set.anchor)
     if not why and len(unlike.lacks(embedding_set, embedding_set.row(selection.partner), selection.candidates)) == len(
         selection.candidates

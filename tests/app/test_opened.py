@@ -200,7 +200,8 @@ def test_a_large_set_is_shown_by_a_stated_sample(assets: Path, data_dir: Path, m
     save_set(data_dir / "clips", n=40)
     app = open_app("volumes", set="clips").run()
     assert not app.exception
-    assert any("a sample of 10 of 40 items, drawn at random" in each.value for each in app.caption)
+    said = "40; Volumes, Projection and Failures show 10 of them, drawn at random"
+    assert any(said in each.proto.body for each in app.get("html"))
 
 
 def test_a_set_of_encoders_is_asked_in_words_and_only_where_it_is_not_an_upload(assets: Path, data_dir: Path):

@@ -55,7 +55,8 @@ def _lesson() -> None:
 
 def _not_offered(selection: session.Selection, titles: Mapping[str, str]) -> str:
     """Return which vectors of the current item and its partner cannot be a start, as some are missing; "" for none."""
-    embedding_set, (anchor, *others) = data.load_set(selection.model), playground_state.names(selection)
+    embedding_set = data.holding(selection.model, selection.item, selection.partner)
+    anchor, *others = playground_state.names(selection)
     others = [name for name in others if name in embedding_set.names]
     own, other = (embedding_set.row(item) for item in (selection.item, selection.partner))
     lacks = {
