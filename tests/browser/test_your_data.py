@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import settle
+from tests.browser.conftest import PATIENCE, settle
 
 pytestmark = pytest.mark.browser
 
@@ -31,7 +31,7 @@ def test_a_file_becomes_a_picture_and_a_bad_one_a_line(open_page, tmp_path):
     page.get_by_test_id("stBaseButton-primary").filter(has_text="Open").click()
     page.wait_for_url(re.compile("/geometry.*set=own-"))
     settle(page)
-    expect(page.locator(".js-plotly-plot canvas").first).to_be_visible()
+    expect(page.locator(".js-plotly-plot canvas").first).to_be_visible(timeout=PATIENCE)
     # the volume of the first item by QR, as the page writes it
     unit = [rows[0].astype(np.float64) / np.linalg.norm(rows[0].astype(np.float64)) for rows in views.values()]
     volume = abs(np.prod(np.diag(np.linalg.qr(np.stack(unit).T)[1])))

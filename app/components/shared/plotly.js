@@ -25,7 +25,7 @@ export function turn(plot) {
       resolve();
     };
     const sight = new IntersectionObserver((entries) => entries.some((each) => each.isIntersecting) && go());
-    const timer = setTimeout(() => (window.requestIdleCallback ? requestIdleCallback(go) : go()), PATIENCE);
+    const timer = setTimeout(() => (window.requestIdleCallback ? requestIdleCallback(go, { timeout: 1000 }) : go()), PATIENCE);
     sight.observe(plot);
   });
 }
