@@ -15,7 +15,7 @@ from sklearn.neighbors import KNeighborsClassifier
 import gram
 from gram._watched_process import save_vectors
 from gram.projection import PROGRESS_STAGES, Layout, ProjectionJob, Settings, find_layout, project, worker
-from gram.projection.arranging import points_to_fit
+from gram.projection.arranging import _ExactSearch, points_to_fit
 from gram.projection.fit import compute_layout
 from gram.projection.neighbors import nearest_by_cosine, trustworthiness
 
@@ -255,3 +255,12 @@ def test_axes_of_many_blocks_are_those_of_one(planted, monkeypatch):
     blocks = compute_layout(planted[0], Settings(method="pca"))
     np.testing.assert_allclose(blocks.points["text"], whole.points["text"], atol=1e-6)
     np.testing.assert_allclose(blocks.explained, whole.explained, atol=1e-9)
+
+
+def test_a_copy_of_a_fitted_row_is_at_no_distance_from_it_whatever_its_cosine_rounds_to():
+    rows = torch.nn.functional.normalize(torch.randn(60, 300, generator=torch.Generator().manual_seed(0)), dim=1)
+    assert ((rows @ rows.T).diagonal() != 1).any()
+    indices, distances = _ExactSearch(rows).query(rows.numpy(), 3, 0.1)
+    np.testing.assert_array_equal(indices[:, 0], range(60))
+    assert (distances[:, 0] == 0).all()
+    assert (distances[:, 1] > 0.1).all()
