@@ -108,7 +108,7 @@ def load_whole(model: str) -> EmbeddingSet:
 
 
 def load_gallery(model: str) -> EmbeddingSet:
-    """Return `load_whole`'s set with the labels that cards show."""
+    """Return `load_whole`'s set with the labels that cards show; these are made when items are first listed."""
     if is_sample(model):
         return _named(*fingerprint(model))
     return load_set(model)
@@ -240,9 +240,9 @@ def _set(folder: str, stamp: int) -> Loaded:
 @cached(max_entries=4, show_spinner="Naming the items")
 def _named(folder: str, stamp: int) -> EmbeddingSet:
     whole = _set(folder, stamp).whole
-    named = whole.with_items(whole.items.copy())
-    _name_items(named.items)
-    return named
+    items = whole.items.copy()
+    _label_items(items)
+    return whole.with_items(items)
 
 
 @cached(max_entries=64)
@@ -254,13 +254,18 @@ def _few(folder: str, stamp: int, items: tuple[str, ...]) -> EmbeddingSet:
 
 
 def _name_items(items: pd.DataFrame) -> None:
-    """Make ids text, as widgets and addresses know them; labels tell items apart, as "cat · 17" does."""
+    """Make ids text, as widgets and addresses know them, and labels as `_label_items` does."""
     items["id"] = items["id"].astype(str)
+    _label_items(items)
+
+
+def _label_items(items: pd.DataFrame) -> None:
+    """Make labels that tell items apart, such as "cat · 17"."""
     if "label" in items and not items["label"].is_unique:
         category = items["label"].astype("str").fillna("none")
         if "category" not in items:
             items["category"] = category
-        items["label"] = category + " · " + items["id"]
+        items["label"] = category + " · " + items["id"].astype(str)
 
 
 @cached(max_entries=4, show_spinner="Loading the training run")

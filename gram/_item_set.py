@@ -269,7 +269,10 @@ class ItemSet:
         """
         if len(items) != len(self) or "id" not in items:
             raise ValueError(f"items: expected {len(self)} rows with a column 'id', got {len(items)}")
-        return self._with(self.modalities, items, self._missing)
+        other = self._with(self.modalities, items, self._missing)
+        if self.items["id"].equals(items["id"]):
+            other.__dict__["_rows_by_id"] = self._rows_by_id  # ids are taken in once for both
+        return other
 
     def _row_numbers(self, rows: ArrayLike | Tensor) -> np.ndarray:
         numbers = np.asarray(rows.cpu() if isinstance(rows, Tensor) else rows)

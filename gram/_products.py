@@ -83,9 +83,11 @@ class InnerProducts:
                 rows = copied.numpy()
                 for place in range(m):
                     across[block, :, place] = rows[place] @ asked.T
-                    for other in range(place + 1 if own is not None else 0):
+                    if own is None:
+                        continue
+                    for other in range(place + 1):
                         products = np.einsum("nd,nd->n", rows[place], rows[other])
-                        own[block, place, other] = own[block, other, place] = products  # type: ignore[index]
+                        own[block, place, other] = own[block, other, place] = products
 
         for segment, _ in read_through(n, m * d, read, elements=32 * _BLOCK):
             if progress is not None:

@@ -8,15 +8,14 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from app import data, data_projection, data_volumes, media, opened, projection_facts, session, theme, unlike
+from app import data, data_projection, data_volumes, media, projection_facts, projection_work, session, theme, unlike
 from app.components import chart, scene3d
 from app.plain import safe_csv
 from gram import comparability, measures
 from gram.embedding_set import EmbeddingSet
-from gram.errors import GramError
 from gram.figures.scatter import ByCategory, ByNumber, Colouring, Emphasis, sample_rows, scatter
 from gram.figures.style import number
-from gram.projection import Layout, ProjectionJob, Settings
+from gram.projection import Layout, Settings
 
 METHODS = {"umap": "UMAP", "pca": "PCA"}
 FIRST_SHOWN, AT_MOST, SAMPLED_LINES = 12, 48, 150
@@ -28,7 +27,6 @@ HEIGHT = 580
 NEIGHBORS, LAST_SEED = (5, 100), 9999
 _SELECT_WIDTH = 176
 _SELECTED, _MORE = "projection_selected", "projection_more"
-_JOB, _DONE, _FAILED = "projection_job", "projection_done", "projection_failed"
 
 
 class View(NamedTuple):
@@ -73,16 +71,12 @@ def _page() -> None:
     embedding_set = data.load_set(selection.model)
     view = _controls(selection, embedding_set)
     session.tell_sample(selection)
-    layout = _layout(view)
-    job: ProjectionJob | None = st.session_state.get(_JOB)
-    if failed := st.session_state.get(_FAILED):
-        st.error(failed)
-    if job is not None:
-        _progress()
+    layout = projection_work.layout(selection.model, view.settings)
+    under_way = projection_work.show()
     if layout is None:
         layout = data_projection.layout(selection.model, Settings(method=view.settings.method, dims=view.settings.dims))
-        if job is None:
-            _offer_to_compute(view, embedding_set, has_other=layout is not None)
+        if not under_way:
+            projection_work.offer(selection.model, view.settings, embedding_set, has_other=layout is not None)
     if layout is None:
         return
     picture, facts = st.columns([3.2, 1], gap="medium")
@@ -197,69 +191,6 @@ def _colours_by(embedding_set: EmbeddingSet, column: str) -> bool:
 def _labels(embedding_set: EmbeddingSet) -> "pd.Series[str]":
     items = embedding_set.items
     return (items["label"] if "label" in items else items["id"]).astype(str)
-
-
-# layouts, and computing them
-
-
-def _layout(view: View) -> Layout | None:
-    """Return the layout asked for, if it ships, was computed before, or was just computed."""
-    done: tuple[str, Layout] | None = st.session_state.get(_DONE)
-    if done is not None and done[0] == view.selection.model and done[1].settings == view.settings:
-        return done[1]
-    return data_projection.layout(view.selection.model, view.settings)
-
-
-def _offer_to_compute(view: View, embedding_set: EmbeddingSet, *, has_other: bool) -> None:
-    said, button = st.columns([3, 1], vertical_alignment="center")
-    points = view.settings.points(embedding_set)
-    sampled = ""
-    if view.settings.method == "umap" and points > view.settings.fitted:
-        sampled = (
-            f" UMAP is fitted on at most {view.settings.fitted:,} of its {points:,} points, and places the others: a "
-            "minute or two."
-        )
-    meanwhile = " Below is the one with the usual settings." if has_other else ""
-    said.info(f"This picture has not been computed yet.{sampled}{meanwhile}", icon=":material/scatter_plot:")
-    button.button(
-        "Compute it",
-        type="primary",
-        width="stretch",
-        on_click=_start,
-        args=(view.selection.model, view.settings, embedding_set),
-    )
-
-
-def _start(model: str, settings: Settings, embedding_set: EmbeddingSet) -> None:
-    running: ProjectionJob | None = st.session_state.get(_JOB)
-    if running is not None and running.running:  # a double click
-        return
-    st.session_state.pop(_FAILED, None)
-    st.session_state[_JOB] = opened.works_on_open_data(ProjectionJob(embedding_set, settings))
-    st.session_state[f"{_JOB}_model"] = model
-
-
-@st.fragment(run_every=0.7)
-def _progress() -> None:
-    """Show how far the job is, and take its layout when it is done."""
-    job: ProjectionJob | None = st.session_state.get(_JOB)
-    if job is None:
-        return
-    if job.running:
-        bar, stop = st.columns([4, 1], vertical_alignment="center")
-        left = f", about {job.seconds_left:.0f} s left" if job.seconds_left is not None else ""
-        bar.progress(job.share, text=f"{job.stage[:1].upper()}{job.stage[1:]}: {job.share:.0%}{left}")
-        stop.button("Stop", on_click=job.stop, width="stretch")
-        return
-    del st.session_state[_JOB]
-    try:
-        layout = job.result()
-    except GramError as error:
-        layout = None
-        st.session_state[_FAILED] = str(error)  # this fragment runs again at once, and would wipe it away
-    if layout is not None:
-        st.session_state[_DONE] = (st.session_state[f"{_JOB}_model"], layout)
-    st.rerun()
 
 
 # the picture

@@ -103,7 +103,7 @@ def test_geometry_draws_any_item(made: EmbeddingSet, row: int, lesson: str):
             assert f"{volume(vectors_of(made, row, other)):.3g}"[:4] in numbers
         assert f"1{OUTSIDE[9]:02d}" in app.selectbox(key="geometry_partner").options
     if lesson == "predict":
-        assert f"is not in a sample of {SAMPLED} of {N} items" in said(app)
+        assert f"of a sample of {SAMPLED} of {N} items; the current one is not in it" in said(app)
 
 
 def test_an_items_partner_is_the_hardest_of_the_sample(made: EmbeddingSet):

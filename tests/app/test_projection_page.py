@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import gram
+from app import projection_work
 from app.components.chart import Action
 from app.views import projection
 from gram.errors import GramError
@@ -244,9 +245,9 @@ def test_a_double_click_starts_one_computation(gallery, monkeypatch):
         def __init__(self, *_):
             started.append(self)
 
-    monkeypatch.setattr(projection.st, "session_state", state)
-    monkeypatch.setattr(projection, "ProjectionJob", Job)
+    monkeypatch.setattr(projection_work.st, "session_state", state)
+    monkeypatch.setattr(projection_work, "ProjectionJob", Job)
     for _ in range(2):
-        projection._start("gram", Settings(method="pca"), gallery)
+        projection_work._start("gram", Settings(method="pca"), gallery)
     assert len(started) == 1
     assert state["projection_job"] is started[0]

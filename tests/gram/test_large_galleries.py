@@ -13,7 +13,7 @@ from gram._product_scores import MEASURES
 from gram._read_through import read_through
 from gram.embedding_set import EmbeddingSet
 from gram.errors import EmbeddingSetError
-from gram.retrieval import JointQuery, Query, Retriever, compare
+from gram.retrieval import JointQuery, Query, Retriever, compare, scores_of_all
 
 from .oracle import cosine, pair_score, volume
 
@@ -129,7 +129,22 @@ def test_two_measures_read_a_gallery_once_and_a_question_again_not_at_all(folder
     assert shares[-1] == 0.5
     assert again.left.hits[:10] == first.left.hits
     other = Retriever(made, candidates=("image",), measure="cosine", normalize=True, beside=left)
-    assert other.ask(Query("text", id="30")).candidates == ("image",)
+    answer = other.ask(Query("text", id="30"))
+    scores = by_hand(made, "cosine", [unit(made, "text", 3)], ("image",), [hit.row for hit in answer.hits])
+    np.testing.assert_allclose([hit.score for hit in answer.hits], scores, rtol=1e-9)
+    unlisted = left.ask(Query("text", id="70"))  # item 7 has none of the candidates, and so has no rank
+    assert unlisted.true is None
+    assert left.ranks_of(unlisted.embedding, ["70", "30", "none"]).keys() == {"30"}
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_the_scores_of_all_are_those_of_brute_force(folder, measure):
+    made = EmbeddingSet.load(folder).normalized()
+    found = scores_of_all(made.modalities["text"][3], made, NAMES[1:], measure=measure)
+    told = by_hand(made, measure, [unit(made, "text", 3)], NAMES[1:], range(N))
+    told[7] = -np.inf  # it has none of the candidates
+    np.testing.assert_allclose(found, told, rtol=1e-5, atol=1e-7)
+    assert np.isnan(scores_of_all(made.modalities["text"][5], made, NAMES[1:], measure=measure)).all()
 
 
 def test_a_set_opened_lazily_is_what_it_is_when_read(folder):
@@ -179,6 +194,8 @@ def test_another_table_of_the_same_items_is_taken(folder):
     assert named.items["label"].eq("x").all()
     assert "label" not in made.items
     assert named.modalities["text"] is made.modalities["text"]
+    turned = made.with_items(made.items[::-1].reset_index(drop=True))
+    assert (named.find("30"), turned.find("30")) == (3, N - 4)
     with pytest.raises(ValueError, match="expected 900 rows with a column 'id', got 2"):
         made.with_items(made.items.head(2))
 

@@ -86,7 +86,10 @@ def render() -> None:
         st.warning(note)
     if outside:
         sampled = data.sample_size(selection.model)
-        st.caption(plain(f"The current item is not in {sampled}: questions on items begin with {selection.item}."))
+        said = (
+            f"Questions on items are of {sampled}; the current one is not in it, so they begin with {selection.item}."
+        )
+        st.caption(plain(said))
     _progress(deck, at)
     unlike.show(data.load_set(selection.model))
     if at is None:
