@@ -43,6 +43,24 @@ def test_differences_of_one_percent_are_learned_from(loss: str, directions: int)
     assert np.mean(scores.argmax(axis=1) == np.arange(len(anchor))) > 0.8
 
 
+def test_fewer_rows_than_features_are_learned_from_as_before():
+    rng = np.random.default_rng(6)
+    hidden = rng.normal(size=(200, 8))
+    views = {}
+    for name, size in {"text": 600, "image": 700, "audio": 500}.items():
+        signal = hidden @ rng.normal(size=(8, size)) / np.sqrt(8)
+        views[name] = (signal + 0.3 * rng.normal(size=(200, size))).astype(np.float32)
+    items = pd.DataFrame({"id": [f"i{row}" for row in range(200)]})
+    made = align(FeatureSet(views, items, {"anchor": "text"}), SETTINGS)
+    rows = [part[made.held_out].double().numpy() for part in made.embedding_set.modalities.values()]
+    n = len(made.held_out)
+    stacks = [
+        [np.stack([rows[0][asking], *(part[row] for part in rows[1:])]) for row in range(n)] for asking in range(n)
+    ]
+    volumes = np.linalg.svd(np.array(stacks), compute_uv=False).prod(axis=-1)
+    assert np.mean(volumes.argmin(axis=1) == np.arange(n)) > 0.9
+
+
 @pytest.mark.parametrize("head", ["linear", "mlp"])
 def test_the_saved_head_takes_the_features_alone(head: str):
     made = align(collinear(directions=1, difference=0.01), replace(SETTINGS, steps=10, head=head))
