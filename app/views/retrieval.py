@@ -143,16 +143,17 @@ def _answer(
 def _show_rank(answer: Answer, model: str) -> None:
     if answer.true is None:
         st.markdown(f"#### {plain(answer.hits[0].label)} comes first")
-        st.caption(_no_true(answer, data.load_set(model)))
+        st.caption(_no_true(answer, data.load_whole(model)))
         if note := question.note(answer):
             st.caption(note)
         return
     st.markdown(f"#### {plain(answer.true.label)} ranks {hits.rank(answer.true.rank)} of {answer.size:,}")
     if left_out := len(data.load_whole(model)) - answer.size:
         least = min(measures.get(answer.measure).least, len(answer.candidates))
-        what = "have none of" if least == 1 and len(answer.candidates) > 1 else "lack"
+        one, many = ("has none of", "have none of") if least == 1 < len(answer.candidates) else ("lacks", "lack")
         names = unlike.listed(answer.candidates) if least == 1 else " or ".join(answer.candidates)
-        st.caption(f"{left_out:,} items {what} {names}, and were not ranked.")
+        count, was = (f"1 item {one}", "was") if left_out == 1 else (f"{left_out:,} items {many}", "were")
+        st.caption(f"{count} {names}, and {was} not ranked.")
     for line in (answer.why(), question.note(answer)):
         if line:
             st.caption(plain(line))
@@ -161,8 +162,8 @@ def _show_rank(answer: Answer, model: str) -> None:
 def _no_true(answer: Answer, gallery: EmbeddingSet) -> str:
     """Return why there is no item to look for."""
     item = answer.query.id
-    if item is not None and bool((gallery.items["id"] == item).any()):
-        none = f"{item} lacks {unlike.listed(unlike.lacks(gallery, gallery.row(item), answer.candidates))}"
+    if item is not None and (row := gallery.find(item)) is not None:
+        none = f"{item} lacks {unlike.listed(unlike.lacks(gallery, row, answer.candidates))}"
         return plain(f"{none}, by which items are ranked here: it cannot be found.")
     return "There is no true item to look for: its number is not known, or not among the items."
 

@@ -85,8 +85,14 @@ def test_a_question_finds_the_best_of_all_items_and_the_true_ones_rank(made: Emb
     assert f"· {100 + order[0]}" in said(app)  # the first hit, which the sample does not hold, in the reason
     assert f"Searched all {N} items" in said(app)
     assert f"a sample of {SAMPLED} of {N} items" in said(app)
-    assert "1 items have none of video and audio" in said(app)
+    assert "1 item has none of video and audio, and was not ranked" in said(app)
     assert not [each for each in app.get("page_link") if each.proto.label == "Open in Failures"]
+
+
+def test_an_item_outside_the_sample_that_has_no_candidate_is_said_to_be_unfindable(made: EmbeddingSet):
+    app = open_app("retrieval", set="large", item=str(100 + OUTSIDE[5])).run()
+    assert not app.exception
+    assert f"{100 + OUTSIDE[5]} lacks video and audio, by which items are ranked here" in said(app)
 
 
 @pytest.mark.parametrize("row", [OUTSIDE[0], LACKS_VIDEO])
