@@ -127,7 +127,8 @@ def _fit(rows: Float[Tensor, "m d"], start: Float[Tensor, "m dims"], settings: S
                 "file": _EpochCounter(stages.within("arranging points")),
                 "disable": False,
                 "bar_format": "{n}/{total}",
-                "mininterval": 0.2,
+                "mininterval": 0,  # every epoch is told, however quick; there are some hundreds
+                "miniters": 1,
             },
         ).fit(rows.numpy())
 
