@@ -8,6 +8,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+# Those of `gram.training.LOSSES`, written out so that --help needs no torch. The triangle's is for three modalities.
+LOSSES = ("gram", "cosine", "all-pairs", "gram-cosine", "log-volume", "singular", "pmrl", "symile")
+
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the subcommand and its arguments."""
@@ -19,7 +22,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
             "OUT/trajectory and OUT/log.jsonl. Several GPUs: torchrun --nproc-per-node N -m gram train ..."
         ),
     )
-    parser.add_argument("--loss", choices=("gram", "cosine"), required=True, help="GRAM, or pairwise InfoNCE")
+    parser.add_argument("--loss", choices=LOSSES, required=True, help="GRAM, pairwise InfoNCE (cosine), or a rival")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     parser.add_argument("--steps", type=int, help="batches to train on")
     parser.add_argument("--batch-size", type=int, help="numbers a batch, over all processes together")

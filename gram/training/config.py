@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass, field
 
-from gram.losses import GramLoss, PairwiseInfoNCE
+from gram.losses import LOSSES as ALL_LOSSES
 from gram.models import ModelConfig
+from gram.numbers import MODALITIES
 
 VARIED_BETWEEN, MOST_VARIED = (0.15, 0.5), 0.8  # shares of the steps over which variation comes in; of clips at last
-LOSSES = {"gram": GramLoss, "cosine": PairwiseInfoNCE}
+LOSSES = {name: loss for name, loss in ALL_LOSSES.items() if loss.modalities in (None, len(MODALITIES))}
+TWINS = ("gram", "cosine")  # the losses that the shipped models were trained with
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 import gram
 from gram.evaluation import evaluate
+from gram.losses import MEASURES
 from gram.models import Batch, MultimodalModel, choose_device, save_model
 from gram.numbers.voices import Voice
 from gram.training.built_in import embed_prepared, half_precision, prepare_items, split_items
@@ -26,6 +27,32 @@ from gram.training.pool import TrainingPool, render_pool
 
 Items = tuple[pd.DataFrame, dict[str, list[Tensor]]]
 Report = Callable[[str, int, int, Mapping[str, float]], None]  # (phase, done, all, numbers to show)
+
+
+def optimizer_of(objective: nn.Module, learning_rate: float, weight_decay: float) -> torch.optim.Optimizer:
+    """Return AdamW over an objective's parameters, with weight decay on matrices alone."""
+    decayed = [p for p in objective.parameters() if p.ndim > 1]
+    plain = [p for p in objective.parameters() if p.ndim <= 1]
+    groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=learning_rate)
+
+
+def pace(step: int, steps: int, warmup: float) -> float:
+    """Return the learning rate's factor at a step, counted from 0: linear warm-up, then half a cosine to zero."""
+    share = (step + 1) / steps
+    if share < warmup:
+        return share / warmup
+    return 0.5 * (1 + math.cos(math.pi * (share - warmup) / (1 - warmup)))
+
+
+def descend(objective: nn.Module, loss: Tensor, optimizer: torch.optim.Optimizer, learning_rate: float) -> None:
+    """Take one step down a loss at a learning rate, the gradient clipped to a length of 1."""
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    nn.utils.clip_grad_norm_(objective.parameters(), 1.0)
+    optimizer.step()
 
 
 class Objective(nn.Module):
@@ -89,15 +116,7 @@ class _Run:
             self.device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         torch.manual_seed(config.seed)
         self.objective = Objective(config, distributed=self.world > 1).to(self.device)
-        decayed = [p for p in self.objective.parameters() if p.ndim > 1]
-        plain = [p for p in self.objective.parameters() if p.ndim <= 1]
-        self.optimizer = torch.optim.AdamW(
-            [
-                {"params": decayed, "weight_decay": config.weight_decay},
-                {"params": plain, "weight_decay": 0.0},
-            ],
-            lr=config.learning_rate,
-        )
+        self.optimizer = optimizer_of(self.objective, config.learning_rate, config.weight_decay)
         self.step, self.seconds = 0, 0.0
 
     def go(self, *, resume: bool) -> MultimodalModel:
@@ -144,26 +163,15 @@ class _Run:
                 self._evaluate(validation, loss)
 
     def _one_step(self, trained: nn.Module, pool: TrainingPool) -> float:
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.config.learning_rate * self._schedule()
         rows = pool.rows(self.step, self.config.batch_size)[self.rank :: self.world]
         batches = pool.batch(rows, self.device, step=self.step, varied=self.config.share_varied(self.step))
         trained.train()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             loss = trained(batches)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.objective.parameters(), 1.0)
-        self.optimizer.step()
+        rate = self.config.learning_rate * pace(self.step, self.config.steps, self.config.warmup)
+        descend(self.objective, loss, self.optimizer, rate)
         self.step += 1
         return float(loss.detach())
-
-    def _schedule(self) -> float:
-        """Return the learning rate's factor: linear warm-up, then half a cosine to zero."""
-        share = (self.step + 1) / self.config.steps
-        if share < self.config.warmup:
-            return share / self.config.warmup
-        return 0.5 * (1 + math.cos(math.pi * (share - self.config.warmup) / (1 - self.config.warmup)))
 
     def _snapshot(self, items: Items) -> None:
         if self.rank == 0:
@@ -174,11 +182,11 @@ class _Run:
     def _evaluate(self, items: Items, loss: float) -> None:
         if self.rank == 0:
             validation = embed_prepared(self.objective.model, *items)
-            native = "volume" if self.config.loss == "gram" else "cosine"
+            native = MEASURES[self.config.loss]
             others = [name for name in validation.modalities if name != "text"]
             found = {
                 f"{measure}_r1": evaluate(validation, query="text", candidates=others, measure=measure).recall[1]
-                for measure in ("volume", "height", "cosine", "centroid")
+                for measure in dict.fromkeys(("volume", "height", "cosine", "centroid", native))
             }
             line = {"step": self.step, "loss": loss, "seconds": round(self.seconds, 1), **found}
             with self._log_path.open("a") as log:

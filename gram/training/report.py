@@ -17,7 +17,7 @@ from gram.embedding_set import EmbeddingSet
 from gram.evaluation import DIRECTIONS, evaluate
 from gram.geometry import base_and_height, volume
 from gram.models import MultimodalModel, load_model
-from gram.training.config import LOSSES
+from gram.training.config import TWINS
 
 ROOT = Path(__file__).parents[2]
 MEASURES = ("volume", "height", "cosine", "centroid")
@@ -197,8 +197,8 @@ def main() -> int:
     parser.add_argument("--readme", type=Path, default=ROOT / "README.md", help="default: %(default)s")
     arguments = parser.parse_args()
     folder = arguments.assets / "numbers"
-    models = {twin: load_model(folder / twin / "model", device="cpu") for twin in LOSSES}
-    sets = {twin: EmbeddingSet.load(folder / twin / "test") for twin in LOSSES}
+    models = {twin: load_model(folder / twin / "model", device="cpu") for twin in TWINS}
+    sets = {twin: EmbeddingSet.load(folder / twin / "test") for twin in TWINS}
     card = model_card(models, sets)
     (arguments.assets / "MODEL_CARD.md").write_text(card)
     table = re.search(r"## Measured on the test set.*?(?=## Limits)", card, re.DOTALL)

@@ -1,0 +1,128 @@
+"""`python -m gram experiment`: train and measure what the evidence rests on."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gram.cli._arguments import Subparsers, positive, usage_errors
+from gram.cli._output import print_json, table
+
+if TYPE_CHECKING:
+    from gram.experiments import Place, Scale
+
+# Those of `gram.experiments.EXPERIMENTS`, written out so that --help needs no torch.
+NAMES = ("losses-and-measures",)
+ALL = "all"
+
+
+def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
+    """Add the subcommand and its arguments."""
+    parser = subparsers.add_parser(
+        "experiment",
+        help="train and measure what the evidence rests on",
+        description=(
+            "Carry out one experiment, or all: train its runs on the spoken numbers, measure them on the test items, "
+            "write OUT/NAME.parquet and print the finding. Finished runs are kept: stopped with Ctrl-C, the same call "
+            "goes on with the rest, and experiments share runs. Example: gram experiment losses-and-measures --quick"
+        ),
+    )
+    parser.add_argument("name", choices=(*NAMES, ALL), metavar="NAME", help=f"{', '.join(NAMES)}, or {ALL}")
+    parser.add_argument("--quick", action="store_true", help="a small model and few items: that it works, no evidence")
+    parser.add_argument("--full", action="store_true", help="the shipped model's size, as on a GPU, on any device")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the results (default: assets/evidence)")
+    parser.add_argument("--runs", type=Path, metavar="DIR", help="folder of the runs (default: in the cache)")
+    parser.add_argument("--seeds", type=positive, metavar="N", help="seeds of every run (default: the scale's)")
+    parser.add_argument(
+        "--workers", type=positive, metavar="N", help="runs trained at once (default: a core each, 1 on a GPU)"
+    )
+    parser.add_argument("--plan", action="store_true", help="print the runs and how long they take; train nothing")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Carry out the experiments, print what they found, and return the exit status."""
+    from gram._cache_folder import cache_folder
+    from gram.experiments import SCALES, Place, carry_out, experiment, runs_folder
+    from gram.experiments.saved import EVIDENCE, plain_rows
+    from gram.index import pick_device
+
+    with usage_errors(args):
+        if args.quick and args.full:
+            raise ValueError("argument --full: not allowed with --quick")
+        device = pick_device(args.device).type
+    size = "quick" if args.quick else "full" if args.full or device == "cuda" else "cpu"
+    scale = SCALES[size].with_seeds(args.seeds)
+    workers = args.workers or (1 if device == "cuda" or args.quick else os.cpu_count() or 1)
+    place = Place(args.runs or runs_folder(), device, workers)
+    names = NAMES if args.name == ALL else (args.name,)
+    if args.plan:
+        return _plan(names, scale, place, as_json=args.json)
+    out = args.out or (cache_folder("evidence-quick") if args.quick else EVIDENCE)
+    told = []
+    for name in names:
+        bar = _Bar(name)
+        try:
+            frame, file = carry_out(name, scale, place, out, progress=bar, command=_command())
+        finally:
+            bar.close()
+        finding = experiment(name).finding(frame)
+        told.append({"experiment": name, "file": str(file), "finding": finding, "rows": plain_rows(frame)})
+        if not args.json:
+            print(f"{name}: {finding}\n  {file}", flush=True)
+    if args.json:
+        print_json(told)
+    return 0
+
+
+def _command() -> list[str]:
+    return ["python", "-m", "gram", *sys.argv[1:]]
+
+
+def _plan(names: tuple[str, ...], scale: "Scale", place: "Place", *, as_json: bool) -> int:
+    """Print what would be trained, and how long it would take."""
+    from gram.experiments import expected_seconds, outstanding, planned
+
+    rows: list[dict[str, Any]] = []
+    runs = planned(names, scale)
+    left = set(outstanding(runs, scale, place.folder))
+    for each in runs:
+        rows.append(
+            {"run": str(each), "key": each.key(scale), "seconds": round(each.seconds(scale)), "kept": each not in left}
+        )
+    seconds = expected_seconds(runs, scale, place) + len(names) * scale.overhead
+    if as_json:
+        print_json({"scale": scale.name, "workers": place.workers, "seconds": round(seconds), "runs": rows})
+        return 0
+    if rows:
+        print(table([{**row, "seconds": str(row["seconds"]), "kept": "yes" if row["kept"] else "no"} for row in rows]))
+    print(
+        f"{len(runs)} runs at the scale {scale.name}, {len(left)} of them to be trained by {place.workers} "
+        f"at once: about {max(1, round(seconds / 60))} minutes"
+    )
+    return 0
+
+
+class _Bar:
+    """A progress bar over the expected seconds of an experiment's runs, with the time left."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._bar: Any = None
+
+    def __call__(self, what: str, done: float, whole: float) -> None:
+        from tqdm import tqdm
+
+        if self._bar is None:
+            form = "{desc}: {percentage:3.0f}%|{bar}| {elapsed} gone, {remaining} left {postfix}"
+            self._bar = tqdm(total=whole, desc=self._name, dynamic_ncols=True, bar_format=form)
+        self._bar.total = whole
+        self._bar.set_postfix_str(what, refresh=False)
+        self._bar.update(done - self._bar.n)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()

@@ -1,0 +1,103 @@
+"""Evidence: what GRAM gives, measured here, on the spoken numbers, under one loop for every arm.
+
+Each experiment is a module with `runs(scale)`, what it trains; `run(scale, place)`, its tidy table (see `tables`); and
+`finding(table)`, one plain sentence computed from it. Runs are trained once and shared (`work`), at one of three
+scales (`runs.SCALES`); `carry_out` keeps a table as Parquet, `load` reads it, `CLAIMS` says what was claimed.
+
+>>> from gram import experiments
+>>> list(experiments.EXPERIMENTS)[:3]
+['losses-and-measures', 'modalities', 'volume-as-metric']
+"""
+
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType
+
+import pandas as pd
+
+from gram.experiments import losses_and_measures
+from gram.experiments.outcomes import load_outcome, runs_folder
+from gram.experiments.runs import SCALES, Run, Scale
+from gram.experiments.saved import EVIDENCE, facts_of, load, save
+from gram.experiments.work import Place, Progress, expected_seconds, outcomes, outstanding, unique
+from gram.models import choose_device
+
+EXPERIMENTS: dict[str, ModuleType] = {
+    module.NAME: module
+    for module in (
+        losses_and_measures,
+    )
+}  # fmt: skip
+
+
+def experiment(name: str) -> ModuleType:
+    """Return an experiment's module.
+
+    Raises:
+        ValueError: there is none of this name.
+    """
+    if name not in EXPERIMENTS:
+        raise ValueError(f"experiment: expected one of {', '.join(EXPERIMENTS)}; got {name!r}")
+    return EXPERIMENTS[name]
+
+
+def planned(names: Sequence[str], scale: Scale) -> list[Run]:
+    """Return the runs that experiments need at a scale, each once."""
+    return unique([run for name in names for run in experiment(name).runs(scale)])
+
+
+def carry_out(
+    name: str,
+    scale: Scale,
+    place: Place,
+    out: Path,
+    *,
+    progress: Progress = lambda what, done, whole: None,
+    command: Sequence[str] = (),
+) -> tuple[pd.DataFrame, Path]:
+    """Carry out an experiment and keep its table; return the table and the file.
+
+    Args:
+        name: of the experiment.
+        scale: of its runs.
+        place: where and how they are trained.
+        out: folder for the Parquet file.
+        progress: as in `gram.experiments.work.outcomes`.
+        command: what was called, for the metadata; this process' arguments by default.
+
+    Raises:
+        ValueError: there is no such experiment.
+        GramError: the disk refuses, or a kept run cannot be read.
+    """
+    module = experiment(name)
+    started, begun = datetime.now(UTC), time.monotonic()
+    device = choose_device(place.device)
+    frame = module.run(scale, place, progress)
+    found = outcomes(module.runs(scale), scale, place)
+    facts = facts_of(
+        experiment=name, scale=scale.name, device=device, started=started, seconds=time.monotonic() - begun,
+        training=sum(each.seconds for each in found.values()), command=command or sys.argv,
+    )  # fmt: skip
+    return frame, save(frame, out, facts)
+
+
+__all__ = [
+    "EVIDENCE",
+    "EXPERIMENTS",
+    "SCALES",
+    "Place",
+    "Run",
+    "Scale",
+    "carry_out",
+    "expected_seconds",
+    "experiment",
+    "load",
+    "load_outcome",
+    "outcomes",
+    "outstanding",
+    "planned",
+    "runs_folder",
+]

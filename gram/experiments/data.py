@@ -1,0 +1,129 @@
+"""The items of a scale: rendered once into the encoders' inputs, kept on disk, mapped into memory by every worker."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from gram._atomic import replace_files
+from gram.experiments.runs import FORMAT, Scale
+from gram.models import MultimodalModel
+from gram.numbers import MODALITIES, draw_recipes, numbers_of
+from gram.training.built_in import split_items
+from gram.training.pool import TrainingPool, render_examples
+
+PARTS = ("train", "validation", "test")
+_SEED = 0  # of the training recipes: the same items for all runs
+_SPREAD_OF = 200  # training items whose inputs say how far a modality's inputs spread
+Progress = Callable[[int, int], None]
+
+
+class Ragged(Sequence[Tensor]):
+    """Examples of one modality, of unlike lengths along their last axis, end to end in one mapped file."""
+
+    def __init__(self, values: np.ndarray, ends: np.ndarray) -> None:
+        self.values, self.ends = values, ends
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def __getitem__(self, row: Any) -> Any:
+        """Return the example of a row, in memory."""
+        if isinstance(row, slice):
+            return [self[place] for place in range(*row.indices(len(self)))]
+        start = self.ends[row - 1] if row else 0
+        return torch.from_numpy(np.ascontiguousarray(np.array(self.values[start : self.ends[row]]).T))
+
+
+@dataclass(frozen=True)
+class Data:
+    """The rendered items of a scale.
+
+    Attributes:
+        examples: part -> modality -> what the encoders take.
+        items: part -> one row an item, with the columns "id" and "label".
+    """
+
+    examples: Mapping[str, Mapping[str, Ragged]]
+    items: Mapping[str, pd.DataFrame]
+
+    def pool(self, modalities: Sequence[str], seed: int, numbers: int) -> TrainingPool:
+        """Return the training items as batches whose order a seed decides."""
+        return TrainingPool({name: self.examples["train"][name] for name in modalities}, numbers, seed=seed)
+
+    def spread(self, modality: str) -> float:
+        """Return the standard deviation of a modality's inputs, over the first training items."""
+        values = [example.float().flatten() for example in self.examples["train"][modality][:_SPREAD_OF]]
+        return float(torch.cat(values).std())
+
+
+def data_folder(folder: Path, scale: Scale) -> Path:
+    """Return where the items of a scale are kept, below the folder of runs."""
+    facts = [FORMAT, _SEED, scale.numbers, scale.renderings, scale.validation, scale.test]
+    return folder / f"items-{hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]}"
+
+
+def prepare_data(
+    folder: Path, scale: Scale, *, processes: int | None = 1, progress: Progress = lambda done, whole: None
+) -> Data:
+    """Return the items of a scale, rendered and kept first if they are not there yet.
+
+    Args:
+        folder: of runs.
+        scale: which items.
+        processes: how many render; None takes as many as there are cores.
+        progress: called with how many items are done, and of how many.
+    """
+    own = data_folder(folder, scale)
+    if not (own / "done").is_file():
+        shutil.rmtree(own, ignore_errors=True)
+        replace_files(own, lambda staged: _render(staged, scale, processes, progress))
+    return load_data(folder, scale)
+
+
+def load_data(folder: Path, scale: Scale) -> Data:
+    """Return the items that `prepare_data` kept."""
+    own = data_folder(folder, scale)
+    examples = {
+        part: {
+            name: Ragged(np.load(own / f"{part}-{name}.npy", mmap_mode="r"), np.load(own / f"{part}-{name}-ends.npy"))
+            for name in MODALITIES
+        }
+        for part in PARTS
+    }
+    return Data(examples, {part: pd.read_parquet(own / f"{part}.parquet") for part in PARTS})
+
+
+def _recipes(part: str, scale: Scale) -> pd.DataFrame:
+    if part != "train":
+        return split_items(part).iloc[: getattr(scale, part)]
+    numbers = numbers_of("train")[: scale.numbers]
+    seeds = np.random.SeedSequence(_SEED).generate_state(scale.renderings)
+    return pd.concat([draw_recipes(numbers, "train", seed=int(seed)) for seed in seeds], ignore_index=True)
+
+
+def _render(staged: Path, scale: Scale, processes: int | None, progress: Progress) -> None:
+    model = MultimodalModel()
+    recipes = {part: _recipes(part, scale) for part in PARTS}
+    whole, done = sum(map(len, recipes.values())), 0
+    for part, rows in recipes.items():
+        records = [{str(key): value for key, value in item.items()} for item in rows.to_dict("records")]
+        kept: dict[str, list[np.ndarray]] = {name: [] for name in MODALITIES}
+        for example in render_examples(model, records, processes=processes, half=True):
+            for name, value in example.items():
+                kept[name].append(np.moveaxis(value, -1, 0))
+            done += 1
+            progress(done, whole)
+        for name, values in kept.items():
+            np.save(staged / f"{part}-{name}.npy", np.concatenate(values))
+            np.save(staged / f"{part}-{name}-ends.npy", np.cumsum([len(value) for value in values]))
+        rows[["id", "label"]].to_parquet(staged / f"{part}.parquet")
+    (staged / "done").write_text("")

@@ -1,0 +1,72 @@
+"""Does the loss win, or the measure? Both losses by every measure, in both directions."""
+
+from collections.abc import Iterator, Mapping
+
+import pandas as pd
+
+from gram import measures
+from gram.evaluation import DIRECTIONS
+from gram.experiments.outcomes import Outcome
+from gram.experiments.ranked import recall_at_1
+from gram.experiments.runs import Run, Scale, base_runs
+from gram.experiments.sentences import points, share, verdict
+from gram.experiments.tables import Observation, difference, tabulate, the_row
+from gram.experiments.work import Place, Progress, outcomes
+from gram.losses import MEASURES
+
+NAME = "losses-and-measures"
+TITLE = "Losses and measures"
+DIFFERENCE = "R@1 difference"  # to the measure that the loss trains, item by item
+
+
+def runs(scale: Scale) -> list[Run]:
+    """Return the runs: both losses, all four modalities, every seed."""
+    return base_runs(scale)
+
+
+def observe(found: Mapping[Run, Outcome]) -> Iterator[Observation]:
+    """Yield R@1 of each run by each measure in each direction, and its difference to the trained-for measure."""
+    for run, outcome in found.items():
+        embedded = outcome.embedding_set()
+        for direction in DIRECTIONS:
+            by_measure = {
+                measure: recall_at_1(
+                    embedded, run.candidates, measure, direction=direction, seed=run.seed,
+                    keys={"loss": run.loss, "measure": measure, "direction": direction},
+                )
+                for measure in measures.names(len(run.modalities))
+            }  # fmt: skip
+            yield from by_measure.values()
+            own = by_measure[MEASURES[run.loss]]
+            for each in by_measure.values():
+                yield difference(each.keys, DIFFERENCE, run.seed, each, own)
+
+
+def run(scale: Scale, place: Place | None = None, progress: Progress | None = None) -> pd.DataFrame:
+    """Return the table: columns loss, measure, direction, and those of `gram.experiments.tables`.
+
+    The metrics are "R@1" and "R@1 difference", of a measure minus the one that the loss trains. Intervals of one seed
+    are over items (paired, for differences), those of all seeds over seeds where there are three.
+
+    Args:
+        scale: of the runs.
+        place: where and how they are trained; by default the cache's folder, this process.
+        progress: as in `gram.experiments.work.outcomes`.
+    """
+    return tabulate(observe(outcomes(runs(scale), scale, place or Place.default(), progress or (lambda *_: None))))
+
+
+def finding(frame: pd.DataFrame) -> str:
+    """Return one sentence: what text finds under each loss by its own measure, and what other measures change."""
+    asked = {"direction": DIRECTIONS[0]}
+    gram = the_row(frame, loss="gram", measure="volume", metric="R@1", **asked)
+    cosine = the_row(frame, loss="cosine", measure="cosine", metric="R@1", **asked)
+    crossed = the_row(frame, loss="cosine", measure="volume", metric=DIFFERENCE, **asked)
+    turned = the_row(frame, loss="gram", measure="cosine", metric=DIFFERENCE, **asked)
+    height = the_row(frame, loss="cosine", measure="height", metric=DIFFERENCE, **asked)
+    return (
+        f"By the measure each loss trains, text finds its item first for {share(gram)} after the GRAM loss and "
+        f"{share(cosine)} after pairwise cosine: {verdict('GRAM', gram, 'cosine', cosine)}. "
+        f"Ranked by the other's measure, the GRAM model changes by {points(turned)} and the cosine model by "
+        f"{points(crossed)}; by height alone the cosine model changes by {points(height)}" + "."
+    )

@@ -1,0 +1,154 @@
+"""What a run keeps: embeddings of the test items at its checkpoints, its losses; in a folder of runs, found by key."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from gram._atomic import current, read_files, replace_files
+from gram._cache_folder import cache_folder
+from gram.embedding_set import EmbeddingSet
+from gram.errors import GramError
+from gram.experiments.runs import Run, Scale
+from gram.losses import AnchorMatching
+
+_VECTORS, _FACTS, _HEAD = "embeddings.safetensors", "run.json", "matching.safetensors"
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What one run gave.
+
+    Attributes:
+        run: its settings.
+        steps: whose embeddings are kept, ascending.
+        vectors: step -> modality -> (n, d) float16; rows of NaN where an item lacks it. A run whose texts vary has the
+            texts of each kind as "text", "text:first-digit" and "text:parity".
+        items: one row a test item, with the columns "id" and "label".
+        losses: of every step.
+        validation: step -> R@1 of the validation items by the run's own measure.
+        temperature: at the end.
+        seconds: spent in training.
+        matching: the trained matching head, if there is one.
+    """
+
+    run: Run
+    steps: tuple[int, ...]
+    vectors: Mapping[int, Mapping[str, Float[Tensor, "n d"]]] = field(repr=False)
+    items: pd.DataFrame = field(repr=False)
+    losses: tuple[float, ...] = field(repr=False)
+    validation: Mapping[int, float]
+    temperature: float
+    seconds: float
+    matching: AnchorMatching | None = field(default=None, repr=False)
+
+    def embedding_set(self, step: int | None = None, *, text: str = "text") -> EmbeddingSet:
+        """Return the test items in the run's modalities at a step, the last by default.
+
+        Args:
+            step: one of `steps`.
+            text: which texts ask: "text", or one of the coarse ones.
+        """
+        kept = self.vectors[self.steps[-1] if step is None else step]
+        modalities = {name: kept[text if name == "text" else name] for name in self.run.modalities}
+        return EmbeddingSet(modalities, self.items, {"name": str(self.run), "anchor": "text"})
+
+
+def runs_folder() -> Path:
+    """Return where runs are kept by default: "experiments" in the cache."""
+    return cache_folder("experiments")
+
+
+def outcome_folder(folder: Path, run: Run, scale: Scale) -> Path:
+    """Return where a run's outcome is kept, below the folder of runs."""
+    return folder / run.key(scale)
+
+
+def is_kept(folder: Path, run: Run, scale: Scale) -> bool:
+    """Return whether a run's outcome is there, whole."""
+    return current(outcome_folder(folder, run, scale), _FACTS).is_file()
+
+
+def keep(folder: Path, outcome: Outcome, scale: Scale) -> None:
+    """Write an outcome below the folder of runs, whole or not at all.
+
+    Raises:
+        GramError: the disk refuses.
+    """
+    named = {
+        f"{step}/{name}": rows.contiguous() for step, kept in outcome.vectors.items() for name, rows in kept.items()
+    }
+    facts: dict[str, Any] = {
+        "settings": outcome.run.settings(scale),
+        "losses": list(outcome.losses),
+        "validation": {str(step): value for step, value in outcome.validation.items()},
+        "temperature": outcome.temperature,
+        "seconds": outcome.seconds,
+    }
+
+    def write(staged: Path) -> None:
+        save_file(named, staged / _VECTORS)
+        if outcome.matching is not None:
+            save_file(outcome.matching.state_dict(), staged / _HEAD)
+        (staged / _FACTS).write_text(json.dumps(facts, indent=1) + "\n")
+
+    try:
+        replace_files(outcome_folder(folder, outcome.run, scale), write)
+    except OSError as error:
+        raise GramError(f"{folder}: the run could not be kept ({error})") from error
+
+
+def load_outcome(folder: Path, run: Run, scale: Scale, items: pd.DataFrame) -> Outcome:
+    """Return a run's outcome.
+
+    Raises:
+        GramError: it is not there, or cannot be read.
+    """
+    own = outcome_folder(folder, run, scale)
+
+    def read() -> Outcome:
+        facts = json.loads(current(own, _FACTS).read_text())
+        vectors: dict[int, dict[str, Tensor]] = {}
+        for name, rows in load_file(current(own, _VECTORS)).items():
+            step, _, modality = name.partition("/")
+            vectors.setdefault(int(step), {})[modality] = rows
+        head = None
+        if run.matching:
+            head = AnchorMatching(run.width(scale), len(run.modalities), seed=run.seed)
+            head.load_state_dict(load_file(current(own, _HEAD)))
+        return Outcome(
+            run=run,
+            steps=tuple(sorted(vectors)),
+            vectors={step: vectors[step] for step in sorted(vectors)},
+            items=items,
+            losses=tuple(map(float, facts["losses"])),
+            validation={int(step): float(value) for step, value in facts["validation"].items()},
+            temperature=float(facts["temperature"]),
+            seconds=float(facts["seconds"]),
+            matching=head,
+        )
+
+    try:
+        return read_files(own, read, witness=_FACTS)
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError, RuntimeError) as error:
+        raise GramError(f"{own}: no readable run; delete the folder and run again ({error})") from error
+
+
+def half(vectors: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+    """Return vectors as they are kept: in float16, a coordinate to about three digits."""
+    return vectors.to(torch.float16)
+
+
+def same_items(outcomes: "list[Outcome]") -> bool:
+    """Return whether outcomes are of the same test items, so that they can be paired item by item."""
+    ids = [outcome.items["id"].to_numpy() for outcome in outcomes]
+    return all(np.array_equal(ids[0], each) for each in ids[1:])

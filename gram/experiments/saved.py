@@ -1,0 +1,121 @@
+"""Results on disk: one Parquet file an experiment, with what made it in the schema's metadata."""
+
+import math
+import secrets
+import shlex
+import subprocess
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+
+import gram
+from gram.errors import GramError
+
+ROOT = Path(__file__).parents[2]
+EVIDENCE = ROOT / "assets" / "evidence"
+PREFIX = "gram."
+
+
+def commit() -> str:
+    """Return the git commit of this project, with "-changed" behind it if files differ from it; else "unknown"."""
+    try:
+        head = _git("rev-parse", "HEAD")
+        return head + ("-changed" if _git("status", "--porcelain", "--untracked-files=no", "--", "gram") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def device_name(device: torch.device) -> str:
+    """Return what a run was computed on."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+
+
+def facts_of(
+    *, experiment: str, scale: str, device: torch.device, started: datetime, seconds: float, training: float,
+    command: Sequence[str],
+) -> dict[str, str]:  # fmt: skip
+    """Return the metadata of a result, as text.
+
+    Args:
+        experiment: its name.
+        scale: its scale's name.
+        device: what trained.
+        started: when the work began.
+        seconds: by the clock, of this call: what was kept before is not in it.
+        training: sum of the seconds that the runs spent in training, whenever that was.
+        command: what was called.
+    """
+    return {
+        "experiment": experiment, "scale": scale, "commit": commit(), "device": device_name(device),
+        "torch": torch.__version__, "gram": gram.__version__, "started": started.isoformat(timespec="seconds"),
+        "seconds": f"{seconds:.1f}", "training_seconds": f"{training:.1f}", "command": shlex.join(command),
+    }  # fmt: skip
+
+
+def save(frame: pd.DataFrame, folder: Path, facts: Mapping[str, str]) -> Path:
+    """Write a result as `folder`/EXPERIMENT.parquet, whole or not at all; return the file.
+
+    Raises:
+        GramError: the disk refuses.
+    """
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    table = table.replace_schema_metadata(
+        {**(table.schema.metadata or {}), **{PREFIX + name: value for name, value in facts.items()}}
+    )
+    target = folder / f"{facts['experiment']}.parquet"
+    draft = folder / f".{target.name}.{secrets.token_hex(4)}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            pq.write_table(table, draft, compression="zstd")
+            draft.replace(target)
+        finally:
+            draft.unlink(missing_ok=True)
+    except OSError as error:
+        raise GramError(f"{target}: could not be written ({error})") from error
+    return target
+
+
+def load(name: str, folder: Path = EVIDENCE) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Return a result and what made it: the metadata's experiment, scale, commit, device, torch, started and so on.
+
+    Raises:
+        GramError: it is not there, or is no result.
+    """
+    file = folder / f"{name}.parquet"
+    if not file.is_file():
+        raise GramError(f"{file}: no result here; make it with: python -m gram experiment {name}")
+    try:
+        table = pq.read_table(file)
+        found = {
+            key.decode().removeprefix(PREFIX): value.decode()
+            for key, value in (table.schema.metadata or {}).items()
+            if key.decode().startswith(PREFIX)
+        }
+        frame = table.to_pandas()
+    except (OSError, pa.ArrowException, ValueError) as error:
+        raise GramError(f"{file}: no readable result; make it again ({error})") from error
+    if found.get("experiment") != name:
+        raise GramError(f"{file}: not a result of the experiment {name}; make it again")
+    return frame, found
+
+
+def plain_rows(frame: pd.DataFrame) -> list[dict[str, object]]:
+    """Return the rows as what JSON can hold: NaN and missing values become None."""
+    return [
+        {
+            str(key): None if value is None or (isinstance(value, float) and math.isnan(value)) else value
+            for key, value in row.items()
+        }
+        for row in frame.to_dict("records")
+    ]

@@ -1,0 +1,154 @@
+"""From what single runs give to one tidy table an experiment: values by seed, and their mean over the seeds.
+
+Every table has a row a seed and, below, a row for all seeds together; what sets rows apart (loss, measure, ...) is a
+column each. The columns that all tables share:
+
+- `metric`: what the value is, such as "R@1" (a share from 0 to 1).
+- `value`, `low`, `high`: the value and its 95 % interval.
+- `interval`: what the interval is over. "items": percentile bootstrap over the test items of one seed (Efron and
+  Tibshirani 1993, section 13.3). "seeds": Student's t over the seeds, from three seeds on. "items of all seeds": with
+  one or two seeds, bootstrap over the items of the mean over seeds. "runs": bootstrap over whole runs. "" where there
+  is none; low and high are then NaN.
+- `seed`: -1 for all seeds together; `seeds`: how many.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from scipy import stats
+
+ALL_SEEDS = -1
+COMMON = ("metric", "value", "low", "high", "interval", "seed", "seeds")
+RESAMPLES = 1000
+ENOUGH_SEEDS = 3
+_NAN = float("nan")
+
+
+@dataclass(frozen=True, eq=False)
+class Observation:
+    """One value of one seed.
+
+    Attributes:
+        keys: column -> what sets it apart from others, without the seed.
+        metric: what it is.
+        seed: of the run.
+        items: (n,) what each test item adds: the value is their mean, NaN left out. None where it is no mean.
+        given: the value, where it is no mean of items.
+        ends: its interval, where one is known without items.
+    """
+
+    keys: Mapping[str, Any]
+    metric: str
+    seed: int
+    items: Float[np.ndarray, " n"] | None = field(default=None, repr=False)
+    given: float = _NAN
+    ends: tuple[float, float] | None = None
+
+    @property
+    def value(self) -> float:
+        """The value."""
+        return self.given if self.items is None else float(np.nanmean(self.items))
+
+
+def t_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float]:
+    """Return mean -/+ t s / sqrt(n), Student's interval of the mean of n values; NaN for fewer than two."""
+    n = len(values)
+    if n < 2:
+        return _NAN, _NAN
+    mean, reach = float(np.mean(values)), float(stats.t.ppf(0.5 + level / 2, n - 1) * np.std(values, ddof=1) / n**0.5)
+    return mean - reach, mean + reach
+
+
+def bootstrap_interval(items: Float[np.ndarray, " n"], level: float = 0.95) -> tuple[float, float]:
+    """Return the percentile bootstrap interval of the mean of items; NaN items are left out first.
+
+    The same draws serve all values of so many items, so that rows of a table are resampled alike.
+    """
+    there = items[~np.isnan(items)]
+    if not len(there):
+        return _NAN, _NAN
+    means = _draws(len(there)) @ there.astype(np.float64) / len(there)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+@lru_cache(maxsize=4)
+def _draws(n: int) -> Float[np.ndarray, "resamples n"]:
+    """Return how often each of n items is drawn, in each of the resamples."""
+    rng = np.random.default_rng(0)
+    return rng.multinomial(n, np.full(n, 1 / n), size=RESAMPLES).astype(np.float64)
+
+
+def tabulate(observations: Iterable[Observation]) -> pd.DataFrame:
+    """Return the table of an experiment: a row an observation, and after these a row for all seeds of each.
+
+    Rows for all seeds are in the order in which their first seed came.
+    """
+    groups: dict[tuple[Any, ...], list[Observation]] = {}
+    rows: list[dict[str, Any]] = []
+    for each in observations:
+        groups.setdefault((*each.keys.items(), each.metric), []).append(each)
+        low, high = _ends_of_seed(each)
+        rows.append(
+            {**each.keys, "metric": each.metric, "value": each.value, "low": low, "high": high,
+             "interval": "" if np.isnan(low) else "items", "seed": each.seed, "seeds": 1}
+        )  # fmt: skip
+    rows += [_over_seeds(group) for group in groups.values()]
+    return ordered(pd.DataFrame(rows))
+
+
+def ordered(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with the columns that set rows apart first, and those that all tables share last."""
+    return frame[[*(name for name in frame.columns if name not in COMMON), *COMMON]]
+
+
+def _ends_of_seed(each: Observation) -> tuple[float, float]:
+    if each.ends is not None:
+        return each.ends
+    return (_NAN, _NAN) if each.items is None else bootstrap_interval(each.items)
+
+
+def _over_seeds(group: Sequence[Observation]) -> dict[str, Any]:
+    values = [each.value for each in group]
+    row = {**group[0].keys, "metric": group[0].metric, "value": float(np.mean(values)), "seed": ALL_SEEDS}
+    items = [each.items for each in group if each.items is not None]
+    ends, over = (_NAN, _NAN), ""
+    if len(group) >= ENOUGH_SEEDS:
+        ends, over = t_interval(values), "seeds"
+    elif len(items) == len(group) and len({len(each) for each in items}) == 1:
+        ends, over = bootstrap_interval(np.mean(items, axis=0)), "items of all seeds"
+    elif len(group) == 1 and group[0].ends is not None:
+        ends, over = group[0].ends, "items"
+    return {**row, "low": ends[0], "high": ends[1], "interval": over, "seeds": len(group)}
+
+
+def difference(keys: Mapping[str, Any], metric: str, seed: int, one: Observation, other: Observation) -> Observation:
+    """Return the difference of two observations of the same items, paired item by item where both have items."""
+    if one.items is None or other.items is None:
+        return Observation(keys, metric, seed, given=one.value - other.value)
+    return Observation(keys, metric, seed, items=one.items - other.items)
+
+
+def over_seeds(frame: pd.DataFrame, **wanted: Any) -> pd.DataFrame:
+    """Return the rows for all seeds whose columns have the wanted values."""
+    chosen = frame["seed"] == ALL_SEEDS
+    for name, value in wanted.items():
+        chosen &= frame[name] == value
+    return frame[chosen]
+
+
+def the_row(frame: pd.DataFrame, **wanted: Any) -> pd.Series:
+    """Return the one row for all seeds whose columns have the wanted values.
+
+    Raises:
+        ValueError: there is none, or more than one.
+    """
+    found = over_seeds(frame, **wanted)
+    if len(found) != 1:
+        raise ValueError(f"frame: expected one row with {wanted}, got {len(found)}")
+    return found.iloc[0]
