@@ -12,7 +12,7 @@ if ROOT not in sys.path:
     sys.path.insert(0, ROOT)  # Streamlit puts this file's folder on the path, not the project's
 
 from app import session, theme  # noqa: E402  (the path comes first)
-from app.views import align, failures, geometry, projection, retrieval, volumes, your_data  # noqa: E402  (likewise)
+from app.views import align, evidence, failures, geometry, projection, retrieval, volumes, your_data  # noqa: E402  (likewise)
 
 st.set_page_config(page_title="GRAM", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
 
@@ -27,6 +27,7 @@ pages = {
     "projection": st.Page(projection.render, title="Projection", url_path="projection"),
     "retrieval": st.Page(retrieval.render, title="Retrieval", url_path="retrieval"),
     "failures": st.Page(failures.render, title="Failures", url_path="failures"),
+    "evidence": st.Page(evidence.render, title="Evidence", url_path="evidence"),
     "your-data": st.Page(your_data.render, title="Your data", url_path="your-data"),
     "align": st.Page(align.render, title="Align", url_path="align"),
 }

@@ -1,0 +1,153 @@
+"""Evidence: what is claimed for GRAM, one claim a section, and what was measured here beside it."""
+
+from io import BytesIO
+
+import streamlit as st
+
+from app import data_evidence, evidence_markup, theme
+from app.components import chart
+from app.data_evidence import QUICK, SHIPPED, Result
+from app.plain import safe_csv
+from gram.errors import GramError
+from gram.experiments import EXPERIMENTS
+from gram.experiments.claims import CLAIMS
+from gram.experiments.job import ExperimentJob
+from gram.figures import evidence as figures
+
+_JOB, _FAILED = "evidence_job", "evidence_failed"  # the quick run under way; name -> why the last one gave nothing
+
+
+def render() -> None:
+    """Show the page."""
+    st.title("Evidence")
+    st.markdown(
+        "What is claimed for GRAM, claim by claim, and what the same question gave here, on the spoken numbers, with "
+        "every arm trained alike. A result against GRAM is shown as plainly as one for it. Try: read a finding, look "
+        "at its picture, then run the experiment yourself."
+    )
+    st.html(
+        evidence_markup.contents({name: (module.TITLE, CLAIMS[name].sentence) for name, module in EXPERIMENTS.items()})
+    )
+    for name in EXPERIMENTS:
+        st.subheader(EXPERIMENTS[name].TITLE, anchor=name)
+        _section(name)
+
+
+@st.fragment
+def _section(name: str) -> None:
+    """Show one claim: what was said, what was done here, its picture, what was found."""
+    st.html(evidence_markup.claim(CLAIMS[name], theme.ground()))
+    try:
+        found = {kind: data_evidence.result(name, kind) for kind in (SHIPPED, QUICK)}
+    except GramError as error:
+        st.error(str(error))
+        return
+    kind = _choice(name, found)
+    result = found[kind]
+    if result is None:
+        st.info(
+            "The result of this experiment does not ship with this copy of the project. Make it with "
+            f"`python -m gram experiment {name}`, or look at a quick run.",
+            icon=":material/science:",
+        )
+    else:
+        _show(name, result, kind)
+    _quick(name, result)
+
+
+def _choice(name: str, found: dict[str, Result | None]) -> str:
+    """Return which result to show, with a choice where there are both."""
+    there = [kind for kind, result in found.items() if result is not None]
+    if len(there) < 2:
+        return there[0] if there else SHIPPED
+    chosen = st.segmented_control(
+        "Result",
+        [SHIPPED, QUICK],
+        default=SHIPPED,
+        required=True,
+        key=f"evidence_{name}",
+        help="Shipped: what the finding rests on. Quick run: made on this computer, with a tiny model and few items.",
+        label_visibility="collapsed",
+    )
+    return str(chosen or SHIPPED)
+
+
+def _show(name: str, result: Result, kind: str) -> None:
+    finding = EXPERIMENTS[name].finding(result.table)
+    if kind == QUICK:
+        st.caption(":material/science: A quick run: a tiny model and few items. It shows that it works, and no more.")
+    st.html(evidence_markup.found(finding))
+    chart.show(
+        figures.figure(name, result.table, dark=theme.is_dark()),
+        key=f"evidence_chart_{name}_{kind}",
+        height=figures.height(name, result.table),
+        filename=f"evidence-{name}",
+        description=finding,
+        on_action=lambda action: None,
+        tools=("zoom2d", "resetScale2d"),
+        may_be_tall=True,
+    )
+    st.html(evidence_markup.facts(result.facts))
+
+
+# running
+
+
+def _quick(name: str, result: Result | None) -> None:
+    """Show what can be done: the table as a file, and a quick run, or how far it is."""
+    job: ExperimentJob | None = st.session_state.get(_JOB)
+    if job is not None and job.name == name:
+        _progress(name)
+        return
+    if failed := st.session_state.get(_FAILED, {}).get(name):
+        st.error(failed)
+    row = st.container(horizontal=True, gap="small")
+    row.button(
+        "Quick run",
+        key=f"evidence_run_{name}",
+        on_click=_start,
+        args=(name,),
+        disabled=job is not None and job.running,
+        help="Carries this experiment out on this computer with a tiny model and few items, in seconds",
+    )
+    if result is not None:
+        row.download_button(
+            "CSV", lambda: safe_csv(result.table), f"{name}.csv", "text/csv", on_click="ignore", key=f"evidence_csv_{name}"
+        )
+        row.download_button(
+            "Parquet",
+            lambda: BytesIO(result.file.read_bytes()),
+            f"{name}.parquet",
+            on_click="ignore",
+            key=f"evidence_parquet_{name}",
+        )
+
+
+def _start(name: str) -> None:
+    running: ExperimentJob | None = st.session_state.get(_JOB)
+    if running is not None and running.running:  # a double click
+        return
+    st.session_state.setdefault(_FAILED, {}).pop(name, None)
+    st.session_state[_JOB] = data_evidence.job(name)
+
+
+@st.fragment(run_every=0.6)
+def _progress(name: str) -> None:
+    """Show how far the quick run is; show its result when it is done."""
+    job: ExperimentJob | None = st.session_state.get(_JOB)
+    if job is None or job.name != name:
+        return
+    if job.running:
+        bar, stop = st.columns([5, 1], vertical_alignment="center")
+        left = "" if job.seconds_left is None else f", about {job.seconds_left:.0f} s left"
+        bar.progress(job.share, text=f"{job.stage[:1].upper()}{job.stage[1:]}: {job.share:.0%}{left}")
+        stop.button("Stop", on_click=job.stop, width="stretch", key=f"evidence_stop_{name}")
+        return
+    del st.session_state[_JOB]
+    try:
+        job.result()
+        st.session_state[f"evidence_{name}"] = QUICK
+    except GramError as error:
+        st.session_state.setdefault(_FAILED, {})[name] = str(error)
+    st.rerun()
+
