@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup app test lint format types contracts notebooks bench fuzz voices recordings assets layouts report clean
+.PHONY: help setup app test lint format types contracts notebooks bench fuzz voices recordings assets layouts report evidence clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -83,6 +83,10 @@ layouts: $(VENV)/.app-ready ## compute the projections that ship with the twins
 
 report: $(VENV)/.app-ready ## measure the shipped twins; write the model card and the README's tables
 	$(BIN)/python -m gram.training.report
+
+evidence: $(VENV)/.app-ready ## carry out all experiments (90 minutes on two cores) and write the README's findings
+	$(BIN)/python -m gram experiment all
+	$(BIN)/python -m gram.experiments.report
 
 clean: ## remove what was made here, .venv included
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

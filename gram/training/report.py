@@ -22,7 +22,6 @@ from gram.training.config import TWINS
 ROOT = Path(__file__).parents[2]
 MEASURES = ("volume", "height", "cosine", "centroid")
 _TITLES = {"query-to-candidates": "text → rest", "candidates-to-query": "rest → text"}
-_START, _END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
 def retrieval_table(sets: dict[str, EmbeddingSet]) -> str:
@@ -178,16 +177,17 @@ measurements hold for this set and this training; one seed was trained for each 
 """
 
 
-def splice(page: str, block: str) -> str:
-    """Return a page with the text between its two markers replaced.
+def splice(page: str, block: str, *, mark: str = "measured") -> str:
+    """Return a page with the text between its two markers, such as <!-- measured: begin -->, replaced.
 
     Raises:
         ValueError: if the page lacks a marker.
     """
-    if _START not in page or _END not in page:
-        raise ValueError(f"the page must hold the lines {_START} and {_END}")
-    before, after = page.split(_START)[0], page.split(_END)[1]
-    return f"{before}{_START}\n{block}\n{_END}{after}"
+    start, end = (f"<!-- {mark}: {place} -->" for place in ("begin", "end"))
+    if start not in page or end not in page:
+        raise ValueError(f"the page must hold the lines {start} and {end}")
+    before, after = page.split(start)[0], page.split(end)[1]
+    return f"{before}{start}\n{block}\n{end}{after}"
 
 
 def main() -> int:
