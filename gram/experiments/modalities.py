@@ -42,15 +42,15 @@ def observe(found: Mapping[Run, Outcome]) -> Iterator[Observation]:
                     if measure == MEASURES[run.loss]:
                         own[run.loss, run.seed, keys["trained"], keys["tested"]] = each
     names = ["+".join(modalities[1:]) for modalities in TRAINED]
-    for (loss, seed, trained, tested), each in own.items():
-        if trained not in names[1:] or tested not in names[1:]:
+    for (loss, seed, learned, asked), each in own.items():
+        if learned not in names[1:] or asked not in names[1:]:
             continue
-        fewer = names[names.index(tested) - 1]
-        keys = {"loss": loss, "trained": trained, "tested": tested, "measure": MEASURES[loss], "against": fewer}
-        if trained == tested:
+        fewer = names[names.index(asked) - 1]
+        keys = {"loss": loss, "trained": learned, "tested": asked, "measure": MEASURES[loss], "against": fewer}
+        if learned == asked:
             yield difference(keys, GAIN, seed, each, own[loss, seed, fewer, fewer])
-        if trained == names[-1]:
-            yield difference(keys, TEST_GAIN, seed, each, own[loss, seed, trained, fewer])
+        if learned == names[-1]:
+            yield difference(keys, TEST_GAIN, seed, each, own[loss, seed, learned, fewer])
 
 
 def run(scale: Scale, place: Place | None = None, progress: Progress | None = None) -> pd.DataFrame:

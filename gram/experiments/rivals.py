@@ -10,7 +10,7 @@ from gram.experiments.outcomes import Outcome
 from gram.experiments.ranked import recall_at_1
 from gram.experiments.runs import Run, Scale, base_runs
 from gram.experiments.sentences import listed, share, sign
-from gram.experiments.tables import Observation, difference, over_seeds, tabulate, the_row
+from gram.experiments.tables import Observation, difference, highest, over_seeds, tabulate, the_row
 from gram.experiments.work import Place, Progress, outcomes
 from gram.losses import LOSSES
 
@@ -102,7 +102,7 @@ def finding(frame: pd.DataFrame) -> str:
     rows = rows[rows["loss"] != "gram"]
     gram = the_row(frame, metric="R@1", loss="gram", measure="volume", modalities="text+image+speech+tones")
     groups = {side: [str(row["loss"]) for _, row in rows.iterrows() if sign(row) == side] for side in (1, -1, 0)}
-    best = rows.loc[rows["value"].idxmax()]
+    best = highest(rows)
     top = the_row(frame, metric="R@1", loss=best["loss"], measure=best["measure"], modalities=best["modalities"])
     triangle = the_row(frame, metric=DIFFERENCE, loss="triangle")
     beside = {1: "ahead of", -1: "behind", 0: "not told apart from"}[sign(triangle)]

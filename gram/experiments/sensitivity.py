@@ -9,7 +9,7 @@ from gram.experiments.outcomes import Outcome
 from gram.experiments.ranked import recall_at_1
 from gram.experiments.runs import Run, Scale, base_runs
 from gram.experiments.sentences import listed, share
-from gram.experiments.tables import Observation, over_seeds, tabulate
+from gram.experiments.tables import Observation, highest, lowest, over_seeds, tabulate
 from gram.experiments.work import Place, Progress, outcomes
 
 NAME = "sensitivity"
@@ -39,16 +39,16 @@ def observe(found: Mapping[Run, Outcome], scale: Scale) -> Iterator[Observation]
             yield Observation(keys, "temperature", run.seed, given=outcome.temperature)
 
 
-def _settings_of(run: Run, scale: Scale) -> list[tuple[str, str, float]]:
+def _settings_of(run: Run, scale: Scale) -> list[tuple[str, str, float | None]]:
     """Return what a run is a point of: (varied, setting in words, its number); the scale's own run is one of each."""
-    points = {
+    points: dict[str, tuple[float | None, str, float | None]] = {
         "d": (run.d, str(run.width(scale)), float(run.width(scale))),
         "temperature": (run.temperature, LEARNED if run.temperature is None else f"{run.temperature:g}",
-                        float("nan") if run.temperature is None else run.temperature),
+                        run.temperature),
         "batch": (run.batch, str(run.batch or scale.batch), float(run.batch or scale.batch)),
     }  # fmt: skip
     away = [name for name, (value, *_) in points.items() if value is not None]
-    return [(name, *points[name][1:]) for name in (away or VARIED)]
+    return [(name, points[name][1], points[name][2]) for name in (away or VARIED)]
 
 
 def run(scale: Scale, place: Place | None = None, progress: Progress | None = None) -> pd.DataFrame:
@@ -71,7 +71,7 @@ def run(scale: Scale, place: Place | None = None, progress: Progress | None = No
 def extremes(frame: pd.DataFrame, loss: str, varied: str) -> tuple[pd.Series, pd.Series]:
     """Return the rows of the setting with the lowest and with the highest R@1 over all seeds."""
     rows = over_seeds(frame, loss=loss, varied=varied, metric="R@1")
-    return rows.loc[rows["value"].idxmin()], rows.loc[rows["value"].idxmax()]
+    return lowest(rows), highest(rows)
 
 
 def finding(frame: pd.DataFrame) -> str:

@@ -9,7 +9,7 @@ from gram.experiments.outcomes import Outcome
 from gram.experiments.ranked import recall_at_1
 from gram.experiments.runs import DEGRADATIONS, DEGRADED, Run, Scale, base_runs
 from gram.experiments.sentences import listed, points
-from gram.experiments.tables import Observation, difference, over_seeds, tabulate
+from gram.experiments.tables import Observation, difference, highest, lowest, over_seeds, tabulate
 from gram.experiments.work import Place, Progress, outcomes
 from gram.losses import MEASURES
 
@@ -66,7 +66,7 @@ def changes(frame: pd.DataFrame, loss: str) -> pd.DataFrame:
 def best_measure(frame: pd.DataFrame, loss: str, degradation: str) -> str:
     """Return the measure with the highest R@1 over all seeds."""
     rows = over_seeds(frame, loss=loss, degradation=degradation, metric="R@1")
-    return str(rows.loc[rows["value"].idxmax(), "measure"])
+    return str(highest(rows)["measure"])
 
 
 def finding(frame: pd.DataFrame) -> str:
@@ -74,7 +74,7 @@ def finding(frame: pd.DataFrame) -> str:
     said = []
     for loss in ("gram", "cosine"):
         rows = changes(frame, loss)
-        worst = rows.loc[rows["value"].idxmin()]
+        worst = lowest(rows)
         hurt = [str(row["degradation"]) for _, row in rows.iterrows() if row["high"] < 0]
         best = best_measure(frame, loss, DEGRADATIONS[-1])
         said.append(
