@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from gram.experiments import Place, Scale
 
 # Those of `gram.experiments.EXPERIMENTS`, written out so that --help needs no torch.
-NAMES = ("losses-and-measures",)
+NAMES = (
+    "losses-and-measures", "modalities", "volume-as-metric", "sensitivity", "unequal", "coarse-and-fine", "rivals",
+    "space",
+)  # fmt: skip
 ALL = "all"
 
 

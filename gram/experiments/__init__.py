@@ -18,7 +18,17 @@ from types import ModuleType
 
 import pandas as pd
 
-from gram.experiments import losses_and_measures
+from gram.experiments import (
+    coarse_and_fine,
+    losses_and_measures,
+    modalities,
+    rivals,
+    sensitivity,
+    space,
+    unequal,
+    volume_as_metric,
+)
+from gram.experiments.claims import CLAIMS, Claim
 from gram.experiments.outcomes import load_outcome, runs_folder
 from gram.experiments.runs import SCALES, Run, Scale
 from gram.experiments.saved import EVIDENCE, facts_of, load, save
@@ -28,7 +38,7 @@ from gram.models import choose_device
 EXPERIMENTS: dict[str, ModuleType] = {
     module.NAME: module
     for module in (
-        losses_and_measures,
+        losses_and_measures, modalities, volume_as_metric, sensitivity, unequal, coarse_and_fine, rivals, space,
     )
 }  # fmt: skip
 
@@ -85,9 +95,11 @@ def carry_out(
 
 
 __all__ = [
+    "CLAIMS",
     "EVIDENCE",
     "EXPERIMENTS",
     "SCALES",
+    "Claim",
     "Place",
     "Run",
     "Scale",

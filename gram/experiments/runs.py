@@ -78,9 +78,9 @@ SCALES = {
         model=ModelConfig(
             d=64, text_width=64, image_channels=12, audio_channels=48, audio_width=48, tones_strides=(2, 2, 2)
         ),
-        steps=300, batch=128, learning_rate=4e-3, numbers=6000, renderings=1, validation=500, test=1000, checkpoints=6,
-        seeds=5, few_seeds=3, widths=(4, 16, 512), temperatures=(0.01, 0.03, 0.2, 0.5), batches=(32, 256),
-        seconds=70.0, overhead=40.0,
+        steps=200, batch=128, learning_rate=2e-3, numbers=6000, renderings=1, validation=500, test=1000, checkpoints=6,
+        seeds=5, few_seeds=3, widths=(4, 16, 512), temperatures=(0.01, 0.03, 0.07, 0.2, 0.5), batches=(32, 256),
+        seconds=55.0, overhead=40.0,
     ),
     "full": Scale(
         name="full",

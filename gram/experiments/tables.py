@@ -142,6 +142,16 @@ def over_seeds(frame: pd.DataFrame, **wanted: Any) -> pd.DataFrame:
     return frame[chosen]
 
 
+def lowest(rows: pd.DataFrame) -> pd.Series:
+    """Return the row with the lowest value."""
+    return rows.sort_values("value", kind="stable").iloc[0]
+
+
+def highest(rows: pd.DataFrame) -> pd.Series:
+    """Return the row with the highest value."""
+    return rows.sort_values("value", kind="stable").iloc[-1]
+
+
 def the_row(frame: pd.DataFrame, **wanted: Any) -> pd.Series:
     """Return the one row for all seeds whose columns have the wanted values.
 

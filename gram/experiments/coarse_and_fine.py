@@ -1,0 +1,125 @@
+"""What if texts name only a part of an item? Whole numbers, first digits, odd or even, and mixtures of these."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Bool, Float
+from scipy.stats import rankdata
+
+from gram import measures
+from gram.embedding_set import EmbeddingSet
+from gram.evaluation import evaluate
+from gram.experiments.outcomes import Outcome
+from gram.experiments.runs import MIXED, TEXTS, Run, Scale, base_runs
+from gram.experiments.sentences import listed, share, verdict
+from gram.experiments.tables import Observation, tabulate, the_row
+from gram.experiments.work import Place, Progress, outcomes
+from gram.geometry import volume
+from gram.losses import MEASURES
+
+NAME = "coarse-and-fine"
+TITLE = "Coarse and fine texts"
+HIT, AUC, CHANCE = "hit", "AUC", "chance"
+BETWEEN, BASE = "R@1 image to speech", "mean base"
+_MEASURES = ("volume", "height", "cosine")
+
+
+def runs(scale: Scale) -> list[Run]:
+    """Return the runs: both losses, trained with texts of each kind and with all mixed."""
+    return [run for text in (*TEXTS, MIXED) for run in base_runs(scale, seeds=scale.few_seeds, text=text)]
+
+
+def named(kind: str, labels: Sequence[str]) -> list[str]:
+    """Return what a text of a kind says of each number: itself, its first digit, or "even" or "odd"."""
+    if kind == "parity":
+        return [("even", "odd")[int(label) % 2] for label in labels]
+    return [label[0] if kind == "first-digit" else label for label in labels]
+
+
+def observe(found: Mapping[Run, Outcome]) -> Iterator[Observation]:
+    """Yield how often the top item satisfies the text, by kind of text, and what is left between the candidates."""
+    for run, outcome in found.items():
+        for asked in TEXTS if run.text == MIXED else (run.text,):
+            name = "text" if asked in (run.text, TEXTS[0]) else f"text:{asked}"
+            embedded = outcome.embedding_set(text=name)
+            for measure in _MEASURES:
+                keys = {"loss": run.loss, "trained": run.text, "asked": asked, "measure": measure}
+                for metric, items in satisfied(embedded, run.candidates, measure, asked).items():
+                    yield Observation(keys, metric, run.seed, items=items)
+        embedded = outcome.embedding_set()
+        keys = {"loss": run.loss, "trained": run.text, "asked": "", "measure": MEASURES[run.loss]}
+        between = evaluate(embedded, "image", ["speech"], MEASURES[run.loss], device="cpu")
+        yield Observation(keys, BETWEEN, run.seed, items=between.per_item("R@1").double().numpy())
+        own = torch.stack([embedded.normalized().modalities[name].double() for name in run.candidates], dim=1)
+        yield Observation(keys, BASE, run.seed, items=volume(own).numpy())
+
+
+def satisfied(
+    embedded: EmbeddingSet, candidates: Sequence[str], measure: str, kind: str
+) -> dict[str, Float[np.ndarray, " texts"]]:
+    """Return what each different text of a kind finds: its hit, its AUC, and its chance of a hit at random.
+
+    A hit counts if the top item satisfies the text, whichever item it is; of tied top items, the share that does. AUC
+    is how likely an item that satisfies the text is scored above one that does not, ties counting half; chance is 0.5.
+    Each text is asked once, however many items it fits: whole numbers are n texts, first digits 10, parity 2.
+
+    Args:
+        embedded: whose texts are of that kind.
+        candidates: the modalities that answer.
+        measure: by name.
+        kind: of the texts.
+    """
+    labels = embedded.items["label"].tolist()
+    said = np.array(named(kind, labels))
+    texts, firsts = np.unique(said, return_index=True)
+    vectors = embedded.normalized().modalities
+    anchors = vectors["text"][torch.from_numpy(firsts)].double()
+    scores = measures.score(measure, anchors, *(vectors[name].double() for name in candidates)).numpy()
+    fits: Bool[np.ndarray, "texts n"] = texts[:, None] == said[None, :]
+    top = scores == scores.max(axis=1, keepdims=True)
+    hits = (top & fits).sum(axis=1) / top.sum(axis=1)
+    aucs = np.array([_auc(row, fit) for row, fit in zip(scores, fits)])
+    return {HIT: hits, AUC: aucs, CHANCE: fits.mean(axis=1)}
+
+
+def _auc(scores: Float[np.ndarray, " n"], fits: Bool[np.ndarray, " n"]) -> float:
+    """Return P(one that fits is above one that does not) + P(tie) / 2, from ranks; NaN where all or none fit."""
+    m, n = int(fits.sum()), len(fits)
+    if m in (0, n):
+        return float("nan")
+    return float((rankdata(scores)[fits].sum() - m * (m + 1) / 2) / (m * (n - m)))
+
+
+def run(scale: Scale, place: Place | None = None, progress: Progress | None = None) -> pd.DataFrame:
+    """Return the table: columns loss, trained, asked, measure, and those of `gram.experiments.tables`.
+
+    "trained" is the kind of the texts in training, "asked" in the test. Metrics: "hit", "AUC" and "chance" of a hit, as
+    `satisfied` gives them; and, with no text asked, "R@1 image to speech" by the loss's measure and "mean base", the
+    volume of the candidates' own vectors. Texts that fit several items of a batch are negatives of each other's items
+    in training, under every loss alike. Intervals of one seed are over texts (items for the last two metrics), those of
+    all seeds over seeds where there are three.
+
+    Args:
+        scale: of the runs.
+        place: where and how they are trained; by default the cache's folder, this process.
+        progress: as in `gram.experiments.work.outcomes`.
+    """
+    return tabulate(observe(outcomes(runs(scale), scale, place or Place.default(), progress or (lambda *_: None))))
+
+
+def finding(frame: pd.DataFrame) -> str:
+    """Return one sentence: the hits of a model trained on mixed texts, by kind of text, under each loss."""
+    said = []
+    for asked in TEXTS:
+        gram, cosine = (
+            the_row(frame, loss=loss, trained=MIXED, asked=asked, measure=MEASURES[loss], metric=HIT)
+            for loss in ("gram", "cosine")
+        )
+        chance = the_row(frame, loss="gram", trained=MIXED, asked=asked, measure="volume", metric=CHANCE)
+        said.append(
+            f"{asked} texts are satisfied by the top item for {share(gram)} under gram and {share(cosine)} under "
+            f"cosine (chance {100 * chance['value']:.1f} %; {verdict('gram', gram, 'cosine', cosine)})"
+        )
+    return f"Trained on mixed texts, {listed(said)}."

@@ -1,0 +1,148 @@
+"""Does the mean volume say how well a model retrieves? Against the AUC of volumes, mean cosine and modality gap."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy import stats
+
+from gram.diagnostics import find_gap, find_hubs, find_sign_flips
+from gram.distributions import distributions
+from gram.embedding_set import EmbeddingSet
+from gram.evaluation import evaluate
+from gram.experiments.outcomes import Outcome
+from gram.experiments.runs import Run, Scale, base_runs
+from gram.experiments.tables import ALL_SEEDS, Observation, ordered, tabulate
+from gram.experiments.work import Place, Progress, outcomes
+from gram.geometry import volume
+
+NAME = "volume-as-metric"
+TITLE = "Volume as a metric"
+PREDICTORS = ("mean volume", "volume AUC", "mean cosine", "modality gap")
+TARGETS = ("R@1", "R@1 by volume")
+SCOPES = ("within gram", "within cosine", "pooled")
+_RESAMPLES = 1000
+
+
+def runs(scale: Scale) -> list[Run]:
+    """Return the runs: both losses, all four modalities, every seed; no more than other experiments train."""
+    return base_runs(scale)
+
+
+def observe(found: Mapping[Run, Outcome]) -> Iterator[Observation]:
+    """Yield what is known of each run at each checkpoint."""
+    for run, outcome in found.items():
+        for step in outcome.steps:
+            keys = {"loss": run.loss, "step": step, "scope": "", "target": "", "predictor": ""}
+            for metric, value in facts(outcome.embedding_set(step), run).items():
+                yield Observation(keys, metric, run.seed, given=value)
+
+
+def facts(embedded: EmbeddingSet, run: Run) -> dict[str, float]:
+    """Return what a set gives: R@1, the predictors, and where a volume misleads.
+
+    "R@1" is by the measure that the run's loss trains. "mean volume" and "mean cosine" are means over items, of their
+    own vectors and of text with each candidate; "modality gap" the mean distance of the modalities' centroids; "volume
+    AUC" how likely a matched volume is the smaller. "hub share" is the share of first places that the 1 %
+    of candidates most often first take, by volume; "flipped" counts modalities on the opposite side.
+    """
+    vectors = {name: rows.double() for name, rows in embedded.normalized().modalities.items()}
+    candidates = run.candidates
+    by_own = evaluate(embedded, "text", candidates, run.measure, device="cpu")
+    by_volume = evaluate(embedded, "text", candidates, "volume", device="cpu")
+    cosines = [(vectors["text"] * vectors[name]).sum(dim=1).mean() for name in candidates]
+    gap = find_gap(embedded, "text", candidates, "volume", device="cpu", before=by_volume)
+    return {
+        "R@1": by_own.recall[1],
+        "R@1 by volume": by_volume.recall[1],
+        "mean volume": float(volume(torch.stack(list(vectors.values()), dim=1)).mean()),
+        "volume AUC": distributions(embedded, candidates=candidates, query="text").auc,
+        "mean cosine": float(torch.stack(cosines).mean()),
+        "modality gap": float(np.mean(list(gap.distances.values()))),
+        "hub share": find_hubs(embedded, "text", candidates, "volume", device="cpu").top_share,
+        "flipped": float(len(find_sign_flips(embedded).flipped)),
+    }
+
+
+def run(scale: Scale, place: Place | None = None, progress: Progress | None = None) -> pd.DataFrame:
+    """Return the table: columns loss, step, scope, target, predictor, and those of `gram.experiments.tables`.
+
+    Rows with a step hold what `facts` gives, by run and over seeds (Student's t where there are three). Rows with a
+    scope hold "pearson" and "spearman" of a target with a predictor over all checkpoints but the untrained one, with a
+    percentile bootstrap over whole runs ("runs"): checkpoints of a run go together.
+
+    Args:
+        scale: of the runs.
+        place: where and how they are trained; by default the cache's folder, this process.
+        progress: as in `gram.experiments.work.outcomes`.
+    """
+    found = outcomes(runs(scale), scale, place or Place.default(), progress or (lambda *_: None))
+    points = tabulate(observe(found))
+    return ordered(pd.concat([points, pd.DataFrame(correlations(points))], ignore_index=True))
+
+
+def correlations(points: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """Yield a row a scope, target, predictor and coefficient, from the rows of single seeds."""
+    single = points[(points["seed"] != ALL_SEEDS) & (points["step"] > 0)]
+    wide = single.pivot_table(index=["loss", "seed", "step"], columns="metric", values="value").reset_index()
+    for scope in SCOPES:
+        own = wide if scope == "pooled" else wide[wide["loss"] == scope.removeprefix("within ")]
+        blocks = [part for _, part in own.groupby(["loss", "seed"])]
+        for target in TARGETS:
+            for predictor in PREDICTORS:
+                pairs = [part[[predictor, target]].to_numpy() for part in blocks]
+                for name, value, low, high in _coefficients(pairs):
+                    yield {
+                        "loss": "", "step": -1, "scope": scope, "target": target, "predictor": predictor,
+                        "metric": name, "value": value, "low": low, "high": high, "interval": "runs",
+                        "seed": ALL_SEEDS, "seeds": len({part["seed"].iloc[0] for part in blocks}),
+                    }  # fmt: skip
+
+
+def _coefficients(blocks: list[np.ndarray]) -> Iterator[tuple[str, float, float, float]]:
+    """Yield each coefficient over all rows of the blocks, with its interval over draws of whole blocks."""
+    rng = np.random.default_rng(0)
+    draws = [rng.integers(len(blocks), size=len(blocks)) for _ in range(_RESAMPLES)]
+    samples = [np.concatenate([blocks[place] for place in draw]) for draw in draws]
+    for name, coefficient in (("pearson", _pearson), ("spearman", _spearman)):
+        values = np.array([coefficient(sample) for sample in samples])
+        low, high = np.nanquantile(values, [0.025, 0.975]) if not np.isnan(values).all() else (np.nan, np.nan)
+        yield name, coefficient(np.concatenate(blocks)), float(low), float(high)
+
+
+def _pearson(rows: np.ndarray) -> float:
+    """Return Pearson's r of two columns; NaN where one is constant."""
+    if len(rows) < 3 or (rows.std(axis=0) < 1e-12).any():
+        return float("nan")
+    return float(np.corrcoef(rows.T)[0, 1])
+
+
+def _spearman(rows: np.ndarray) -> float:
+    """Return Spearman's rho: Pearson's r of the ranks, ties at the average of their places."""
+    return _pearson(np.column_stack([stats.rankdata(column) for column in rows.T]))
+
+
+def strengths(frame: pd.DataFrame, scope: str, target: str = "R@1") -> dict[str, pd.Series]:
+    """Return the Spearman row of each predictor in a scope, the strongest first, whatever its sign."""
+    rows = frame[(frame["scope"] == scope) & (frame["target"] == target) & (frame["metric"] == "spearman")]
+    found = {row["predictor"]: row for _, row in rows.iterrows() if not np.isnan(row["value"])}
+    return dict(sorted(found.items(), key=lambda item: -abs(item[1]["value"])))
+
+
+def finding(frame: pd.DataFrame) -> str:
+    """Return one sentence: how R@1 goes with the mean volume within each loss and pooled, and and what goes best."""
+    said = []
+    for scope in SCOPES:
+        found = strengths(frame, scope)
+        if "mean volume" not in found:
+            said.append(f"{scope} nothing can be said")
+            continue
+        own, best = found["mean volume"], next(iter(found))
+        ahead = "which is the closest" if best == "mean volume" else f"{best} is closer ({found[best]['value']:+.2f})"
+        said.append(f"{scope} {own['value']:+.2f} ({own['low']:+.2f} to {own['high']:+.2f}), {ahead}")
+    expected = [strengths(frame, scope).get("mean volume") for scope in SCOPES]
+    misled = [scope for scope, row in zip(SCOPES, expected) if row is None or not row["high"] < 0]
+    close = f"a smaller volume is no sign of a better R@1 {' nor '.join(misled)}" if misled else "it leads in all three"
+    return f"Spearman's correlation of R@1 with the mean volume is {'; '.join(said)}: {close}."
