@@ -19,7 +19,7 @@ CHANGE, WITHOUT = "R@1 change", "R@1 without it"
 
 
 def runs(scale: Scale) -> list[Run]:
-    """Return the runs: both losses, speech degraded in each way and in none."""
+    """Return the runs: both losses, the pictures degraded in each way and in none."""
     return [
         run for degradation in DEGRADATIONS for run in base_runs(scale, seeds=scale.few_seeds, degradation=degradation)
     ]
@@ -44,9 +44,9 @@ def observe(found: Mapping[Run, Outcome]) -> Iterator[Observation]:
 def run(scale: Scale, place: Place | None = None, progress: Progress | None = None) -> pd.DataFrame:
     """Return the table: columns loss, degradation, measure, and those of `gram.experiments.tables`.
 
-    Speech is degraded in training and in the test alike (see `gram.experiments.runs.Run`). Metrics: "R@1", text asking
+    Pictures are degraded in training and in the test alike (see `gram.experiments.runs.Run`). Metrics: "R@1", text asking
     all three; "R@1 change", minus that of the intact model of the same seed, paired by item; "R@1 without it", text
-    asking image and tones of the same model. Items that lack speech are ranked by the vectors they have, as each
+    asking speech and tones of the same model. Items that lack a picture are ranked by the vectors they have, as each
     measure does. Intervals of one seed are over items, those of all seeds over seeds where there are three.
 
     Args:
@@ -70,7 +70,7 @@ def best_measure(frame: pd.DataFrame, loss: str, degradation: str) -> str:
 
 
 def finding(frame: pd.DataFrame) -> str:
-    """Return one sentence: what costs each loss most by its own measure, and what ranks best where most lack speech."""
+    """Return one sentence: what costs each loss most by its own measure, and what ranks best where most lack it."""
     said = []
     for loss in ("gram", "cosine"):
         rows = changes(frame, loss)
