@@ -44,10 +44,10 @@ def observe(found: Mapping[Run, Outcome]) -> Iterator[Observation]:
 def run(scale: Scale, place: Place | None = None, progress: Progress | None = None) -> pd.DataFrame:
     """Return the table: columns loss, degradation, measure, and those of `gram.experiments.tables`.
 
-    Pictures are degraded in training and in the test alike (see `gram.experiments.runs.Run`). Metrics: "R@1", text asking
-    all three; "R@1 change", minus that of the intact model of the same seed, paired by item; "R@1 without it", text
-    asking speech and tones of the same model. Items that lack a picture are ranked by the vectors they have, as each
-    measure does. Intervals of one seed are over items, those of all seeds over seeds where there are three.
+    Pictures are degraded in training and in the test alike (see `gram.experiments.runs.Run`). Metrics: "R@1", text
+    asking all three; "R@1 change", minus that of the intact model of the same seed, paired by item; "R@1 without it",
+    text asking speech and tones of the same model. Items that lack a picture are ranked by the vectors they have, as
+    each measure does. Intervals of one seed are over items, those of all seeds over seeds where there are three.
 
     Args:
         scale: of the runs.
