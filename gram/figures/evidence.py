@@ -277,7 +277,8 @@ def _chosen(frame: pd.DataFrame, **wanted: Any) -> pd.DataFrame:
 
 def _marker(side: int, dark: bool, *, size: int = 10) -> dict[str, Any]:
     colour = RANKING_COLOURS[side][dark]
-    return {"color": colour, "size": size, "symbol": _SYMBOLS[side], "line": {"width": 2, "color": colour}}
+    line = {"width": 2, "color": colour}
+    return {"color": colour, "size": size, "opacity": 1, "symbol": _SYMBOLS[side], "line": line}
 
 
 def _told(rows: pd.DataFrame, factor: float) -> list[list[str]]:
@@ -311,7 +312,7 @@ def _dots(
     unit = " %" if percent else ""
     figure.add_scatter(
         x=factor * rows["value"], y=place + ((side - 0.5) * 2 * _SHIFT if shift else 0.0), mode="markers", name=name,
-        meta=name, legendgroup=name, showlegend=legend, marker=marker, error_x=_reach(rows, factor, side, dark),
+        meta=name, legendgroup=name, showlegend=legend, marker=marker, cliponaxis=False, error_x=_reach(rows, factor, side, dark),
         customdata=[[each, *told] for each, told in zip(of, _told(rows, factor))],
         hovertemplate=f"{name}: %{{customdata[0]}}<br><b>%{{x:.3g}}{unit}</b> (%{{customdata[1]}})<br>"
         "%{customdata[2]}, %{customdata[3]} seeds<extra></extra>",
