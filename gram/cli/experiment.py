@@ -110,22 +110,24 @@ def _plan(names: tuple[str, ...], scale: "Scale", place: "Place", *, as_json: bo
 
 
 class _Bar:
-    """A progress bar over the expected seconds of an experiment's runs, with the time left."""
+    """A progress bar a phase of an experiment, with the time left."""
 
     def __init__(self, name: str) -> None:
-        self._name = name
+        self._name, self._phase = name, ""
         self._bar: Any = None
 
-    def __call__(self, what: str, done: float, whole: float) -> None:
+    def __call__(self, phase: str, what: str, done: float, whole: float) -> None:
         from tqdm import tqdm
 
-        if self._bar is None:
-            form = "{desc}: {percentage:3.0f}%|{bar}| {elapsed} gone, {remaining} left {postfix}"
-            self._bar = tqdm(total=whole, desc=self._name, dynamic_ncols=True, bar_format=form)
-        self._bar.total = whole
+        if phase != self._phase:
+            self.close()
+            form = "{desc}: {percentage:3.0f}%|{bar}| {elapsed} gone, {remaining} left{postfix}"
+            self._phase = phase
+            self._bar = tqdm(total=whole, desc=f"{self._name}, {phase}", dynamic_ncols=True, bar_format=form)
         self._bar.set_postfix_str(what, refresh=False)
         self._bar.update(done - self._bar.n)
 
     def close(self) -> None:
         if self._bar is not None:
             self._bar.close()
+            self._bar = None

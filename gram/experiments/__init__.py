@@ -32,7 +32,7 @@ from gram.experiments.claims import CLAIMS, Claim
 from gram.experiments.outcomes import load_outcome, runs_folder
 from gram.experiments.runs import SCALES, Run, Scale
 from gram.experiments.saved import EVIDENCE, facts_of, load, save
-from gram.experiments.work import Place, Progress, expected_seconds, outcomes, outstanding, unique
+from gram.experiments.work import Place, Progress, expected_seconds, outcomes, outstanding, silent, unique
 from gram.models import choose_device
 
 EXPERIMENTS: dict[str, ModuleType] = {
@@ -65,7 +65,7 @@ def carry_out(
     place: Place,
     out: Path,
     *,
-    progress: Progress = lambda what, done, whole: None,
+    progress: Progress = silent,
     command: Sequence[str] = (),
 ) -> tuple[pd.DataFrame, Path]:
     """Carry out an experiment and keep its table; return the table and the file.

@@ -16,7 +16,6 @@ from gram.models.multimodal import ModelConfig
 
 NARROW = 8  # dimensions of the bottleneck
 NOISE = 2.0  # standard deviations of a modality's inputs
-NOISE_FRAMES = 64  # of a recording that is noise alone: its length says nothing of the item
 _LEAST = 2  # items of a group: one alone has nothing to be told from
 _LACK_DRAW = 30  # sets the draw of who lacks a modality apart from others
 
@@ -93,8 +92,7 @@ class Arm(nn.Module):
             return batch
         values, lengths = batch
         if self.run.degradation == "pure-noise":
-            values = values.new_zeros(*values.shape[:-1], NOISE_FRAMES)
-            lengths = torch.full_like(lengths, NOISE_FRAMES)
+            values = torch.zeros_like(values)  # pictures are all of one size, so that nothing of the item is left
         drawn = torch.randn(values.shape, generator=noise).to(values)
         return Batch(values + NOISE * self.spread * drawn, lengths)
 

@@ -15,14 +15,14 @@ from gram.experiments.outcomes import Outcome
 from gram.experiments.runs import MIXED, TEXTS, Run, Scale, base_runs
 from gram.experiments.sentences import listed, share, verdict
 from gram.experiments.tables import Observation, tabulate, the_row
-from gram.experiments.work import Place, Progress, outcomes
+from gram.experiments.work import Place, Progress, outcomes, silent
 from gram.geometry import volume
 from gram.losses import MEASURES
 
 NAME = "coarse-and-fine"
 TITLE = "Coarse and fine texts"
 HIT, AUC, CHANCE = "hit", "AUC", "chance"
-BETWEEN, BASE = "R@1 image to speech", "mean base"
+BETWEEN, BASE = "R@1 image to tones", "mean base"
 _MEASURES = ("volume", "height", "cosine")
 
 
@@ -50,7 +50,7 @@ def observe(found: Mapping[Run, Outcome]) -> Iterator[Observation]:
                     yield Observation(keys, metric, run.seed, items=items)
         embedded = outcome.embedding_set()
         keys = {"loss": run.loss, "trained": run.text, "asked": "", "measure": MEASURES[run.loss]}
-        between = evaluate(embedded, "image", ["speech"], MEASURES[run.loss], device="cpu")
+        between = evaluate(embedded, "image", ["tones"], MEASURES[run.loss], device="cpu")
         yield Observation(keys, BETWEEN, run.seed, items=between.per_item("R@1").double().numpy())
         own = torch.stack([embedded.normalized().modalities[name].double() for name in run.candidates], dim=1)
         yield Observation(keys, BASE, run.seed, items=volume(own).numpy())
@@ -92,11 +92,11 @@ def _auc(scores: Float[np.ndarray, " n"], fits: Bool[np.ndarray, " n"]) -> float
     return float((rankdata(scores)[fits].sum() - m * (m + 1) / 2) / (m * (n - m)))
 
 
-def run(scale: Scale, place: Place | None = None, progress: Progress | None = None) -> pd.DataFrame:
+def run(scale: Scale, place: Place | None = None, progress: Progress = silent) -> pd.DataFrame:
     """Return the table: columns loss, trained, asked, measure, and those of `gram.experiments.tables`.
 
     "trained" is the kind of the texts in training, "asked" in the test. Metrics: "hit", "AUC" and "chance" of a hit, as
-    `satisfied` gives them; and, with no text asked, "R@1 image to speech" by the loss's measure and "mean base", the
+    `satisfied` gives them; and, with no text asked, "R@1 image to tones" by the loss's measure and "mean base", the
     volume of the candidates' own vectors. Texts that fit several items of a batch are negatives of each other's items
     in training, under every loss alike. Intervals of one seed are over texts (items for the last two metrics), those of
     all seeds over seeds where there are three.
@@ -106,7 +106,7 @@ def run(scale: Scale, place: Place | None = None, progress: Progress | None = No
         place: where and how they are trained; by default the cache's folder, this process.
         progress: as in `gram.experiments.work.outcomes`.
     """
-    return tabulate(observe(outcomes(runs(scale), scale, place or Place.default(), progress or (lambda *_: None))))
+    return tabulate(observe(outcomes(runs(scale), scale, place or Place.default(), progress)))
 
 
 def finding(frame: pd.DataFrame) -> str:

@@ -10,8 +10,8 @@ from gram.experiments.outcomes import Outcome
 from gram.experiments.ranked import recall_at_1
 from gram.experiments.runs import Run, Scale, base_runs
 from gram.experiments.sentences import points, share, verdict
-from gram.experiments.tables import Observation, difference, tabulate, the_row
-from gram.experiments.work import Place, Progress, outcomes
+from gram.experiments.tables import Observation, difference, highest, over_seeds, tabulate, the_row
+from gram.experiments.work import Place, Progress, outcomes, silent
 from gram.losses import MEASURES
 
 NAME = "losses-and-measures"
@@ -42,7 +42,7 @@ def observe(found: Mapping[Run, Outcome]) -> Iterator[Observation]:
                 yield difference(each.keys, DIFFERENCE, run.seed, each, own)
 
 
-def run(scale: Scale, place: Place | None = None, progress: Progress | None = None) -> pd.DataFrame:
+def run(scale: Scale, place: Place | None = None, progress: Progress = silent) -> pd.DataFrame:
     """Return the table: columns loss, measure, direction, and those of `gram.experiments.tables`.
 
     The metrics are "R@1" and "R@1 difference", of a measure minus the one that the loss trains. Intervals of one seed
@@ -53,7 +53,7 @@ def run(scale: Scale, place: Place | None = None, progress: Progress | None = No
         place: where and how they are trained; by default the cache's folder, this process.
         progress: as in `gram.experiments.work.outcomes`.
     """
-    return tabulate(observe(outcomes(runs(scale), scale, place or Place.default(), progress or (lambda *_: None))))
+    return tabulate(observe(outcomes(runs(scale), scale, place or Place.default(), progress)))
 
 
 def finding(frame: pd.DataFrame) -> str:
@@ -64,9 +64,11 @@ def finding(frame: pd.DataFrame) -> str:
     crossed = the_row(frame, loss="cosine", measure="volume", metric=DIFFERENCE, **asked)
     turned = the_row(frame, loss="gram", measure="cosine", metric=DIFFERENCE, **asked)
     height = the_row(frame, loss="cosine", measure="height", metric=DIFFERENCE, **asked)
+    best = highest(over_seeds(frame, metric="R@1", **asked))
     return (
         f"By the measure each loss trains, text finds its item first for {share(gram)} after the GRAM loss and "
-        f"{share(cosine)} after pairwise cosine: {verdict('GRAM', gram, 'cosine', cosine)}. "
-        f"Ranked by the other's measure, the GRAM model changes by {points(turned)} and the cosine model by "
-        f"{points(crossed)}; by height alone the cosine model changes by {points(height)}" + "."
+        f"{share(cosine)} after pairwise cosine: {verdict('GRAM', gram, 'cosine', cosine)}; "
+        f"ranked by the other's measure, the GRAM model changes by {points(turned)} and the cosine model by "
+        f"{points(crossed)}; by height alone the cosine model changes by {points(height)}, and the best of all pairs "
+        f"is {best['loss']} by {best['measure']} with {share(best)}."
     )

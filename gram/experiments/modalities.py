@@ -10,7 +10,7 @@ from gram.experiments.ranked import recall_at_1
 from gram.experiments.runs import Run, Scale, base_runs
 from gram.experiments.sentences import listed, points
 from gram.experiments.tables import Observation, difference, tabulate, the_row
-from gram.experiments.work import Place, Progress, outcomes
+from gram.experiments.work import Place, Progress, outcomes, silent
 from gram.losses import MEASURES
 
 NAME = "modalities"
@@ -53,7 +53,7 @@ def observe(found: Mapping[Run, Outcome]) -> Iterator[Observation]:
             yield difference(keys, TEST_GAIN, seed, each, own[loss, seed, learned, fewer])
 
 
-def run(scale: Scale, place: Place | None = None, progress: Progress | None = None) -> pd.DataFrame:
+def run(scale: Scale, place: Place | None = None, progress: Progress = silent) -> pd.DataFrame:
     """Return the table: columns loss, trained, tested, measure, against, and those of `gram.experiments.tables`.
 
     "trained" and "tested" name the candidates' modalities, "image+speech". Metrics: "R@1"; "R@1 gain", of a model
@@ -66,7 +66,7 @@ def run(scale: Scale, place: Place | None = None, progress: Progress | None = No
         place: where and how they are trained; by default the cache's folder, this process.
         progress: as in `gram.experiments.work.outcomes`.
     """
-    return tabulate(observe(outcomes(runs(scale), scale, place or Place.default(), progress or (lambda *_: None))))
+    return tabulate(observe(outcomes(runs(scale), scale, place or Place.default(), progress)))
 
 
 def finding(frame: pd.DataFrame) -> str:

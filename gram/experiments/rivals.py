@@ -11,7 +11,7 @@ from gram.experiments.ranked import recall_at_1
 from gram.experiments.runs import Run, Scale, base_runs
 from gram.experiments.sentences import listed, share, sign
 from gram.experiments.tables import Observation, difference, highest, over_seeds, tabulate, the_row
-from gram.experiments.work import Place, Progress, outcomes
+from gram.experiments.work import Place, Progress, outcomes, silent
 from gram.losses import LOSSES
 
 NAME = "rivals"
@@ -80,7 +80,7 @@ def reranked(outcome: Outcome) -> torch.Tensor:
     return found.any(dim=1).double() / first.sum(dim=1)
 
 
-def run(scale: Scale, place: Place | None = None, progress: Progress | None = None) -> pd.DataFrame:
+def run(scale: Scale, place: Place | None = None, progress: Progress = silent) -> pd.DataFrame:
     """Return the table: columns loss, modalities, measure, and those of `gram.experiments.tables`.
 
     Metrics: "R@1", text asking the rest; "R@1 difference", by the loss's own measure minus the GRAM loss's by volume on
@@ -93,7 +93,7 @@ def run(scale: Scale, place: Place | None = None, progress: Progress | None = No
         place: where and how they are trained; by default the cache's folder, this process.
         progress: as in `gram.experiments.work.outcomes`.
     """
-    return tabulate(observe(outcomes(runs(scale), scale, place or Place.default(), progress or (lambda *_: None))))
+    return tabulate(observe(outcomes(runs(scale), scale, place or Place.default(), progress)))
 
 
 def finding(frame: pd.DataFrame) -> str:

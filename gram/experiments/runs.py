@@ -12,7 +12,7 @@ from gram.numbers import MODALITIES
 FORMAT = 1  # of what a run keeps; another one makes every run new
 TEXTS = ("whole", "first-digit", "parity")
 MIXED = "mixed"
-DEGRADED = "speech"  # the modality that is made unequal
+DEGRADED = "image"  # the modality that is made unequal: one that text finds its items by under every loss
 DEGRADATIONS = ("none", "narrow", "noisy", "pure-noise", "missing-30", "missing-60", "missing-90")
 
 
@@ -179,7 +179,8 @@ class Run:
         )  # fmt: skip
         facts = {name: value for name, value in asdict(scale).items() if name in used}
         fixed = {"steps": self.steps(scale), "batch": self.batch or scale.batch, "d": self.width(scale)}
-        return {**facts, **asdict(self), **fixed, "format": FORMAT}
+        unequal = {} if self.degradation == "none" else {"degraded": DEGRADED}
+        return {**facts, **asdict(self), **fixed, **unequal, "format": FORMAT}
 
     def key(self, scale: Scale) -> str:
         """Return a digest of `settings`: the name of the run's folder."""

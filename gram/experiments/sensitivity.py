@@ -10,7 +10,7 @@ from gram.experiments.ranked import recall_at_1
 from gram.experiments.runs import Run, Scale, base_runs
 from gram.experiments.sentences import listed, share
 from gram.experiments.tables import Observation, highest, lowest, over_seeds, tabulate
-from gram.experiments.work import Place, Progress, outcomes
+from gram.experiments.work import Place, Progress, outcomes, silent
 
 NAME = "sensitivity"
 TITLE = "Sensitivity"
@@ -51,7 +51,7 @@ def _settings_of(run: Run, scale: Scale) -> list[tuple[str, str, float | None]]:
     return [(name, points[name][1], points[name][2]) for name in (away or VARIED)]
 
 
-def run(scale: Scale, place: Place | None = None, progress: Progress | None = None) -> pd.DataFrame:
+def run(scale: Scale, place: Place | None = None, progress: Progress = silent) -> pd.DataFrame:
     """Return the table: columns loss, varied, setting, place, and those of `gram.experiments.tables`.
 
     "varied" is d, temperature or batch, "setting" its value in words, "place" the same as a number (NaN for a learned
@@ -64,7 +64,7 @@ def run(scale: Scale, place: Place | None = None, progress: Progress | None = No
         place: where and how they are trained; by default the cache's folder, this process.
         progress: as in `gram.experiments.work.outcomes`.
     """
-    found = outcomes(runs(scale), scale, place or Place.default(), progress or (lambda *_: None))
+    found = outcomes(runs(scale), scale, place or Place.default(), progress)
     return tabulate(observe(found, scale))
 
 

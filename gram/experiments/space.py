@@ -14,7 +14,7 @@ from gram.experiments.outcomes import Outcome
 from gram.experiments.runs import Run, Scale, base_runs
 from gram.experiments.sentences import listed, number, share, verdict
 from gram.experiments.tables import Observation, tabulate, the_row
-from gram.experiments.work import Place, Progress, outcomes
+from gram.experiments.work import Place, Progress, outcomes, silent
 from gram.numbers import DIGITS
 from gram.projection import Settings
 from gram.projection.fit import compute_layout
@@ -81,7 +81,7 @@ def probed(rows: Float[np.ndarray, "m d"], labels: np.ndarray, items: int) -> Fl
     return np.asarray(np.mean(right, axis=0).reshape(-1, items).mean(axis=0))
 
 
-def run(scale: Scale, place: Place | None = None, progress: Progress | None = None) -> pd.DataFrame:
+def run(scale: Scale, place: Place | None = None, progress: Progress = silent) -> pd.DataFrame:
     """Return the table: columns loss, modality, and those of `gram.experiments.tables`.
 
     Metrics: "silhouette" (-1 to 1) and "probe accuracy" (0 to 1, chance about 0.1) of the digits, for each modality and
@@ -93,7 +93,7 @@ def run(scale: Scale, place: Place | None = None, progress: Progress | None = No
         place: where and how they are trained; by default the cache's folder, this process.
         progress: as in `gram.experiments.work.outcomes`.
     """
-    return tabulate(observe(outcomes(runs(scale), scale, place or Place.default(), progress or (lambda *_: None))))
+    return tabulate(observe(outcomes(runs(scale), scale, place or Place.default(), progress)))
 
 
 def finding(frame: pd.DataFrame) -> str:

@@ -10,7 +10,7 @@ from gram.experiments.ranked import recall_at_1
 from gram.experiments.runs import DEGRADATIONS, DEGRADED, Run, Scale, base_runs
 from gram.experiments.sentences import listed, points
 from gram.experiments.tables import Observation, difference, highest, lowest, over_seeds, tabulate
-from gram.experiments.work import Place, Progress, outcomes
+from gram.experiments.work import Place, Progress, outcomes, silent
 from gram.losses import MEASURES
 
 NAME = "unequal"
@@ -19,7 +19,7 @@ CHANGE, WITHOUT = "R@1 change", "R@1 without it"
 
 
 def runs(scale: Scale) -> list[Run]:
-    """Return the runs: both losses, speech degraded in each way and in none."""
+    """Return the runs: both losses, the pictures degraded in each way and in none."""
     return [
         run for degradation in DEGRADATIONS for run in base_runs(scale, seeds=scale.few_seeds, degradation=degradation)
     ]
@@ -28,7 +28,7 @@ def runs(scale: Scale) -> list[Run]:
 def observe(found: Mapping[Run, Outcome]) -> Iterator[Observation]:
     """Yield R@1 by every measure, how that changed from no degradation, and R@1 with the degraded one left out."""
     intact: dict[tuple[str, int, str], Observation] = {}
-    for run, outcome in sorted(found.items(), key=lambda pair: DEGRADATIONS.index(pair[0].degradation)):
+    for run, outcome in found.items():  # the intact ones first, as `runs` has them
         embedded = outcome.embedding_set()
         rest = [name for name in run.candidates if name != DEGRADED]
         for measure in measures.names(len(run.modalities)):
@@ -41,20 +41,20 @@ def observe(found: Mapping[Run, Outcome]) -> Iterator[Observation]:
             yield difference(keys, CHANGE, run.seed, each, intact[run.loss, run.seed, measure])
 
 
-def run(scale: Scale, place: Place | None = None, progress: Progress | None = None) -> pd.DataFrame:
+def run(scale: Scale, place: Place | None = None, progress: Progress = silent) -> pd.DataFrame:
     """Return the table: columns loss, degradation, measure, and those of `gram.experiments.tables`.
 
-    Speech is degraded in training and in the test alike (see `gram.experiments.runs.Run`). Metrics: "R@1", text asking
-    all three; "R@1 change", minus that of the intact model of the same seed, paired by item; "R@1 without it", text
-    asking image and tones of the same model. Items that lack speech are ranked by the vectors they have, as each
-    measure does. Intervals of one seed are over items, those of all seeds over seeds where there are three.
+    Pictures are degraded in training and in the test alike (see `gram.experiments.runs.Run`). Metrics: "R@1", text
+    asking all three; "R@1 change", minus that of the intact model of the same seed, paired by item; "R@1 without it",
+    text asking speech and tones of the same model. Items that lack a picture are ranked by the vectors they have, as
+    each measure does. Intervals of one seed are over items, those of all seeds over seeds where there are three.
 
     Args:
         scale: of the runs.
         place: where and how they are trained; by default the cache's folder, this process.
         progress: as in `gram.experiments.work.outcomes`.
     """
-    return tabulate(observe(outcomes(runs(scale), scale, place or Place.default(), progress or (lambda *_: None))))
+    return tabulate(observe(outcomes(runs(scale), scale, place or Place.default(), progress)))
 
 
 def changes(frame: pd.DataFrame, loss: str) -> pd.DataFrame:
@@ -70,7 +70,7 @@ def best_measure(frame: pd.DataFrame, loss: str, degradation: str) -> str:
 
 
 def finding(frame: pd.DataFrame) -> str:
-    """Return one sentence: what costs each loss most by its own measure, and what ranks best where most lack speech."""
+    """Return one sentence: what costs each loss most by its own measure, and what ranks best where most lack it."""
     said = []
     for loss in ("gram", "cosine"):
         rows = changes(frame, loss)

@@ -15,7 +15,7 @@ from gram.evaluation import evaluate
 from gram.experiments.outcomes import Outcome
 from gram.experiments.runs import Run, Scale, base_runs
 from gram.experiments.tables import ALL_SEEDS, Observation, ordered, tabulate
-from gram.experiments.work import Place, Progress, outcomes
+from gram.experiments.work import Place, Progress, outcomes, silent
 from gram.geometry import volume
 
 NAME = "volume-as-metric"
@@ -66,7 +66,7 @@ def facts(embedded: EmbeddingSet, run: Run) -> dict[str, float]:
     }
 
 
-def run(scale: Scale, place: Place | None = None, progress: Progress | None = None) -> pd.DataFrame:
+def run(scale: Scale, place: Place | None = None, progress: Progress = silent) -> pd.DataFrame:
     """Return the table: columns loss, step, scope, target, predictor, and those of `gram.experiments.tables`.
 
     Rows with a step hold what `facts` gives, by run and over seeds (Student's t where there are three). Rows with a
@@ -78,7 +78,7 @@ def run(scale: Scale, place: Place | None = None, progress: Progress | None = No
         place: where and how they are trained; by default the cache's folder, this process.
         progress: as in `gram.experiments.work.outcomes`.
     """
-    found = outcomes(runs(scale), scale, place or Place.default(), progress or (lambda *_: None))
+    found = outcomes(runs(scale), scale, place or Place.default(), progress)
     points = tabulate(observe(found))
     return ordered(pd.concat([points, pd.DataFrame(correlations(points))], ignore_index=True))
 

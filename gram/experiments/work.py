@@ -2,7 +2,7 @@
 
 import multiprocessing
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,8 @@ from gram.experiments.outcomes import Outcome, is_kept, keep, load_outcome, runs
 from gram.experiments.runs import Run, Scale
 from gram.experiments.train import train_run
 
-Progress = Callable[[str, float, float], None]  # (what is done, seconds' worth done, of how many)
+Progress = Callable[[str, str, float, float], None]  # (phase, what was done last, how much is done, of how much)
+RENDERING, TRAINING, MEASURING = "rendering", "training", "measuring"
 
 _worker: dict[str, Any] = {}
 
@@ -40,6 +41,10 @@ class Place:
         return cls(runs_folder())
 
 
+def silent(phase: str, what: str, done: float, whole: float) -> None:
+    """Tell nobody."""
+
+
 def unique(runs: Sequence[Run]) -> list[Run]:
     """Return the runs, each once, in order."""
     return list(dict.fromkeys(runs))
@@ -50,9 +55,7 @@ def outstanding(runs: Sequence[Run], scale: Scale, folder: Path) -> list[Run]:
     return [run for run in unique(runs) if not is_kept(folder, run, scale)]
 
 
-def outcomes(
-    runs: Sequence[Run], scale: Scale, place: Place, progress: Progress = lambda what, done, whole: None
-) -> dict[Run, Outcome]:
+def outcomes(runs: Sequence[Run], scale: Scale, place: Place, progress: Progress = silent) -> "Outcomes":
     """Return the outcome of every run; those that are not kept yet are trained and kept first, each when it is done.
 
     Stopped, or failed, the runs that were done stay, and the same call goes on with the rest.
@@ -61,7 +64,8 @@ def outcomes(
         runs: which; repeated ones are trained once.
         scale: the budget.
         place: where and how.
-        progress: called with the run that was done, the work done, and the work there is, in expected seconds.
+        progress: called with a phase, what was done last, how much is done, and of how much: items while rendering,
+            expected seconds while training, runs while what comes back is gone through.
 
     Raises:
         GramError: the disk refuses, or a kept run cannot be read.
@@ -69,12 +73,29 @@ def outcomes(
     """
     left = outstanding(runs, scale, place.folder)
     whole, done = sum(run.seconds(scale) for run in left), 0.0
-    data = prepare_data(place.folder, scale, processes=place.workers)
+    data = prepare_data(
+        place.folder, scale, processes=place.workers,
+        progress=lambda here, of: progress(RENDERING, "items", here, of),
+    )  # fmt: skip
     for run in _trained(left, scale, place, data):
         done += run.seconds(scale)
-        progress(str(run), done, whole)
+        progress(TRAINING, str(run), done, whole)
     items = data.items["test"]
-    return {run: load_outcome(place.folder, run, scale, items) for run in unique(runs)}
+    return Outcomes({run: load_outcome(place.folder, run, scale, items) for run in unique(runs)}, progress)
+
+
+class Outcomes(dict[Run, Outcome]):
+    """Outcomes by run, that say how far whoever goes through their `items()` has come."""
+
+    def __init__(self, found: Mapping[Run, Outcome], progress: Progress) -> None:
+        super().__init__(found)
+        self._progress = progress
+
+    def items(self) -> Any:
+        """Yield each run with its outcome, telling the progress."""
+        for done, (run, outcome) in enumerate(super().items(), start=1):
+            yield run, outcome
+            self._progress(MEASURING, str(run), done, len(self))
 
 
 def _trained(left: Sequence[Run], scale: Scale, place: Place, data: Data) -> Iterator[Run]:
