@@ -57,9 +57,7 @@ def facts(made: Mapping[str, str]) -> str:
 
 def _linked(source: str) -> str:
     """Return a source with its arXiv numbers as links."""
-    return _ARXIV.sub(
-        r'<a href="https://arxiv.org/abs/\1" target="_blank" rel="noopener">arXiv \1</a>', escape(source)
-    )
+    return _ARXIV.sub(r'<a href="https://arxiv.org/abs/\1" target="_blank" rel="noopener">arXiv \1</a>', escape(source))
 
 
 def _published(said: Claim, ground: str) -> str:
@@ -68,7 +66,8 @@ def _published(said: Claim, ground: str) -> str:
     data = list(dict.fromkeys(said.figures["data"]))
     heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in data)
     lines = "".join(
-        _line(model, asked, rows, data) for (model, asked), rows in said.figures.groupby(["model", "asked"], sort=False)
+        _line(f"{model}, text against {asked}", said.figures.query("model == @model and asked == @asked"), data)
+        for model, asked in dict.fromkeys(zip(said.figures["model"], said.figures["asked"]))
     )
     sources = "; ".join(_linked(source) for source in dict.fromkeys(said.figures["source"]))
     return (
@@ -80,11 +79,11 @@ def _published(said: Claim, ground: str) -> str:
     )
 
 
-def _line(model: str, asked: str, rows: pd.DataFrame, data: list[str]) -> str:
+def _line(title: str, rows: pd.DataFrame, data: list[str]) -> str:
     by_place = {(name, way): value for name, way, value in zip(rows["data"], rows["direction"], rows["recall"])}
     cells = ""
     for name in data:
         pair = [by_place.get((name, way)) for way in ("text-to-video", "video-to-text")]
         shown = _BETWEEN.join("–" if value is None else f"{value:.1f}" for value in pair)
         cells += f"<td>{'–' if pair == [None, None] else shown}</td>"
-    return f'<tr><th scope="row">{escape(model)}, text against {escape(asked)}</th>{cells}</tr>'
+    return f'<tr><th scope="row">{escape(title)}</th>{cells}</tr>'

@@ -12,7 +12,7 @@ from gram.errors import GramError
 from gram.experiments import EXPERIMENTS
 from gram.experiments.claims import CLAIMS
 from gram.experiments.job import ExperimentJob
-from gram.figures import evidence as figures
+from gram.figures.evidence import evidence as drawn
 
 _JOB, _FAILED = "evidence_job", "evidence_failed"  # the quick run under way; name -> why the last one gave nothing
 
@@ -77,10 +77,11 @@ def _show(name: str, result: Result, kind: str) -> None:
     if kind == QUICK:
         st.caption(":material/science: A quick run: a tiny model and few items. It shows that it works, and no more.")
     st.html(evidence_markup.found(finding))
+    figure = drawn(name, result.table, dark=theme.is_dark())
     chart.show(
-        figures.figure(name, result.table, dark=theme.is_dark()),
+        figure,
         key=f"evidence_chart_{name}_{kind}",
-        height=figures.height(name, result.table),
+        height=int(figure.layout.height),
         filename=f"evidence-{name}",
         description=finding,
         on_action=lambda action: None,
@@ -112,7 +113,12 @@ def _quick(name: str, result: Result | None) -> None:
     )
     if result is not None:
         row.download_button(
-            "CSV", lambda: safe_csv(result.table), f"{name}.csv", "text/csv", on_click="ignore", key=f"evidence_csv_{name}"
+            "CSV",
+            lambda: safe_csv(result.table),
+            f"{name}.csv",
+            "text/csv",
+            on_click="ignore",
+            key=f"evidence_csv_{name}",
         )
         row.download_button(
             "Parquet",
@@ -150,4 +156,3 @@ def _progress(name: str) -> None:
     except GramError as error:
         st.session_state.setdefault(_FAILED, {})[name] = str(error)
     st.rerun()
-

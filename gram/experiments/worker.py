@@ -9,17 +9,23 @@ from pathlib import Path
 
 from gram.experiments import SCALES, Place, carry_out
 from gram.experiments.outcomes import runs_folder
+from gram.experiments.work import MEASURING, RENDERING, TRAINING
 
-_MEASURING = 0.8  # the share at which training has ended and measuring begins
+_PHASES = {  # the shares of the work at which each begins and ends
+    RENDERING: (0.0, 0.1, "rendering the items"),
+    TRAINING: (0.1, 0.75, "training"),
+    MEASURING: (0.75, 1.0, "measuring"),
+}
 
 
 def main(name: str, out: str) -> None:
     """Carry out an experiment; its result is the file OUT/NAME.parquet."""
 
-    def tell(what: str, done: float, whole: float) -> None:
-        _say(_MEASURING * done / whole, f"trained {what}" if done < whole else "measuring")
+    def tell(phase: str, what: str, done: float, whole: float) -> None:
+        begins, ends, words = _PHASES[phase]
+        _say(begins + (ends - begins) * done / whole, words if phase == RENDERING else f"{words}, {what} is done")
 
-    _say(0.0, "rendering the items")
+    _say(0.0, "starting")
     command = ["python", "-m", "gram", "experiment", name, "--quick", "--device", "cpu"]
     carry_out(name, SCALES["quick"], Place(runs_folder(), "cpu"), Path(out), progress=tell, command=command)
 
