@@ -312,7 +312,8 @@ def _dots(
     unit = " %" if percent else ""
     figure.add_scatter(
         x=factor * rows["value"], y=place + ((side - 0.5) * 2 * _SHIFT if shift else 0.0), mode="markers", name=name,
-        meta=name, legendgroup=name, showlegend=legend, marker=marker, cliponaxis=False, error_x=_reach(rows, factor, side, dark),
+        meta=name, legendgroup=name, showlegend=legend, marker=marker, cliponaxis=False,
+        error_x=_reach(rows, factor, side, dark),
         customdata=[[each, *told] for each, told in zip(of, _told(rows, factor))],
         hovertemplate=f"{name}: %{{customdata[0]}}<br><b>%{{x:.3g}}{unit}</b> (%{{customdata[1]}})<br>"
         "%{customdata[2]}, %{customdata[3]} seeds<extra></extra>",
