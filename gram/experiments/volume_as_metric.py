@@ -132,7 +132,7 @@ def strengths(frame: pd.DataFrame, scope: str, target: str = "R@1") -> dict[str,
 
 
 def finding(frame: pd.DataFrame) -> str:
-    """Return one sentence: how R@1 goes with the mean volume within each loss and pooled, and and what goes best."""
+    """Return one sentence: how R@1 goes with the mean volume within each loss and pooled, and what goes best."""
     said = []
     for scope in SCOPES:
         found = strengths(frame, scope)
@@ -144,5 +144,5 @@ def finding(frame: pd.DataFrame) -> str:
         said.append(f"{scope} {own['value']:+.2f} ({own['low']:+.2f} to {own['high']:+.2f}), {ahead}")
     expected = [strengths(frame, scope).get("mean volume") for scope in SCOPES]
     misled = [scope for scope, row in zip(SCOPES, expected) if row is None or not row["high"] < 0]
-    close = f"a smaller volume is no sign of a better R@1 {' nor '.join(misled)}" if misled else "it leads in all three"
+    close = f"a smaller volume is {'no ' if misled else 'a '}sign of a better R@1 {' nor '.join(misled) or 'in all three'}"
     return f"Spearman's correlation of R@1 with the mean volume is {'; '.join(said)}: {close}."
