@@ -9,6 +9,7 @@ import pandas as pd
 from gram.experiments.claims import Claim
 
 _ARXIV = re.compile(r"arXiv (\d{4}\.\d{4,5})")
+_MINUS = re.compile(r"(?<![\w-])-(?=\d)")
 _BETWEEN = '<span aria-hidden="true"> / </span>'
 
 
@@ -40,8 +41,9 @@ def claim(said: Claim, ground: str) -> str:
 
 
 def found(sentence: str) -> str:
-    """Return what was found."""
-    return f'<p class="found"><b>Found here.</b> {escape(sentence)}</p>'
+    """Return what was found, its numbers kept together with their signs and units."""
+    set_well = _MINUS.sub("−", sentence).replace(" %", "\N{NO-BREAK SPACE}%")
+    return f'<p class="found"><b>Found here.</b> {escape(set_well)}</p>'
 
 
 def facts(made: Mapping[str, str]) -> str:
@@ -49,7 +51,7 @@ def facts(made: Mapping[str, str]) -> str:
     minutes = float(made["training_seconds"]) / 60
     spent = f"{minutes:.0f} min" if minutes >= 1 else f"{float(made['training_seconds']):.0f} s"
     parts = (
-        f"scale {made['scale']}", made["device"], f"{spent} of training", made["started"][:10],
+        f"{made['scale']} scale", f"on {made['device']}", f"{spent} of training", made["started"][:10],
         f"commit {made['commit'][:7]}",
     )  # fmt: skip
     return f'<p class="made">{escape(" · ".join(parts))}<code>{escape(made["command"])}</code></p>'

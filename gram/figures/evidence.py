@@ -19,8 +19,9 @@ from gram.figures.failures import RANKING_COLOURS
 LOSSES = ("gram", "cosine")
 OWN = {"gram": "volume", "cosine": "cosine"}  # the measure that each loss trains
 _SYMBOLS, _DASHES = ("circle", "diamond-open"), ("solid", "dash")
-_ROW, _FRAME = 34, 150  # pixels of a row of dots, and of axis and legend around them
+_ROW, _FRAME = 34, 110  # pixels of a row of dots, and of axis and legend around them
 _SHIFT = 0.14  # of the two losses in one row
+_SHARE = "R@1 (%)"
 _ALL = "text+image+speech+tones"
 _OVER = {
     "seeds": "95 % interval over seeds", "items": "95 % interval over items",
@@ -45,7 +46,7 @@ def losses_and_measures(
         own = rows[rows["loss"] == loss]
         trained = [measure == OWN[loss] for measure in own["measure"]]
         _dots(figure, own, names, own["measure"], side=side, name=f"{loss} loss", filled=trained, dark=dark)
-    return _rows_laid_out(figure, names, "R@1 (%)", dark)
+    return _rows_laid_out(figure, names, _SHARE, dark)
 
 
 def modalities(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
@@ -69,8 +70,8 @@ def modalities(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
         _line(figure, only, steps, only["tested"], side=side, name=f"{loss}: tested on these", dark=dark, thin=True)
     words = [steps[0], *(f"+ {step.split('+')[-1]}" for step in steps[1:])]
     figure.update_xaxes(tickvals=list(range(len(steps))), ticktext=words, range=[-0.4, len(steps) - 0.6])
-    _lay_out(figure, dark, height=400, legend_rows=4)
-    figure.update_yaxes(title="R@1 (%)", rangemode="tozero", fixedrange=True)
+    _lay_out(figure, dark, height=400)
+    figure.update_yaxes(title=_SHARE, rangemode="tozero", fixedrange=True)
     return figure
 
 
@@ -105,9 +106,9 @@ def volume_as_metric(frame: pd.DataFrame, *, predictor: str = "mean volume", dar
                 hovertemplate=f"{loss}, seed %{{customdata[0]}}, step %{{customdata[1]:,}}<br>{predictor} %{{x:.3f}}"
                 "<br>R@1 <b>%{y:.1f} %</b><extra></extra>",
             )  # fmt: skip
-    _lay_out(figure, dark, height=420, legend_rows=2)
+    _lay_out(figure, dark, height=420)
     figure.update_xaxes(title=predictor, zeroline=False)
-    figure.update_yaxes(title="R@1 (%)", rangemode="tozero", fixedrange=True)
+    figure.update_yaxes(title=_SHARE, rangemode="tozero", fixedrange=True)
     return figure
 
 
@@ -133,8 +134,8 @@ def sensitivity(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
             title=title, tickvals=list(range(len(settings))), ticktext=settings, row=row, col=1,
             range=[-0.4, len(settings) - 0.6],
         )  # fmt: skip
-    _lay_out(figure, dark, height=720, legend_rows=1)
-    figure.update_yaxes(title="R@1 (%)", rangemode="tozero", fixedrange=True)
+    _lay_out(figure, dark, height=720)
+    figure.update_yaxes(title=_SHARE, rangemode="tozero", fixedrange=True)
     return figure
 
 
@@ -152,7 +153,7 @@ def unequal(frame: pd.DataFrame, *, measures: Mapping[str, str] = OWN, dark: boo
     for side, loss in enumerate(LOSSES):
         own = rows[(rows["loss"] == loss) & (rows["measure"] == measures[loss])]
         _dots(figure, own, names, own["degradation"], side=side, name=f"{loss} by {measures[loss]}", dark=dark)
-    return _rows_laid_out(figure, names, "R@1 (%)", dark)
+    return _rows_laid_out(figure, names, _SHARE, dark)
 
 
 def coarse_and_fine(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
@@ -207,7 +208,7 @@ def rivals(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
         hovertemplate="by mean cosine: %{x:.1f} %<extra></extra>",
     )  # fmt: skip
     _dots(figure, own, names, names, side=0, name="by the loss's own measure", dark=dark, shift=False)
-    return _rows_laid_out(figure, names, "R@1 (%)", dark)
+    return _rows_laid_out(figure, names, _SHARE, dark)
 
 
 def _rival(loss: str, kinds: str) -> str:
@@ -235,7 +236,7 @@ def space(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
             )  # fmt: skip
         figure.update_xaxes(title=title, zeroline=False, row=row, col=1)
         figure.update_yaxes(**_named(names), row=row, col=1)
-    _lay_out(figure, dark, height=700, legend_rows=1)
+    _lay_out(figure, dark, height=700)
     return figure
 
 
@@ -350,18 +351,20 @@ def _named(names: Sequence[str]) -> dict[str, Any]:
 
 
 def _rows_laid_out(figure: go.Figure, names: Sequence[str], title: str, dark: bool) -> go.Figure:
-    _lay_out(figure, dark, height=_FRAME + _ROW * len(names), legend_rows=2)
+    _lay_out(figure, dark, height=_FRAME + _ROW * len(names))
     figure.update_yaxes(**_named(names))
     figure.update_xaxes(title=title, zeroline=False, rangemode="tozero", fixedrange=True)
+    if title == _SHARE:  # no share is below 0 or above 1, though Student's interval of one may be
+        figure.update_xaxes(range=[-1.5, 101.5], tickvals=list(range(0, 101, 20)))
     return figure
 
 
-def _lay_out(figure: go.Figure, dark: bool, *, height: int, legend_rows: int) -> None:
+def _lay_out(figure: go.Figure, dark: bool, *, height: int) -> None:
     figure.update_layout(
         template=style.template(dark=dark),
         modebar={"bgcolor": "rgba(0,0,0,0)", "color": style.QUIET[dark], "activecolor": style.INK[dark]},
         hovermode="closest", dragmode=False, height=height,
-        margin={"l": 8, "r": 12, "t": 12, "b": 60 + 22 * legend_rows},
-        legend={"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"},
+        margin={"l": 8, "r": 12, "t": 12, "b": 52},
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},  # as high as its lines need
         uirevision="kept",
     )  # fmt: skip
