@@ -144,7 +144,5 @@ def finding(frame: pd.DataFrame) -> str:
         said.append(f"{scope} {own['value']:+.2f} ({own['low']:+.2f} to {own['high']:+.2f}), {ahead}")
     expected = [strengths(frame, scope).get("mean volume") for scope in SCOPES]
     misled = [scope for scope, row in zip(SCOPES, expected) if row is None or not row["high"] < 0]
-    close = (
-        f"a smaller volume is {'no ' if misled else 'a '}sign of a better R@1 {' nor '.join(misled) or 'in all three'}"
-    )
+    where = f"no sign of a better R@1 {' nor '.join(misled)}" if misled else "a sign of a better R@1 in all three"
     return f"Spearman's correlation of R@1 with the mean volume is {'; '.join(said)}: a smaller volume is {where}."
