@@ -52,7 +52,7 @@ def observe(found: Mapping[Run, Outcome]) -> Iterator[Observation]:
         keys = {"loss": run.loss, "trained": run.text, "asked": "", "measure": MEASURES[run.loss]}
         between = evaluate(embedded, "image", ["tones"], MEASURES[run.loss], device="cpu")
         yield Observation(keys, BETWEEN, run.seed, items=between.per_item("R@1").double().numpy())
-        own = torch.stack([embedded.normalized().modalities[name].double() for name in run.candidates], dim=1)
+        own = torch.stack([embedded.modalities[name].double() for name in run.candidates], dim=1)
         yield Observation(keys, BASE, run.seed, items=volume(own).numpy())
 
 

@@ -52,7 +52,7 @@ class Outcome:
     matching: AnchorMatching | None = field(default=None, repr=False)
 
     def embedding_set(self, step: int | None = None, *, text: str = "text") -> EmbeddingSet:
-        """Return the test items in the run's modalities at a step, the last by default.
+        """Return the test items in the run's modalities at a step, the last by default, scaled to unit length again.
 
         Args:
             step: one of `steps`.
@@ -60,7 +60,7 @@ class Outcome:
         """
         kept = self.vectors[self.steps[-1] if step is None else step]
         modalities = {name: kept[text if name == "text" else name] for name in self.run.modalities}
-        return EmbeddingSet(modalities, self.items, {"name": str(self.run), "anchor": "text"})
+        return EmbeddingSet(modalities, self.items, {"name": str(self.run), "anchor": "text"}).normalized()
 
 
 def runs_folder() -> Path:

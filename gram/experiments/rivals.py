@@ -70,7 +70,7 @@ def reranked(outcome: Outcome) -> torch.Tensor:
     """
     if outcome.matching is None:
         raise ValueError(f"outcome: expected a run with the matching head, got {outcome.run}")
-    anchor, *others = (rows.float() for rows in outcome.embedding_set().normalized().modalities.values())
+    anchor, *others = outcome.embedding_set().modalities.values()
     scores = measures.score("volume", anchor.double(), *(other.double() for other in others))
     best = scores.topk(min(RERANKED, scores.shape[1]), dim=1).indices
     with torch.no_grad():

@@ -68,10 +68,11 @@ SCALES = {
     "quick": Scale(
         name="quick",
         model=ModelConfig(
-            d=16, text_width=16, image_channels=2, audio_channels=16, audio_width=8, tones_strides=(2, 2, 2)
+            d=16, text_width=8, image_channels=2, audio_channels=12, audio_width=8, speech_strides=(4, 4),
+            tones_strides=(4, 4),
         ),
-        steps=8, batch=24, learning_rate=5e-3, numbers=192, renderings=1, validation=40, test=80, checkpoints=3,
-        seeds=2, few_seeds=2, widths=(4,), temperatures=(0.5,), batches=(12,), seconds=0.4, overhead=2.0,
+        steps=6, batch=24, learning_rate=5e-3, numbers=144, renderings=1, validation=24, test=64, checkpoints=3,
+        seeds=2, few_seeds=2, widths=(4,), temperatures=(0.5,), batches=(12,), seconds=0.3, overhead=2.0,
     ),
     "cpu": Scale(
         name="cpu",

@@ -34,7 +34,7 @@ def runs(scale: Scale) -> list[Run]:
 def observe(found: Mapping[Run, Outcome]) -> Iterator[Observation]:
     """Yield silhouette and probe of each modality and of all together, and the trustworthiness of their UMAP."""
     for run, outcome in found.items():
-        embedded = outcome.embedding_set().normalized()
+        embedded = outcome.embedding_set()
         labels = digits_of(embedded)
         for name in (*embedded.names, TOGETHER):
             keys = {"loss": run.loss, "modality": name}

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from jaxtyping import Float
 from scipy import stats
 
 from gram.diagnostics import find_gap, find_hubs, find_sign_flips
@@ -24,6 +25,7 @@ PREDICTORS = ("mean volume", "volume AUC", "mean cosine", "modality gap")
 TARGETS = ("R@1", "R@1 by volume")
 SCOPES = ("within gram", "within cosine", "pooled")
 _RESAMPLES = 1000
+_CONSTANT = 1e-12  # a spread that is rounding, beside the values
 
 
 def runs(scale: Scale) -> list[Run]:
@@ -102,26 +104,26 @@ def correlations(points: pd.DataFrame) -> Iterator[dict[str, Any]]:
 
 
 def _coefficients(blocks: list[np.ndarray]) -> Iterator[tuple[str, float, float, float]]:
-    """Yield each coefficient over all rows of the blocks, with its interval over draws of whole blocks."""
-    rng = np.random.default_rng(0)
-    draws = [rng.integers(len(blocks), size=len(blocks)) for _ in range(_RESAMPLES)]
-    samples = [np.concatenate([blocks[place] for place in draw]) for draw in draws]
-    for name, coefficient in (("pearson", _pearson), ("spearman", _spearman)):
-        values = np.array([coefficient(sample) for sample in samples])
+    """Yield each coefficient over all rows of the blocks, with its interval over draws of whole blocks.
+
+    All blocks have as many rows, so that every draw has.
+    """
+    stacked = np.stack(blocks)
+    draws = np.random.default_rng(0).integers(len(blocks), size=(_RESAMPLES, len(blocks)))
+    whole, samples = stacked.reshape(1, -1, 2), stacked[draws].reshape(_RESAMPLES, -1, 2)
+    for name, prepared in (("pearson", lambda rows: rows), ("spearman", lambda rows: stats.rankdata(rows, axis=1))):
+        value, values = float(_pearson(prepared(whole))[0]), _pearson(prepared(samples))
         low, high = np.nanquantile(values, [0.025, 0.975]) if not np.isnan(values).all() else (np.nan, np.nan)
-        yield name, coefficient(np.concatenate(blocks)), float(low), float(high)
+        yield name, value, float(low), float(high)
 
 
-def _pearson(rows: np.ndarray) -> float:
-    """Return Pearson's r of two columns; NaN where one is constant."""
-    if len(rows) < 3 or (rows.std(axis=0) < 1e-12).any():
-        return float("nan")
-    return float(np.corrcoef(rows.T)[0, 1])
-
-
-def _spearman(rows: np.ndarray) -> float:
-    """Return Spearman's rho: Pearson's r of the ranks, ties at the average of their places."""
-    return _pearson(np.column_stack([stats.rankdata(column) for column in rows.T]))
+def _pearson(rows: Float[np.ndarray, "samples n 2"]) -> Float[np.ndarray, " samples"]:
+    """Return Pearson's r of two columns, of ranks Spearman's rho; NaN where one is constant or n is below 3."""
+    centred = rows - rows.mean(axis=1, keepdims=True)
+    spread = np.sqrt((centred**2).mean(axis=1))
+    able = (spread > _CONSTANT * np.abs(rows).max(axis=1).clip(1.0)).all(axis=1) & (rows.shape[1] >= 3)
+    product = np.where(able, spread.prod(axis=1), 1.0)
+    return np.where(able, (centred[..., 0] * centred[..., 1]).mean(axis=1) / product, np.nan)
 
 
 def strengths(frame: pd.DataFrame, scope: str, target: str = "R@1") -> dict[str, pd.Series]:
