@@ -35,7 +35,7 @@ def claim(said: Claim, ground: str) -> str:
         ground: colour of the page, for the column that stays while the others scroll.
     """
     return (
-        f'<div class="claim"><p><b>Claimed.</b> {escape(said.sentence)}</p>'
+        f'<div class="claim"><p><b>{"Claimed" if said.is_published else "Supposed"}.</b> {escape(said.sentence)}</p>'
         f'<p class="source">{_linked(said.source)}</p>{_published(said, ground)}</div>'
     )
 

@@ -9,6 +9,7 @@ GRAM_PAPER = (
     "ICLR 2025, arXiv 2412.11959"
 )
 HYVOL = 'HyVol, "Hypergraph-Regularized Gramian Volumes", table S3'
+_OWN = "a question of this project"
 RIVAL_SOURCES = (
     f"{GRAM_PAPER}; the rivals' sources stand with their losses in gram.losses (TRIANGLE arXiv 2509.24734, PMRL "
     "arXiv 2507.17343, Symile arXiv 2411.01053)"
@@ -31,6 +32,11 @@ class Claim:
     sentence: str
     source: str
     figures: pd.DataFrame | None = None
+
+    @property
+    def is_published(self) -> bool:
+        """Whether somebody claims it; what nobody does is a question of this project."""
+        return not self.source.startswith(_OWN)
 
 
 _DATA = ("MSR-VTT", "DiDeMo", "ActivityNet", "VATEX")
@@ -84,17 +90,17 @@ CLAIMS: dict[str, Claim] = {
         Claim(
             "sensitivity",
             "The volume asks no more care with the width of the space, the temperature and the batch than a cosine.",
-            "a question of this project: a gain that depends on one setting is no gain of the loss",
+            f"{_OWN}: a gain that depends on one setting is no gain of the loss",
         ),
         Claim(
             "unequal",
             "Aligning all modalities at once copes with modalities that are weak, noisy or missing.",
-            "a question of this project, on what joint alignment promises",
+            f"{_OWN}, on what joint alignment promises",
         ),
         Claim(
             "coarse-and-fine",
             "A joint geometry serves texts that name an item exactly and texts that name a part of it.",
-            "a question of this project: captions of real data fit more than one item",
+            f"{_OWN}: captions of real data fit more than one item",
         ),
         Claim(
             "rivals",

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from gram.errors import GramError
@@ -32,12 +33,12 @@ def findings_table(folder: Path = EVIDENCE) -> str:
     )
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(description="Write the README's table of findings.")
     parser.add_argument("--evidence", type=Path, default=EVIDENCE, help="folder of the results (default: %(default)s)")
     parser.add_argument("--readme", type=Path, default=README, help="default: %(default)s")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     try:
         table = findings_table(arguments.evidence)
         arguments.readme.write_text(splice(arguments.readme.read_text(), table, mark="evidence"))

@@ -22,6 +22,11 @@ _SYMBOLS, _DASHES = ("circle", "diamond-open"), ("solid", "dash")
 _ROW, _FRAME = 34, 110  # pixels of a row of dots, and of axis and legend around them
 _SHIFT = 0.14  # of the two losses in one row
 _SHARE = "R@1 (%)"
+_SAID = {  # what axes call what tables name shortly
+    "none": "as it is", "narrow": "8 dimensions", "noisy": "noisy", "pure-noise": "noise alone",
+    "missing-30": "30 % missing", "missing-60": "60 % missing", "missing-90": "90 % missing",
+    "whole": "whole number", "first-digit": "first digit", "parity": "odd or even", "mixed": "mixed",
+}  # fmt: skip
 _ALL = "text+image+speech+tones"
 _OVER = {
     "seeds": "95 % interval over seeds", "items": "95 % interval over items",
@@ -147,7 +152,7 @@ def unequal(frame: pd.DataFrame, *, measures: Mapping[str, str] = OWN, dark: boo
         measures: loss -> what ranks; by default what the loss trains.
         dark: for a dark ground.
     """
-    rows = _chosen(frame, metric="R@1")
+    rows = _chosen(frame, metric="R@1").assign(degradation=lambda found: found["degradation"].map(_said))
     names = list(dict.fromkeys(rows["degradation"]))
     figure = go.Figure()
     for side, loss in enumerate(LOSSES):
@@ -177,12 +182,19 @@ def coarse_and_fine(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
         marker={"symbol": "line-ns", "size": 22, "line": {"width": 2.5, "color": style.MISMATCH[dark]}},
         hovertemplate="chance: %{x:.1f} %<extra></extra>",
     )  # fmt: skip
-    return _rows_laid_out(figure, names, "text satisfied (%)", dark)
+    return _rows_laid_out(figure, names, "top item satisfies the text (%)", dark)
 
 
 def _pairs(rows: pd.DataFrame) -> list[str]:
     """Return what a row was trained with and asked, in words."""
-    return [one if one == other else f"{one}, asked {other}" for one, other in zip(rows["trained"], rows["asked"])]
+    return [
+        _said(one) if one == other else f"{_said(one)}: {_said(other)}"
+        for one, other in zip(rows["trained"], rows["asked"])
+    ]
+
+
+def _said(name: str) -> str:
+    return _SAID.get(name, name)
 
 
 def rivals(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
@@ -236,6 +248,8 @@ def space(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
             )  # fmt: skip
         figure.update_xaxes(title=title, zeroline=False, row=row, col=1)
         figure.update_yaxes(**_named(names), row=row, col=1)
+    lowest = float(_chosen(frame, metric="trustworthiness")["value"].min())
+    figure.update_xaxes(range=[min(0.9, lowest - 0.02), 1.001], row=3, col=1)  # so that a hair is seen as one
     _lay_out(figure, dark, height=700)
     return figure
 
@@ -354,7 +368,7 @@ def _rows_laid_out(figure: go.Figure, names: Sequence[str], title: str, dark: bo
     _lay_out(figure, dark, height=_FRAME + _ROW * len(names))
     figure.update_yaxes(**_named(names))
     figure.update_xaxes(title=title, zeroline=False, rangemode="tozero", fixedrange=True)
-    if title == _SHARE:  # no share is below 0 or above 1, though Student's interval of one may be
+    if title.endswith("(%)"):  # no share is below 0 or above 1, though Student's interval of one may be
         figure.update_xaxes(range=[-1.5, 101.5], tickvals=list(range(0, 101, 20)))
     return figure
 

@@ -127,7 +127,10 @@ def test_items_that_lack_pictures_take_part_with_what_they_have() -> None:
         vectors["image"] = vectors["image"].masked_fill(~there[:, None], torch.nan)
         value = arm.value(vectors, there)
         module = LOSSES[loss]()
-        apart = [module(*(rows[place][there] for place in (0, 1, 2))), module(*(rows[place][~there] for place in (0, 2)))]
+        apart = [
+            module(*(rows[place][there] for place in (0, 1, 2))),
+            module(*(rows[place][~there] for place in (0, 2))),
+        ]
         assert float(value) == pytest.approx(float((3 * apart[0] + 2 * apart[1]) / 5), rel=1e-5)
     image = embedded(Arm(Run("gram", 0, ("text", "image"), degradation="missing-30"), QUICK), pictures(3, 0), there)
     assert image["image"].isnan().all(dim=1).tolist() == (~there).tolist()
