@@ -196,5 +196,5 @@ def test_the_space_in_three_panels():
 
 
 def test_no_figure_of_this_name():
-    with pytest.raises(ValueError, match="name: expected one of losses-and-measures, .*, got 'nothing'"):
+    with pytest.raises(ValueError, match=r"name: expected one of losses-and-measures, .*, got 'nothing'"):
         evidence("nothing", pd.DataFrame())

@@ -31,7 +31,7 @@ def test_a_finding_is_one_sentence_with_an_interval(quick, name: str) -> None:
     said = finding(name, quick.frame(name))
     assert said.endswith(".")
     assert not re.search(r"\. [A-Z]", said)
-    assert re.search(r"\([+-]?[\d.]+ to [+-]?[\d.]+\)", said)
+    assert re.search(r"\([+-]?[\d.]+ to [+-]?[\d.]+[;)]", said)
     assert "nan" not in said
 
 
@@ -62,14 +62,22 @@ def test_what_a_further_modality_adds_or_costs(quick) -> None:
 def test_whether_a_smaller_volume_is_a_sign_of_better_recall(quick) -> None:
     frame = altered(quick.frame("volume-as-metric"), 0.2, metric="spearman")
     strong = altered(frame, -0.9, metric="spearman", predictor="mean volume")
-    assert "which is the closest: it leads in all three." in finding("volume-as-metric", strong)
+    said = finding("volume-as-metric", strong)
+    assert said.count("; the closest)") == 4
+    assert "a smaller volume is a sign of a better R@1 in all of these" in said
     split = altered(strong, 0.5, metric="spearman", predictor="mean volume", scope="within gram")
+    split = altered(split, -0.005, metric="spearman", predictor="mean volume", scope="at the end")
     said = finding("volume-as-metric", split)
-    assert "within gram +0.50 (+0.49 to +0.51)" in said
-    assert "a smaller volume is no sign of a better R@1 within gram." in said
+    assert "within gram +0.50 (+0.49 to +0.51; the closest)" in said
+    assert "a smaller volume is no sign of a better R@1 within gram nor at the end;" in said
     other = altered(strong, 0.95, metric="spearman", predictor="volume AUC")
-    assert finding("volume-as-metric", other).count("volume AUC is closer (+0.95)") == 3
-    assert "is the closest" not in finding("volume-as-metric", other)
+    assert finding("volume-as-metric", other).count("volume AUC is closer, +0.95)") == 4
+    assert "the closest" not in finding("volume-as-metric", other)
+    hubs = altered(strong, 0.25, metric="hub share", loss="cosine", step=frame["step"].max())
+    flips = altered(hubs, 2.0, metric="flipped", loss="gram", step=frame["step"].max())
+    said = finding("volume-as-metric", flips)
+    assert re.search(r"the gram model [^,]* at an R@1 of [^,]*, 1 % [^,]*, and 2.0 of its modalities lie", said)
+    assert re.search(r"the cosine model [^,]*, 1 % of its candidates take 25.0 % of the first places by volume", said)
 
 
 def test_which_loss_a_setting_moves_more(quick) -> None:

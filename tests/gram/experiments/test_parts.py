@@ -84,6 +84,11 @@ def test_correlations_are_found_within_and_lost_when_pooled() -> None:
         assert own.loc[("within cosine", metric), "value"] == pytest.approx(1)
         assert abs(own.loc[("pooled", metric), "value"]) < 0.5
         assert own.loc[("pooled", metric), "high"] > own.loc[("pooled", metric), "low"] + 0.2
+    ends = own.loc[("at the end", "pearson"), "value"]
+    last = (
+        made_points({"gram": -0.4, "cosine": 0.4}).query("step == 20").pivot_table("value", ["loss", "seed"], "metric")
+    )
+    assert ends == pytest.approx(np.corrcoef(last["mean volume"], last["R@1"])[0, 1])
     constant = found[(found["predictor"] == "mean cosine")]
     assert constant["value"].isna().all()
 
@@ -186,8 +191,9 @@ def test_runs_of_another_batch_see_as_many_items() -> None:
         assert run.checkpoint_steps(scale)[-1] == run.steps(scale)
     keys = {
         Run("gram", 0).key(scale), Run("gram", 1).key(scale), Run("cosine", 0).key(scale), Run("gram", 0).key(QUICK),
-        Run("gram", 0, d=8).key(scale), Run("gram", 0, temperature=0.1).key(scale), Run("gram", 0, text="mixed").key(scale),
-        Run("gram", 0, matching=True).key(scale), Run("gram", 0, degradation="noisy").key(scale),
+        Run("gram", 0, d=8).key(scale), Run("gram", 0, temperature=0.1).key(scale),
+        Run("gram", 0, text="mixed").key(scale), Run("gram", 0, matching=True).key(scale),
+        Run("gram", 0, degradation="noisy").key(scale),
     }  # fmt: skip
     assert len(keys) == 9
 
@@ -222,5 +228,5 @@ def test_published_numbers_carry_their_source_and_the_rescoring_beside_them() ->
 
 
 def test_no_experiment_of_this_name() -> None:
-    with pytest.raises(ValueError, match="expected one of losses-and-measures, .*; got 'nothing'"):
+    with pytest.raises(ValueError, match=r"expected one of losses-and-measures, .*; got 'nothing'"):
         experiment("nothing")

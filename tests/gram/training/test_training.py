@@ -72,7 +72,7 @@ def test_a_rival_trains_in_its_place_and_is_judged_by_its_own_measure(tmp_path: 
 def test_losses_to_train_with_are_those_defined_for_four_modalities() -> None:
     assert tuple(LOSSES) == COMMAND_LOSSES
     assert set(ALL_LOSSES) - set(LOSSES) == {"triangle"}
-    with pytest.raises(ValueError, match="loss must be one of gram, cosine, .*; got 'triangle'"):
+    with pytest.raises(ValueError, match=r"loss must be one of gram, cosine, .*; got 'triangle'"):
         TrainingConfig(loss="triangle")
     assert TrainingConfig().loss == "gram"
 
