@@ -83,6 +83,6 @@ def finding(frame: pd.DataFrame) -> str:
             worst, best = extremes(frame, loss, varied)
             ranges[loss] = best["value"] - worst["value"]
             words.append(f"{loss} goes from {share(worst)} at {worst['setting']} to {share(best)} at {best['setting']}")
-        more = max(ranges, key=lambda loss: ranges[loss])
+        more = "neither" if len(set(ranges.values())) == 1 else max(ranges, key=lambda loss: ranges[loss])
         said.append(f"with {varied}, {listed(words)} ({more} is moved more)")
     return f"R@1 by each loss's own measure: {'; '.join(said)}."

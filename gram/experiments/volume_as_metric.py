@@ -15,7 +15,8 @@ from gram.embedding_set import EmbeddingSet
 from gram.evaluation import evaluate
 from gram.experiments.outcomes import Outcome
 from gram.experiments.runs import Run, Scale, base_runs
-from gram.experiments.tables import ALL_SEEDS, Observation, ordered, tabulate
+from gram.experiments.sentences import listed, number, share
+from gram.experiments.tables import ALL_SEEDS, Observation, ordered, tabulate, the_row
 from gram.experiments.work import Place, Progress, outcomes, silent
 from gram.geometry import volume
 
@@ -23,7 +24,7 @@ NAME = "volume-as-metric"
 TITLE = "Volume as a metric"
 PREDICTORS = ("mean volume", "volume AUC", "mean cosine", "modality gap")
 TARGETS = ("R@1", "R@1 by volume")
-SCOPES = ("within gram", "within cosine", "pooled")
+SCOPES = ("within gram", "within cosine", "pooled", "at the end")
 _RESAMPLES = 1000
 _CONSTANT = 1e-12  # a spread that is rounding, beside the values
 
@@ -72,8 +73,9 @@ def run(scale: Scale, place: Place | None = None, progress: Progress = silent) -
     """Return the table: columns loss, step, scope, target, predictor, and those of `gram.experiments.tables`.
 
     Rows with a step hold what `facts` gives, by run and over seeds (Student's t where there are three). Rows with a
-    scope hold "pearson" and "spearman" of a target with a predictor over all checkpoints but the untrained one, with a
-    percentile bootstrap over whole runs ("runs"): checkpoints of a run go together.
+    scope hold "pearson" and "spearman" of a target with a predictor over all checkpoints but the untrained one ("at
+    the end": over the last of every run), with a percentile bootstrap over whole runs ("runs"): checkpoints of a run go
+    together.
 
     Args:
         scale: of the runs.
@@ -90,7 +92,9 @@ def correlations(points: pd.DataFrame) -> Iterator[dict[str, Any]]:
     single = points[(points["seed"] != ALL_SEEDS) & (points["step"] > 0)]
     wide = single.pivot_table(index=["loss", "seed", "step"], columns="metric", values="value").reset_index()
     for scope in SCOPES:
-        own = wide if scope == "pooled" else wide[wide["loss"] == scope.removeprefix("within ")]
+        own = wide[wide["loss"] == scope.removeprefix("within ")] if scope.startswith("within") else wide
+        if scope == "at the end":
+            own = own[own["step"] == own["step"].max()]
         blocks = [part for _, part in own.groupby(["loss", "seed"])]
         for target in TARGETS:
             for predictor in PREDICTORS:
@@ -134,17 +138,35 @@ def strengths(frame: pd.DataFrame, scope: str, target: str = "R@1") -> dict[str,
 
 
 def finding(frame: pd.DataFrame) -> str:
-    """Return one sentence: how R@1 goes with the mean volume within each loss and pooled, and what goes best."""
-    said = []
+    """Return one sentence: how R@1 goes with the mean volume in each scope, what goes best, and what misleads."""
+    said, misled = [], []
     for scope in SCOPES:
         found = strengths(frame, scope)
-        if "mean volume" not in found:
-            said.append(f"{scope} nothing can be said")
+        own = found.get("mean volume")
+        if own is None or not own["high"] < 0:
+            misled.append(scope)
+        if own is None:
+            said.append(f"{scope} unknown")
             continue
-        own, best = found["mean volume"], next(iter(found))
-        ahead = "which is the closest" if best == "mean volume" else f"{best} is closer ({found[best]['value']:+.2f})"
-        said.append(f"{scope} {own['value']:+.2f} ({own['low']:+.2f} to {own['high']:+.2f}), {ahead}")
-    expected = [strengths(frame, scope).get("mean volume") for scope in SCOPES]
-    misled = [scope for scope, row in zip(SCOPES, expected) if row is None or not row["high"] < 0]
-    where = f"no sign of a better R@1 {' nor '.join(misled)}" if misled else "a sign of a better R@1 in all three"
-    return f"Spearman's correlation of R@1 with the mean volume is {'; '.join(said)}: a smaller volume is {where}."
+        best = next(iter(found))
+        ahead = "the closest" if best == "mean volume" else f"{best} is closer, {found[best]['value']:+.2f}"
+        said.append(f"{scope} {own['value']:+.2f} ({own['low']:+.2f} to {own['high']:+.2f}; {ahead})")
+    trust = f"no sign of a better R@1 {' nor '.join(misled)}" if misled else "a sign of a better R@1 in all of these"
+    return (
+        f"Spearman's correlation of R@1 with the mean volume is {listed(said)}, so a smaller volume is {trust}; "
+        f"{_after_training(frame)}."
+    )
+
+
+def _after_training(frame: pd.DataFrame) -> str:
+    """Return what the last checkpoints say: volume and R@1 of both losses, hubs by volume, modalities turned round."""
+    last = frame[frame["step"] == frame["step"].max()]
+    said = []
+    for loss in ("gram", "cosine"):
+        found = {name: the_row(last, loss=loss, metric=name) for name in ("mean volume", "R@1", "hub share", "flipped")}
+        said.append(
+            f"the {loss} model has a mean volume of {number(found['mean volume'])} at an R@1 of {share(found['R@1'])}, "
+            f"1 % of its candidates take {100 * found['hub share']['value']:.1f} % of the first places by volume, and "
+            f"{found['flipped']['value']:.1f} of its modalities lie on the opposite side"
+        )
+    return f"after training {listed(said)}"

@@ -7,10 +7,13 @@ import pytest
 import torch
 
 import gram
+from gram.cli.train import LOSSES as COMMAND_LOSSES
+from gram.losses import LOSSES as ALL_LOSSES
 from gram.models import ModelConfig, MultimodalModel, load_model
 from gram.numbers import MODALITIES, numbers_of
-from gram.training import TrainingConfig, embed_items, embed_many, half_precision, split_items, train
+from gram.training import LOSSES, TrainingConfig, embed_items, embed_many, half_precision, split_items, train
 from gram.training import pool as pool_module
+from gram.training.loop import pace
 from gram.training.pool import TrainingPool, render_pool
 
 SMALL = ModelConfig(d=8, text_width=8, image_channels=4, audio_channels=8, audio_width=8)
@@ -49,6 +52,37 @@ def test_a_run_writes_a_model_a_trajectory_and_a_log(tmp_path: Path, loss: str) 
     assert all(0 <= line["volume_r1"] <= 1 for line in log)
     assert not (tmp_path / "state.pt").exists()
     assert {phase for phase, *_ in seen} == {"rendering", "training", "validation"}
+
+
+@pytest.mark.parametrize("loss", ["singular", "pmrl", "symile", "all-pairs"])
+def test_a_rival_trains_in_its_place_and_is_judged_by_its_own_measure(tmp_path: Path, loss: str) -> None:
+    shown = []
+
+    def keep(phase: str, done: int, whole: int, numbers) -> None:
+        if phase == "validation":
+            shown.append(numbers["R@1"])
+
+    train(replace(QUICK, loss=loss), tmp_path, device="cpu", report=keep)
+    own = {"singular": "singular", "pmrl": "singular", "symile": "symile", "all-pairs": "cosine"}[loss]
+    log = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [line[f"{own}_r1"] for line in log] == shown
+    assert load_model(tmp_path / "model", device="cpu").info["loss"] == loss
+
+
+def test_losses_to_train_with_are_those_defined_for_four_modalities() -> None:
+    assert tuple(LOSSES) == COMMAND_LOSSES
+    assert set(ALL_LOSSES) - set(LOSSES) == {"triangle"}
+    with pytest.raises(ValueError, match=r"loss must be one of gram, cosine, .*; got 'triangle'"):
+        TrainingConfig(loss="triangle")
+    assert TrainingConfig().loss == "gram"
+
+
+def test_the_learning_rate_rises_and_falls() -> None:
+    factors = [pace(step, 100, 0.05) for step in range(100)]
+    assert factors[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
+    assert factors[4:] == sorted(factors[4:], reverse=True)
+    assert factors[-1] == pytest.approx(0)
+    assert factors[52] == pytest.approx(0.5 * (1 + np.cos(np.pi * 0.48 / 0.95)))
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tmp_path: Path) -> None:
