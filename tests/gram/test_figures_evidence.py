@@ -174,7 +174,7 @@ def test_degradations_by_the_own_measure_or_another():
 
 def test_chance_stands_beside_the_hits():
     found = figure("coarse-and-fine")
-    assert list(found.layout.yaxis.ticktext) == ["whole", "mixed, asked whole", "mixed, asked parity"]
+    assert list(found.layout.yaxis.ticktext) == ["whole number", "mixed: whole number", "mixed: odd or even"]
     np.testing.assert_allclose(traces(found, "chance")[0].x, [1, 1, 50])
     np.testing.assert_allclose(traces(found, "gram by volume")[0].x, [60, 50, 40])
 
