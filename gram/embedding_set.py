@@ -75,5 +75,5 @@ def unit_rows(rows: Float[Tensor, "m d"]) -> Float[Tensor, "m d"]:
         lengths = torch.linalg.vector_norm(wide, dim=1, keepdim=True)
         if rows.dtype == torch.float32:
             lengths[(lengths - 1).abs() < _UNIT] = 1.0
-        unit[block] = wide / lengths
+        unit[block] = rows[block] if bool((lengths == 1).all()) else wide / lengths
     return unit

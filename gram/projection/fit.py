@@ -1,7 +1,7 @@
 """Computing a layout: UMAP or PCA, and how far the picture can be trusted."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -133,6 +133,14 @@ def _by_modality(
     return points
 
 
+def _blocks(p: int, tell: Callable[[float], None], begin: float, end: float) -> Iterator[slice]:
+    """Yield slices over p rows; tell after each how far it is, from `begin` to `end`."""
+    for start in range(0, p, _BLOCK):
+        stop = min(start + _BLOCK, p)
+        yield slice(start, stop)
+        tell(begin + (end - begin) * stop / p)
+
+
 def _principal_axes(
     rows: AnyRows, dims: int, tell: Callable[[float], None]
 ) -> tuple[Float[Tensor, "p dims"], tuple[float, ...]]:
@@ -142,18 +150,16 @@ def _principal_axes(
     positive. Axes beyond d, or all axes of equal rows, are 0.
     """
     p, d = rows.shape
-    blocks = [slice(start, min(start + _BLOCK, p)) for start in range(0, p, _BLOCK)]
-    mean = sum(rows[block].sum(dim=0, dtype=torch.float64) for block in blocks) / p
+    mean = sum(rows[block].sum(dim=0, dtype=torch.float64) for block in _blocks(p, tell, 0.0, 0.2)) / p
     scatter = torch.zeros(d, d, dtype=torch.float64)
-    for done, block in enumerate(blocks):
+    for block in _blocks(p, tell, 0.2, 0.8):
         centred = rows[block].double() - mean
         scatter += centred.T @ centred
-        tell((done + 1) / len(blocks))
     variances, axes = torch.linalg.eigh(scatter)
     variances, axes = variances.flip(0)[:dims].clamp(min=0), axes.flip(1)[:, :dims]
     axes = axes * torch.sign(axes.gather(0, axes.abs().argmax(dim=0, keepdim=True)))
     coordinates = torch.zeros(p, dims)
-    for block in blocks:
+    for block in _blocks(p, tell, 0.8, 1.0):
         coordinates[block, : axes.shape[1]] = ((rows[block].double() - mean) @ axes).float()
     total = float(scatter.trace())
     shares = [float(variance) / total if total > 0 else 0.0 for variance in variances]

@@ -253,7 +253,11 @@ def test_neighbours_among_other_rows_are_exact():
 def test_axes_of_many_blocks_are_those_of_one(planted, monkeypatch):
     whole = compute_layout(planted[0], Settings(method="pca"))
     monkeypatch.setattr("gram.projection.fit._BLOCK", 64)
-    blocks = compute_layout(planted[0], Settings(method="pca"))
+    told = []
+    blocks = compute_layout(planted[0], Settings(method="pca"), progress=lambda *said: told.append(said))
+    axes = [share for share, stage in told if stage == "finding axes"]
+    assert len(axes) == 3 * 7  # each of three passes tells of each of seven blocks
+    assert axes == sorted(axes)
     np.testing.assert_allclose(blocks.points["text"], whole.points["text"], atol=1e-6)
     np.testing.assert_allclose(blocks.explained, whole.explained, atol=1e-9)
 
