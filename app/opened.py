@@ -18,9 +18,10 @@ from typing import NamedTuple, TypeVar
 import streamlit as st
 
 from gram._watched_process import WatchedProcess
+from gram._watched_thread import WatchedThread
 from gram.errors import EmbeddingSetError
 
-AnyJob = TypeVar("AnyJob", bound=WatchedProcess)
+AnyJob = TypeVar("AnyJob", bound=WatchedProcess | WatchedThread)
 
 BUILT_IN = "numbers"
 GIVEN = "given"  # the one variant of embeddings that no model of ours made
@@ -170,7 +171,7 @@ def private_folder() -> Path:
     return _belongings().folder
 
 
-def ends_with_session(job: WatchedProcess) -> None:
+def ends_with_session(job: WatchedProcess | WatchedThread) -> None:
     """See to it that work on this session's own data ends with the session, before its files are removed."""
     _belongings().jobs.append(job)
 
@@ -200,11 +201,11 @@ class Belongings:
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="gram-session-"))
         self.files: set[Path] = set()
-        self.jobs: list[WatchedProcess] = []
+        self.jobs: list[WatchedProcess | WatchedThread] = []
         weakref.finalize(self, _remove_all, self.folder, self.files, self.jobs)
 
 
-def _remove_all(folder: Path, files: set[Path], jobs: list[WatchedProcess]) -> None:
+def _remove_all(folder: Path, files: set[Path], jobs: list[WatchedProcess | WatchedThread]) -> None:
     for job in jobs:
         job.stop()
     shutil.rmtree(folder, ignore_errors=True)

@@ -218,9 +218,9 @@ def _winners(cases: Cases, view: View, gallery: EmbeddingSet) -> str:
         _winner(gallery, int(row), f"wins {count:,}×{_base_told(float(base), cases)}", view, dark=dark)
         for count, row, base in zip(counts, first["winner_row"], first["base_winner"], strict=True)
     )
-    who = escape(view.judge.title)
+    who = escape(view.judge.told)
     usual = f" The usual base is {number(cases.reference.base)}." if len(cases.candidates) > 1 else ""
-    said = f"Most often first where they should not be, by the {who}; press one for its cases.{usual}"
+    said = f"Most often first where they should not be, {who}; press one for its cases.{usual}"
     return f'<p class="sound">{said}</p><ol class="grid winners">{cards}</ol>'
 
 

@@ -157,7 +157,7 @@ def _cases(drawn: View, asked: Asked, cases: Cases, outcomes: Outcomes) -> None:
     with listed:
         chips = filters.chips(view, columns)
         markup = (
-            listing.headline(CELLS[view.cell], len(rows), chips, asked.judge.title)
+            listing.headline(CELLS[view.cell], len(rows), chips, asked.judge.told)
             + listing.table(rows.head(shown), gallery, sort=view.sort, current=ids[at], dark=theme.is_dark())
             + listing.foot(shown, len(rows))
         )

@@ -263,10 +263,10 @@ def _colouring(view: View, embedding_set: EmbeddingSet) -> Colouring:
         volumes = data_volumes.item_values(model, candidates, "volume")
         return ByNumber(title="volume V of its item", values=volumes, range=(0.0, 1.0))
     if view.colour == "rank":
-        ranks = data_projection.ranks(model, candidates, view.measure)
+        if (found := projection_work.ranks(model, candidates, view.measure)) is None:
+            return None
         title = f"rank of its item by {view.measure}"
-        last = float(np.isfinite(ranks).sum())
-        return ByNumber(title=title, values=ranks, range=(1.0, max(2.0, last)), logarithmic=True)
+        return ByNumber(title=title, values=found.places, range=(1.0, max(2.0, float(found.among))), logarithmic=True)
     return None
 
 

@@ -73,7 +73,7 @@ def _page() -> None:
     for side, column, judge, answer in zip(SIDES, columns, judges, answers):
         with column:
             _show_rank(answer, judge.model)
-            rankings.caution(judge, candidates)
+            rankings.caution(judge, candidates, whole=True)
             _lead_to_failures(answer, side, judges)
     if told := data.sample_size(selection.model):
         st.caption(

@@ -22,6 +22,7 @@ URL_KEYS = ()  # its widgets keep their own
 _COLUMNS = [2, 1]
 _PLAYING, _SECONDS_A_STOP = "geometry_playing", 0.8
 _ANOTHER = ("Hardest", "Random")
+LISTED = 2_000  # ids that a picker lists at most: a browser looks through all with each letter that is typed
 
 
 class Pair(NamedTuple):
@@ -95,9 +96,11 @@ def _lesson(playing: bool) -> None:
 def _choose(selection: session.Selection) -> tuple[str, ...]:
     """Show the controls above the picture; return the names of the modalities to draw."""
     embedding_set = data.load_set(selection.model)
-    ids = embedding_set.items["id"].astype(str).tolist()
-    sampled = data.sample_size(selection.model)
-    ids += [each for each in (selection.item, selection.partner) if embedding_set.find(each) is None]
+    sampled, whole = data.sample_size(selection.model), len(data.load_whole(selection.model))
+    ids = embedding_set.items["id"].iloc[:: math.ceil(len(embedding_set) / LISTED)].astype(str).tolist()
+    more = len(ids) < whole
+    listed = f"Listed are {len(ids):,} of {whole:,} items; type any other's id" if more else None
+    ids += [each for each in dict.fromkeys((selection.item, selection.partner)) if each not in ids]
     st.session_state["geometry_item"] = selection.item
     st.session_state["geometry_partner"] = selection.partner
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -106,8 +109,8 @@ def _choose(selection: session.Selection) -> tuple[str, ...]:
             ids,
             key="geometry_item",
             on_change=_take_item,
-            accept_new_options=bool(sampled),
-            help=f"Listed is {sampled}; type any other's id" if sampled else None,
+            accept_new_options=more,
+            help=listed,
             width=165,
         )
         st.selectbox(
@@ -115,7 +118,7 @@ def _choose(selection: session.Selection) -> tuple[str, ...]:
             [known for known in ids if known != selection.item],
             key="geometry_partner",
             on_change=_take_partner,
-            accept_new_options=bool(sampled),
+            accept_new_options=more,
             help="Whose other modalities stand in for the item's own in the second body",
             width=165,
         )
