@@ -6,6 +6,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from app import data, opened
+from app.plain import plain
 from gram import comparability, measures
 
 SIDES = ("left", "right")
@@ -54,7 +55,7 @@ def caution(judge: Judge, candidates: Sequence[str], *, query: str | None = None
         query: count only items that have this modality too, where only those are ranked.
     """
     if told := comparability.caution(data.load_set(judge.model), tuple(candidates), judge.measure, query=query):
-        st.caption(f":material/balance: {told}")
+        st.caption(f":material/balance: {plain(told)}")
 
 
 def options(offered: Sequence[str]) -> list[str]:

@@ -173,7 +173,7 @@ def _result(key: str) -> None:
         )
         for loss in made.losses:
             st.download_button(
-                f"Save {loss} heads (zip)",
+                f"Save {plain(loss)} heads (zip)",
                 partial(aligning.zipped, made, loss),
                 f"{loss}-heads.zip",
                 "application/zip",

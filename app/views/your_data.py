@@ -236,7 +236,7 @@ def _opened_here() -> None:
             for variant in collection.variants:
                 for kind in ("parquet", "npz", "safetensors"):
                     st.download_button(
-                        f"{variant.name}.{kind}",
+                        plain(f"{variant.name}.{kind}"),
                         partial(reading.exported, variant, kind),
                         f"{collection.title}-{variant.name}.{kind}",
                         on_click="ignore",
