@@ -9,6 +9,7 @@ import streamlit as st
 from app import aligning, opened, session, theme
 from app.components import chart
 from app.plain import plain
+from app.your_data.closing import closing
 from gram.alignment import HEADS, LOSSES, AlignmentSettings
 from gram.errors import GramError
 from gram.figures.learning import learning
@@ -24,15 +25,15 @@ def render() -> None:
     st.markdown(
         "Features of encoders that were trained apart share no space, so no volume and no cosine means anything yet. "
         "Train a small **head** for each modality that takes it into one space, by the GRAM loss, by pairwise cosines, "
-        "or by both on the same held-out items; then every page works on the result. Try: press **Train**."
+        "or by both on the same held-out items; then every page works on the result."
     )
     if fault := st.session_state.pop(_FAULT, None):
         st.error(plain(fault))
     known = opened.features()
     if not known:
         st.info(
-            "There are no features to align yet. Open files on the page **Your data**, or try five unequal views of "
-            "handwritten digits:"
+            "There are no features to align in this session: loading the page anew forgets them. Open files on the "
+            "page **Your data**, or try five unequal views of handwritten digits, then press **Train**:"
         )
         if st.button("Open the five views", type="primary"):
             st.session_state[_FEATURES] = aligning.open_example().key
@@ -40,7 +41,10 @@ def render() -> None:
         return
     chosen = st.session_state.get(_FEATURES)
     st.session_state[_FEATURES] = chosen if chosen in known else list(known)[-1]
-    key = st.selectbox("Features", list(known), format_func=lambda key: known[key].title, key=_FEATURES, width=420)
+    choice, close, _ = st.columns([3, 1, 3], vertical_alignment="bottom")
+    key = choice.selectbox("Features", list(known), format_func=lambda key: known[key].title, key=_FEATURES)
+    with close:
+        closing(str(key))
     _one(known[str(key)])
 
 
@@ -76,7 +80,7 @@ def _one(features: opened.Features) -> None:
 
 def _settings() -> list[AlignmentSettings]:
     """Show the controls; return one setting a loss."""
-    row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
+    row = st.container(horizontal=True, vertical_alignment="top", gap="medium", key="align_controls")
     losses = row.pills(
         "Losses",
         list(LOSSES),
@@ -148,12 +152,16 @@ def _result(key: str) -> None:
     st.subheader("Held-out items", anchor=False)
     st.html(aligning.table(made))
     _curves(made.history)
+    known = {collection.key for collection in opened.collections()}
+    if not known.issuperset((made.held_out_key, made.all_key)):
+        st.caption("A set of these was closed on the page Your data; train again to have it again.")
     with st.container(horizontal=True):
         st.button(
             "Explore the held-out items",
             type="primary",
             on_click=_explore,
             args=(made.held_out_key,),
+            disabled=made.held_out_key not in known,
             key="align_explore",
             help="On every page: how the heads do on what they have not learned from",
         )
@@ -161,6 +169,7 @@ def _result(key: str) -> None:
             "All items",
             on_click=_explore,
             args=(made.all_key,),
+            disabled=made.all_key not in known,
             key="align_explore_all",
             help="With those that the heads learned from, so retrieval looks better than it is",
         )
