@@ -41,11 +41,26 @@ def render() -> None:
         return
     chosen = st.session_state.get(_FEATURES)
     st.session_state[_FEATURES] = chosen if chosen in known else list(known)[-1]
-    choice, close, _ = st.columns([3, 1, 3], vertical_alignment="bottom")
+    row = st.container(horizontal=True, vertical_alignment="bottom")
+    choice, close = row.container(width=420), row.container(width="content")
     key = choice.selectbox("Features", list(known), format_func=lambda key: known[key].title, key=_FEATURES)
+    fault = _take(str(key))  # first, so that what is closed includes it
     with close:
         closing(str(key))
+    if fault:
+        st.error(plain(fault))
     _one(known[str(key)])
+
+
+def _take(key: str) -> str:
+    """Take over what was learned, if there is anything new; return why that failed."""
+    job = aligning.job_of(key)
+    try:
+        if job is not None and not job.running:
+            aligning.take(key)
+    except GramError as error:
+        return str(error)
+    return ""
 
 
 def _one(features: opened.Features) -> None:
@@ -54,14 +69,9 @@ def _one(features: opened.Features) -> None:
     except GramError as error:
         st.error(plain(error))
         return
-    job = aligning.job_of(features.key)
-    if job is not None and job.running:
+    if aligning.job_of(features.key) is not None:  # what ended was taken over
         _progress(features.key)
         return
-    try:
-        aligning.take(features.key)
-    except GramError as error:
-        st.error(plain(error))
     settings = _settings()
     begun = "Train again" if aligning.made_of(features.key) else "Train"
     st.button(
@@ -89,7 +99,10 @@ def _settings() -> list[AlignmentSettings]:
         key="align_losses",
         help="Each gets heads of its own, trained on the same items in the same order: " + "; ".join(_TITLES.values()),
     )
-    d = row.select_slider("Dimensions of the space", _DIMENSIONS, 64, key="align_d", width=220)
+    d = row.select_slider(
+        "Dimensions of the space", _DIMENSIONS, 64, key="align_d", width=220,
+        help="How many numbers a head makes of each modality; more take longer to learn",
+    )  # fmt: skip
     head = row.segmented_control(
         "Head", list(HEADS), default="linear", required=True, key="align_head", help="mlp: one hidden layer of 256"
     )

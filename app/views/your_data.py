@@ -85,7 +85,11 @@ def _title(files: Sequence[UploadedFile]) -> str:
     first = Path(files[0].name)
     if len(files) == 1:
         return first.stem
-    return first.parts[0] if len(first.parts) > 1 else f"{first.stem} and {len(files) - 1:,} more"
+    if len(first.parts) > 1:
+        return first.parts[0]
+    stems = [Path(file.name).stem for file in files]
+    arrays = [Path(file.name).stem for file in files if file.name.lower().endswith(".npy")] or stems
+    return ", ".join(arrays) if len(arrays) < 4 else f"{', '.join(arrays[:2])} and {len(arrays) - 2:,} more"
 
 
 def _from_folder() -> None:
@@ -243,13 +247,13 @@ def _opened_here() -> None:
         return
     st.subheader("Open in this session", anchor=False)
     for collection in own:
-        said, show, save, remove = _row()
+        said, buttons = _row()
         here = " (now shown)" if collection.key == session.current().set else ""
         models = f"models {', '.join(collection.names)}; " if len(collection.names) > 1 else ""
         alone = "of this session alone" if collection.private else "from the data folder"
         said.markdown(f"**{plain(collection.title)}**{here}: {plain(models)}{alone}")
-        show.button("Show", on_click=_show_known, args=(collection.key,), key=f"show_{collection.key}", width="stretch")
-        with save.popover("Export", width="stretch"):
+        buttons.button("Show", on_click=_show_known, args=(collection.key,), key=f"show_{collection.key}")
+        with buttons.popover("Export"):
             for variant in collection.variants:
                 for kind in ("parquet", "npz", "safetensors"):
                     st.download_button(
@@ -259,24 +263,25 @@ def _opened_here() -> None:
                         on_click="ignore",
                         key=f"export_{collection.key}_{variant.name}_{kind}",
                     )
-        remove.button(
+        buttons.button(
             "Close",
             on_click=_close,
             args=(collection.key,),
             key=f"close_{collection.key}",
-            width="stretch",
             help="Its files here are removed" if collection.private else "Its files in the data folder stay",
         )
     for key, each in features.items():
-        said, show, _, remove = _row()
+        said, buttons = _row()
         said.markdown(f"**{plain(each.title)}**: features to be aligned; of this session alone")
-        show.button("Align", on_click=_align, args=(key,), key=f"align_{key}", width="stretch")
-        with remove:
+        buttons.button("Align", on_click=_align, args=(key,), key=f"align_{key}")
+        with buttons:
             closing(key)
 
 
-def _row() -> list[DeltaGenerator]:
-    return st.columns([4, 1, 1.4, 1], vertical_alignment="center")
+def _row() -> tuple[DeltaGenerator, DeltaGenerator]:
+    """Return where a line says what is open, and a row of buttons beside it; on a phone they are below it."""
+    said, buttons = st.columns([3, 2], vertical_alignment="center")
+    return said, buttons.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center")
 
 
 def _close(key: str) -> None:

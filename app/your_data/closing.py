@@ -13,9 +13,9 @@ def closing(key: str) -> None:
     Args:
         key: of the features.
     """
-    close = partial(st.button, on_click=aligning.close, args=(key,), key=f"close_{key}", width="stretch")
+    close = partial(st.button, on_click=aligning.close, args=(key,), key=f"close_{key}")
     if taken := aligning.closing_takes(key):
-        with st.popover("Close", width="stretch"):
+        with st.popover("Close"):
             st.markdown(f"This gives up the features and {taken}.")
             close("Close all of it", type="primary")
     else:

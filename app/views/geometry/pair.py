@@ -139,6 +139,7 @@ def _choose_drawn(anchor: str, candidates: tuple[str, ...]) -> tuple[str, ...]:
         [" ".join(pair) for pair in combinations(candidates, 2)],
         format_func=lambda option: plain(option.replace(" ", " + ")),
         required=True,
+        wrap=True,
         key="draw",
         bind="query-params",
         default=" ".join(candidates[:2]),
