@@ -36,7 +36,8 @@ def ask(gallery: EmbeddingSet, selection: session.Selection, pick: Callable[[str
         selection: what is selected.
         pick: puts an item that the two rankings place differently into the query, given the modality it asks with.
     """
-    side, choice, differ = st.columns([0.9, 3.8, 1.2], vertical_alignment="bottom")
+    row = st.container(key="retrieval_ask")
+    side, choice, differ = row.columns([0.9, 3.8, 1.2], vertical_alignment="bottom")
     ways = asking.ways_for(gallery)
     names = _choose(ways, choice, differ)
     alone = ways[names[0]] if len(names) == 1 else None
