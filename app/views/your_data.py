@@ -255,11 +255,12 @@ def _opened_here() -> None:
         buttons.button("Show", on_click=_show_known, args=(collection.key,), key=f"show_{collection.key}")
         with buttons.popover("Export"):
             for variant in collection.variants:
+                name = f"-{variant.name}" if len(collection.variants) > 1 else ""
                 for kind in ("parquet", "npz", "safetensors"):
                     st.download_button(
-                        plain(f"{variant.name}.{kind}"),
+                        plain(f"{name[1:]}.{kind}"),
                         partial(reading.exported, variant, kind),
-                        f"{collection.title}-{variant.name}.{kind}",
+                        f"{collection.title}{name}.{kind}",
                         on_click="ignore",
                         key=f"export_{collection.key}_{variant.name}_{kind}",
                     )
