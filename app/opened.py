@@ -20,6 +20,7 @@ import streamlit as st
 from gram._watched_process import WatchedProcess
 from gram._watched_thread import WatchedThread
 from gram.errors import EmbeddingSetError
+from gram.importers import is_embedding_set
 
 AnyJob = TypeVar("AnyJob", bound=WatchedProcess | WatchedThread)
 
@@ -161,6 +162,15 @@ def add_features(found: Features) -> None:
     st.session_state[_FEATURES] = {**features(), found.key: found}
 
 
+def remove_features(key: str) -> None:
+    """Forget a feature set that was opened here, and remove its files."""
+    known = features()
+    gone = known.pop(key, None)
+    st.session_state[_FEATURES] = known
+    if gone is not None:
+        shutil.rmtree(gone.folder, ignore_errors=True)
+
+
 def new_key() -> str:
     """Return a key that nobody guesses, for a collection of this session alone."""
     return f"own-{secrets.token_urlsafe(9)}"
@@ -224,6 +234,13 @@ def _belongings() -> Belongings:
 # folders
 
 
+def folders_of_files() -> Iterator[Path]:
+    """Yield the data folder and those below it that hold no collection; none where there is no such folder."""
+    root = data_folder()
+    if root is not None and root.is_dir():
+        yield from (folder for folder in _folders(root, _DEEPEST) if in_folder(folder, root) is None)
+
+
 def below_data_folder() -> list[Collection]:
     """Return the collections of embedding sets below the data folder, by path; none where there is no such folder."""
     root = data_folder()
@@ -262,6 +279,8 @@ def _stays_in(folder: Path, root: Path) -> bool:
 def _collection_in(folder: Path, root: Path) -> Collection | None:
     key = folder.relative_to(root).as_posix()
     if (folder / _SET_FILE).is_file():
+        if not is_embedding_set(folder):  # features, which share no space yet
+            return None
         if folder.name == "test" and folder != root:  # its parent folder is the collection, with the model
             return None
         return Collection(key, folder.name, (Variant(GIVEN, folder, _model_in(folder)),))

@@ -40,11 +40,12 @@ def show(selection: session.Selection, measure: str, layout: Layout, embedding_s
     volume = data_volumes.item_values(selection.model, selection.candidates, "volume")
     if (row := embedding_set.find(selection.item)) is not None:
         rank, among = data_projection.rank(selection.model, selection.candidates, measure, selection.item)
-        st.metric(f"Volume of {selection.item}", number(float(volume[row])), help="From 0, aligned, to 1")
+        st.metric(f"Volume of {plain(selection.item)}", number(float(volume[row])), help="From 0, aligned, to 1")
         st.metric(
             f"Rank by {measure}",
             "–" if np.isnan(rank) else f"{rank:,.0f}",
-            help=f"Where its own {', '.join(selection.candidates)} rank among {among:,} for its {embedding_set.anchor}",
+            help=f"Where its own {plain(', '.join(selection.candidates))} rank among {among:,} for its "
+            f"{plain(embedding_set.anchor)}",
         )
         if why := unlike.unranked(embedding_set, selection.item, selection.candidates, query=embedding_set.anchor):
             st.caption(f"{plain(why)}: no volume, no rank.")

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from app import data, data_projection, opened
+from app.plain import plain
 from gram.embedding_set import EmbeddingSet
 from gram.errors import GramError
 from gram.projection import Layout, ProjectionJob, Settings
@@ -22,7 +23,7 @@ def layout(model: str, settings: Settings) -> Layout | None:
 def show() -> bool:
     """Show how far the work is, and why the last one failed; return whether there is any under way."""
     if failed := st.session_state.get(_FAILED):
-        st.error(failed)
+        st.error(plain(failed))
     under_way = st.session_state.get(_JOB) is not None
     if under_way:
         _progress()

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from app import data, opened
+from app.plain import plain
 from gram import comparability, measures
 
 SIDES = ("left", "right")
@@ -63,7 +64,7 @@ def caution(judge: Judge, candidates: Sequence[str], *, query: str | None = None
     ranked = data.load_gallery(judge.model) if whole else data.load_set(judge.model)
     if told := comparability.caution(ranked, tuple(candidates), judge.measure, query=query):
         sampled = "" if whole else data.sample_size(judge.model)
-        st.caption(f":material/balance: {told}{f' These are counts of {sampled}.' if sampled else ''}")
+        st.caption(f":material/balance: {plain(told)}{f' These are counts of {sampled}.' if sampled else ''}")
 
 
 def options(offered: Sequence[str]) -> list[str]:

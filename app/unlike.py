@@ -5,13 +5,14 @@ from collections.abc import Sequence
 import streamlit as st
 import torch
 
+from app.plain import plain
 from gram.embedding_set import EmbeddingSet
 
 
 def show(embedding_set: EmbeddingSet) -> None:
     """Say below a page's first sentence how many items lack what; nothing on a set that is complete."""
     if told := counts(embedding_set):
-        st.caption(f":material/grid_off: {told}")
+        st.caption(f":material/grid_off: {plain(told)}")
 
 
 def counts(embedding_set: EmbeddingSet) -> str:

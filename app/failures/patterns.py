@@ -13,6 +13,7 @@ from app.data_failures import Asked
 from app.failures import view as views
 from app.failures.columns import Column, modality_of
 from app.failures.view import View
+from app.plain import plain
 from app.rankings import SIDES
 from gram.diagnostics import Cases, confusions
 from gram.embedding_set import EmbeddingSet
@@ -97,7 +98,7 @@ def _rates(
         tools=("resetScale2d",),
     )
     if told := without_value(column, found[whose], gallery):
-        st.caption(told)
+        st.caption(plain(told))
     if not view.column:
         st.caption("Shown is what goes along with failures most closely; choose another under **Recorded**.")
 

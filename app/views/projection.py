@@ -10,7 +10,7 @@ import streamlit as st
 
 from app import data, data_projection, data_volumes, media, projection_facts, projection_work, session, theme, unlike
 from app.components import chart, scene3d
-from app.plain import safe_csv
+from app.plain import plain, safe_csv
 from gram import comparability, measures
 from gram.embedding_set import EmbeddingSet
 from gram.figures.scatter import ByCategory, ByNumber, Colouring, Emphasis, sample_rows, scatter
@@ -150,7 +150,7 @@ def _caution(embedding_set: EmbeddingSet, selection: session.Selection, measure:
     without = len(embedding_set) - sum(count for size, count in counts.items() if size >= least)
     grey = f" {without:,} items lack {anchor} or what it is compared with, and are grey." if without else ""
     if said := f"{told}{grey}".strip():
-        st.caption(f":material/balance: {said}")
+        st.caption(f":material/balance: {plain(said)}")
 
 
 def _umap_options() -> tuple[int, float, int]:

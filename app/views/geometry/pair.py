@@ -138,10 +138,11 @@ def _choose_drawn(anchor: str, candidates: tuple[str, ...]) -> tuple[str, ...]:
     if len(candidates) < 3:
         return (anchor, *candidates)
     chosen = st.segmented_control(
-        f"Draw {anchor} with",
+        f"Draw {plain(anchor)} with",
         [" ".join(pair) for pair in combinations(candidates, 2)],
-        format_func=lambda option: option.replace(" ", " + "),
+        format_func=lambda option: plain(option.replace(" ", " + ")),
         required=True,
+        wrap=True,
         key="draw",
         bind="query-params",
         default=" ".join(candidates[:2]),
@@ -244,9 +245,14 @@ def _offer_recorded(selection: session.Selection, missing: list[str], recorded: 
     said, offer = st.columns([2, 1.2], vertical_alignment="center")
     said.caption(
         f"Training was recorded for {len(recorded):,} of the {size:,} items; "
-        f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not among them."
+        f"{plain(' and '.join(missing))} {'is' if len(missing) == 1 else 'are'} not among them."
     )
-    offer.button(f"Replay {item} with {partner}", on_click=session.select_item, args=(item, partner), width="stretch")
+    offer.button(
+        f"Replay {plain(item)} with {plain(partner)}",
+        on_click=session.select_item,
+        args=(item, partner),
+        width="stretch",
+    )
 
 
 def _pair(embedding_set: EmbeddingSet, selection: session.Selection, matched: bool) -> Pair:
@@ -332,7 +338,7 @@ def _numbers(pairs: list[Pair], d: int) -> str:
 def _lacking(pairs: list[Pair]) -> str:
     """Return a line on vectors that are not there, and what compares bodies of different numbers of them."""
     lacks = [
-        f"{escape(pair.title)} lacks {', '.join(name for name in pair.names if name not in pair.present)}"
+        f"{escape(pair.title)} lacks {escape(', '.join(name for name in pair.names if name not in pair.present))}"
         for pair in pairs
         if pair.present != pair.names
     ]
@@ -366,7 +372,7 @@ def _formula(pairs: list[Pair], drawn: tuple[str, ...]) -> None:
     if factors and left_out:
         written.caption(
             f"Drawn are {len(names) - len(left_out)} of {len(names)} vectors, exactly; "
-            f"{unlike.listed(left_out)} {'is' if len(left_out) == 1 else 'are'} in the numbers."
+            f"{plain(unlike.listed(left_out))} {'is' if len(left_out) == 1 else 'are'} in the numbers."
         )
     saved.download_button(
         "Download numbers (CSV)",
