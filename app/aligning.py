@@ -133,10 +133,34 @@ def undo(key: str) -> None:
     *before, last = _all_made()[key]
     st.session_state[_MADE] = {**_all_made(), key: before}
     if session.current().set in (last.held_out_key, last.all_key):
-        session.open_collection(before[-1].held_out_key if before else opened.BUILT_IN)
+        known = {collection.key for collection in opened.collections()}
+        there = [made.held_out_key for made in before if made.held_out_key in known]
+        session.open_collection(there[-1] if there else opened.BUILT_IN)
     for gone in (last.held_out_key, last.all_key):
         opened.remove(gone)
     shutil.rmtree(last.folder, ignore_errors=True)
+
+
+def closing_takes(key: str) -> str:
+    """Return what closing features takes with it, beside themselves, in words; "" where that is nothing."""
+    job = job_of(key)
+    if job is not None and job.running:
+        return "the heads in training"
+    known = {collection.key for collection in opened.collections()}
+    sets = sum(each in known for made in _all_made().get(key, []) for each in (made.held_out_key, made.all_key))
+    return f"the {sets} sets and the heads made of them" if _all_made().get(key) else ""
+
+
+def close(key: str) -> None:
+    """Give features up, with what is in training for them and all that was made of them; their files are removed."""
+    job = job_of(key)
+    if job is not None:
+        job.stop()
+        st.session_state[_JOBS] = {each: other for each, other in st.session_state[_JOBS].items() if each != key}
+        shutil.rmtree(job.out, ignore_errors=True)
+    while made_of(key) is not None:
+        undo(key)
+    opened.remove_features(key)
 
 
 def zipped(made: Made, loss: str) -> bytes:
@@ -161,7 +185,7 @@ def facts(features: opened.Features) -> str:
         for name, size in found.sizes.items()
     ]
     return (
-        f'<div class="panel">{len(found):,} items. Numbers a row: {", ".join(parts)}. '
+        f'<div class="panel">{len(found):,} items. Dimensions: {", ".join(parts)}. '
         f"The anchor is {escape(found.anchor)}.</div>"
     )
 
@@ -179,7 +203,7 @@ def table(made: Made) -> str:
         "does not see. Failures says which."
     ) * _opposite(made)
     return (
-        '<div class="panel"><table><thead><tr><th></th><th scope="col">R@1 by volume</th>'
+        '<div class="panel narrow"><table><thead><tr><th></th><th scope="col">R@1 by volume</th>'
         '<th scope="col">R@1 by mean cosine</th><th scope="col">steps</th></tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table>"
         f'<div class="quiet">Of {made.held_out:,} items that no head learned from, the anchor asking the rest: how '

@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app import data, data_retrieval, media, session, unlike
 from app.components import digit_pad, keypad
+from app.plain import plain
 from gram import numbers
 from gram.embedding_set import EmbeddingSet
 from gram.errors import NumberError
@@ -225,7 +226,12 @@ def by_vector(place: Place) -> Query | None:
         "A vector", type=["npy", "txt", "csv", "json"], key="retrieval_vector", max_upload_size=_LARGEST_VECTOR
     )
     modality = st.segmented_control(
-        "It is of", place.gallery.names, required=True, key="vector-of", default=place.gallery.anchor
+        "It is of",
+        place.gallery.names,
+        format_func=plain,
+        required=True,
+        key="vector-of",
+        default=place.gallery.anchor,
     )
     if file is None:
         return None

@@ -1,11 +1,30 @@
 """Cached layouts of a twin's test set, and what its points can be coloured by."""
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from app import data, opened
 from gram import evaluation, projection
+from gram._watched_thread import WatchedThread
 from gram.embedding_set import EmbeddingSet
+from gram.figures.scatter import sample_rows
+
+AT_ONCE = 2**24  # pairs that are ranked while the page waits: a second or two
+
+
+class Ranks(NamedTuple):
+    """Where the own candidates of items rank for their anchors.
+
+    Attributes:
+        places: (n,) in the order of the set's items; NaN of an item that is not drawn or not ranked.
+        among: how many items are ranked.
+    """
+
+    places: Float[np.ndarray, " n"]
+    among: int
 
 
 def layout(model: str, settings: projection.Settings) -> projection.Layout | None:
@@ -16,9 +35,36 @@ def layout(model: str, settings: projection.Settings) -> projection.Layout | Non
         return None
 
 
-def ranks(model: str, candidates: tuple[str, ...], measure: str) -> Float[np.ndarray, " n"]:
-    """Return where each item's own candidate ranks for its anchor, in the order of the set's items; NaN if nowhere."""
-    return _ranks(data.fingerprint(model), candidates, measure, data.load_set(model))
+def rank(model: str, candidates: tuple[str, ...], measure: str, item: str) -> tuple[float, int]:
+    """Return where an item's own candidate ranks for its anchor, NaN if nowhere, and among how many."""
+    return _rank(data.fingerprint(model), candidates, measure, item, data.load_set(model))
+
+
+def ranks(model: str, candidates: tuple[str, ...], measure: str) -> Ranks | None:
+    """Return where the own candidates of the items that a picture draws rank; None while that is still to come.
+
+    Where there are few pairs they are ranked at once.
+    """
+    kept = _kept(data.fingerprint(model), candidates, measure)
+    embedding_set = data.load_set(model)
+    if not kept and len(embedding_set) * len(drawn_rows(embedding_set)) <= AT_ONCE:
+        kept.append(_ranks(embedding_set, candidates, measure, None))
+    return kept[0] if kept else None
+
+
+def ranking(model: str, candidates: tuple[str, ...], measure: str) -> WatchedThread[None]:
+    """Start to rank what `ranks` will then return."""
+    kept, embedding_set = _kept(data.fingerprint(model), candidates, measure), data.load_set(model)
+
+    def work(tell: Callable[[float], None]) -> None:
+        kept.append(_ranks(embedding_set, candidates, measure, tell))
+
+    return opened.works_on_open_data(WatchedThread(work))
+
+
+def drawn_rows(embedding_set: EmbeddingSet) -> Int[np.ndarray, " m"]:
+    """Return the items that pictures of all modalities draw: all, or a sample."""
+    return sample_rows(len(embedding_set), len(embedding_set.names))
 
 
 @data.cached(max_entries=16)
@@ -32,13 +78,26 @@ def _layout(
     return found
 
 
-@data.cached(max_entries=32, show_spinner="Ranking all items")
+@data.cached(max_entries=32)
+def _kept(fingerprint: tuple[str, int], candidates: tuple[str, ...], measure: str) -> list[Ranks]:
+    """Return the list that holds the ranks once they are there."""
+    return []
+
+
 def _ranks(
-    fingerprint: tuple[str, int], candidates: tuple[str, ...], measure: str, _embedding_set: EmbeddingSet
-) -> Float[np.ndarray, " n"]:
-    report = evaluation.evaluate(
-        _embedding_set, query=_embedding_set.anchor, candidates=list(candidates), measure=measure
-    )
-    places = np.full(len(_embedding_set), np.nan)
-    places[report.rows.numpy()] = report.ranks.numpy()
-    return places
+    embedding_set: EmbeddingSet, candidates: tuple[str, ...], measure: str, tell: Callable[[float], None] | None
+) -> Ranks:
+    rows = drawn_rows(embedding_set)
+    found, among = evaluation.ranks_of(embedding_set, rows, candidates=candidates, measure=measure, progress=tell)
+    places = np.full(len(embedding_set), np.nan)
+    places[rows] = found.numpy()
+    return Ranks(places, among)
+
+
+@data.cached(max_entries=256)
+def _rank(
+    fingerprint: tuple[str, int], candidates: tuple[str, ...], measure: str, item: str, _embedding_set: EmbeddingSet
+) -> tuple[float, int]:
+    row = _embedding_set.row(item)
+    found, among = evaluation.ranks_of(_embedding_set, [row], candidates=candidates, measure=measure)
+    return float(found[0]), among

@@ -36,11 +36,14 @@ def mismatched_in(model: str, found: dist.Distributions, bins: range, *, limit: 
 
 def item_values(model: str, candidates: tuple[str, ...], measure: str) -> Float[np.ndarray, " n"]:
     """Return each item's matched value, in the order of the set's items; NaN where it has none."""
-    embedding_set = data.load_set(model)
-    found = distributions(model, candidates, measure)
-    values = np.full(len(embedding_set), np.nan)
-    values[found.rows] = found.matched
-    return values
+    return _item_values(data.fingerprint(model), candidates, measure, data.load_set(model))
+
+
+@data.cached(max_entries=32)
+def _item_values(
+    fingerprint: tuple[str, int], candidates: tuple[str, ...], measure: str, _embedding_set: EmbeddingSet
+) -> Float[np.ndarray, " n"]:
+    return dist.matched_values(_embedding_set, candidates=candidates, measure=measure)
 
 
 @data.cached(max_entries=32, show_spinner="Measuring all pairs")

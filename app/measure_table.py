@@ -6,7 +6,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from app import data, data_measures, measure_markup, session, theme
-from app.plain import safe_csv
+from app.plain import plain, safe_csv
 from gram import comparability, measures
 from gram.embedding_set import EmbeddingSet
 from gram.errors import GramError
@@ -48,14 +48,14 @@ def _section() -> None:
     ranked = comparability.counts_by_size(embedding_set, selection.candidates, query=embedding_set.anchor)
     items = data.sample_size(selection.model) or f"{sum(ranked.values()):,} items"
     task = Task(embedding_set.anchor, selection.candidates, items)
-    rest = " + ".join(task.candidates)
+    anchor, rest = plain(task.anchor), plain(" + ".join(task.candidates))
     models = " and on both models" if len(data.models()) == 2 else ""
     st.markdown(
         f"How often the right one of {task.items} is found, by every measure{models}: the "
-        f"{task.anchor} asks the rest ({rest}), and the rest asks the {task.anchor}."
+        f"{anchor} asks the rest ({rest}), and the rest asks the {anchor}."
     )
     if told := _not_compared(task, embedding_set):
-        st.caption(f":material/balance: {told}")
+        st.caption(f":material/balance: {plain(told)}")
     job = _job_of(task)
     if job is not None and job.running:
         _progress(task)
@@ -130,7 +130,7 @@ def _say_failure(job: MeasureJob | None) -> None:
         if job is not None:
             job.result()
     except GramError as error:
-        st.error(str(error))
+        st.error(plain(error))
 
 
 @st.fragment(run_every=0.7)
@@ -162,6 +162,7 @@ def _results(task: Task, rows: Rows) -> None:
     chosen = order.segmented_control(
         "Sort by",
         orders,
+        format_func=plain,
         default=orders[0],
         required=True,
         key=_SORT,
@@ -178,7 +179,7 @@ def _results(task: Task, rows: Rows) -> None:
         key="measures_csv",
     )
     st.html(measure_markup.table(rows, task.titles, order=str(chosen or orders[0]), ground=theme.ground()))
-    st.caption(_legend(rows))
+    st.caption(plain(_legend(rows)))
 
 
 def _legend(rows: Rows) -> str:

@@ -19,6 +19,7 @@ from PIL import Image
 
 from app import data_retrieval, theme, unlike
 from app.components import cards as card_list
+from app.plain import plain
 from gram import numbers
 from gram.embedding_set import EmbeddingSet
 
@@ -304,10 +305,10 @@ def card(gallery: EmbeddingSet, row: int) -> None:
     st.html(large_html(gallery, row, dark=theme.is_dark()))
     for name in sound_names(gallery, row):
         kind, content = sound_of(gallery, row, name)
-        st.caption(name.capitalize())
+        st.caption(plain(name.capitalize()))
         st.audio(content, format=kind, alt=f"{name} of {item['id']}")
     if note := corruptions_of(gallery, row):
-        st.caption(f"Corrupted: {note}.")
+        st.caption(f"Corrupted: {plain(note)}.")
 
 
 def large_html(gallery: EmbeddingSet, row: int, *, dark: bool) -> str:

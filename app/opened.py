@@ -18,9 +18,11 @@ from typing import NamedTuple, TypeVar
 import streamlit as st
 
 from gram._watched_process import WatchedProcess
+from gram._watched_thread import WatchedThread
 from gram.errors import EmbeddingSetError
+from gram.importers import is_embedding_set
 
-AnyJob = TypeVar("AnyJob", bound=WatchedProcess)
+AnyJob = TypeVar("AnyJob", bound=WatchedProcess | WatchedThread)
 
 BUILT_IN = "numbers"
 GIVEN = "given"  # the one variant of embeddings that no model of ours made
@@ -160,6 +162,15 @@ def add_features(found: Features) -> None:
     st.session_state[_FEATURES] = {**features(), found.key: found}
 
 
+def remove_features(key: str) -> None:
+    """Forget a feature set that was opened here, and remove its files."""
+    known = features()
+    gone = known.pop(key, None)
+    st.session_state[_FEATURES] = known
+    if gone is not None:
+        shutil.rmtree(gone.folder, ignore_errors=True)
+
+
 def new_key() -> str:
     """Return a key that nobody guesses, for a collection of this session alone."""
     return f"own-{secrets.token_urlsafe(9)}"
@@ -170,7 +181,7 @@ def private_folder() -> Path:
     return _belongings().folder
 
 
-def ends_with_session(job: WatchedProcess) -> None:
+def ends_with_session(job: WatchedProcess | WatchedThread) -> None:
     """See to it that work on this session's own data ends with the session, before its files are removed."""
     _belongings().jobs.append(job)
 
@@ -200,11 +211,11 @@ class Belongings:
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="gram-session-"))
         self.files: set[Path] = set()
-        self.jobs: list[WatchedProcess] = []
+        self.jobs: list[WatchedProcess | WatchedThread] = []
         weakref.finalize(self, _remove_all, self.folder, self.files, self.jobs)
 
 
-def _remove_all(folder: Path, files: set[Path], jobs: list[WatchedProcess]) -> None:
+def _remove_all(folder: Path, files: set[Path], jobs: list[WatchedProcess | WatchedThread]) -> None:
     for job in jobs:
         job.stop()
     shutil.rmtree(folder, ignore_errors=True)
@@ -221,6 +232,13 @@ def _belongings() -> Belongings:
 
 
 # folders
+
+
+def folders_of_files() -> Iterator[Path]:
+    """Yield the data folder and those below it that hold no collection; none where there is no such folder."""
+    root = data_folder()
+    if root is not None and root.is_dir():
+        yield from (folder for folder in _folders(root, _DEEPEST) if in_folder(folder, root) is None)
 
 
 def below_data_folder() -> list[Collection]:
@@ -261,6 +279,8 @@ def _stays_in(folder: Path, root: Path) -> bool:
 def _collection_in(folder: Path, root: Path) -> Collection | None:
     key = folder.relative_to(root).as_posix()
     if (folder / _SET_FILE).is_file():
+        if not is_embedding_set(folder):  # features, which share no space yet
+            return None
         if folder.name == "test" and folder != root:  # its parent folder is the collection, with the model
             return None
         return Collection(key, folder.name, (Variant(GIVEN, folder, _model_in(folder)),))

@@ -1,14 +1,17 @@
 """Text from files, as text: without what Markdown or a spreadsheet would make of it."""
 
+import re
+
 import pandas as pd
 
-_SIGNS = frozenset("\\`*_[]<$#~|&")  # without these there is no link, picture, formula, code, stress or entity
+# Without these there is no link, picture, formula, code, stress or entity; within a word, _ stresses nothing
+_SIGNS = re.compile(r"[\\`*\[\]<$#~|&]|(?<![^\W_])_|_(?![^\W_])")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for the start of one
 
 
 def plain(text: object) -> str:
     """Return text that Markdown shows as it is: nothing in it becomes a link, a picture or a formula."""
-    return "".join(f"\\{sign}" if sign in _SIGNS else " " if sign in "\r\n" else sign for sign in str(text))
+    return _SIGNS.sub(r"\\\g<0>", re.sub(r"[\r\n]", " ", str(text)))
 
 
 def safe_csv(table: pd.DataFrame) -> str:

@@ -38,14 +38,14 @@ def show(selection: session.Selection, measure: str, layout: Layout, embedding_s
     if layout.placed:
         st.caption(_placed(layout))
     volume = data_volumes.item_values(selection.model, selection.candidates, "volume")
-    rank = data_projection.ranks(selection.model, selection.candidates, measure)
     if (row := embedding_set.find(selection.item)) is not None:
-        st.metric(f"Volume of {selection.item}", number(float(volume[row])), help="From 0, aligned, to 1")
+        rank, among = data_projection.rank(selection.model, selection.candidates, measure, selection.item)
+        st.metric(f"Volume of {plain(selection.item)}", number(float(volume[row])), help="From 0, aligned, to 1")
         st.metric(
             f"Rank by {measure}",
-            "–" if np.isnan(rank[row]) else f"{rank[row]:,.0f}",
-            help=f"Where its own {', '.join(selection.candidates)} rank among {int(np.isfinite(rank).sum()):,} for its "
-            f"{embedding_set.anchor}",
+            "–" if np.isnan(rank) else f"{rank:,.0f}",
+            help=f"Where its own {plain(', '.join(selection.candidates))} rank among {among:,} for its "
+            f"{plain(embedding_set.anchor)}",
         )
         if why := unlike.unranked(embedding_set, selection.item, selection.candidates, query=embedding_set.anchor):
             st.caption(f"{plain(why)}: no volume, no rank.")

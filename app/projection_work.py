@@ -2,12 +2,14 @@
 
 import streamlit as st
 
-from app import data_projection, opened
+from app import data, data_projection, opened
+from app.plain import plain
 from gram.embedding_set import EmbeddingSet
 from gram.errors import GramError
 from gram.projection import Layout, ProjectionJob, Settings
 
 _JOB, _DONE, _FAILED = "projection_job", "projection_done", "projection_failed"
+_RANKING = "projection_ranking"  # the ranking that is asked for, and the thread that is at it
 
 
 def layout(model: str, settings: Settings) -> Layout | None:
@@ -21,7 +23,7 @@ def layout(model: str, settings: Settings) -> Layout | None:
 def show() -> bool:
     """Show how far the work is, and why the last one failed; return whether there is any under way."""
     if failed := st.session_state.get(_FAILED):
-        st.error(failed)
+        st.error(plain(failed))
     under_way = st.session_state.get(_JOB) is not None
     if under_way:
         _progress()
@@ -80,3 +82,42 @@ def _progress() -> None:
     if found is not None:
         st.session_state[_DONE] = (st.session_state[f"{_JOB}_model"], found)
     st.rerun()
+
+
+def ranks(model: str, candidates: tuple[str, ...], measure: str) -> data_projection.Ranks | None:
+    """Return the ranks of the items that are drawn; while they are still to come, show how far that is."""
+    if (found := data_projection.ranks(model, candidates, measure)) is not None:
+        st.session_state.pop(_RANKING, None)
+        return found
+    asked = data.fingerprint(model), model, candidates, measure
+    under_way = st.session_state.get(_RANKING)
+    if under_way is None or under_way[0] != asked:
+        _rank(asked)
+    _ranking()
+    return None
+
+
+def _rank(asked: tuple[tuple[str, int], str, tuple[str, ...], str]) -> None:
+    """Start to rank, in place of what is under way."""
+    if (before := st.session_state.get(_RANKING)) is not None:
+        before[1].stop()
+    st.session_state[_RANKING] = asked, data_projection.ranking(*asked[1:])
+
+
+@st.fragment(run_every=0.6)
+def _ranking() -> None:
+    """Show how far the ranking is; draw the page anew when it is done."""
+    asked, job = st.session_state[_RANKING]
+    embedding_set = data.load_set(asked[1])
+    said, button = st.columns([4, 1], vertical_alignment="center")
+    if job.running and not job.stopped:
+        left = f", about {job.seconds_left:.0f} s left" if job.seconds_left is not None else ""
+        drawn = len(data_projection.drawn_rows(embedding_set))
+        said.progress(job.share, text=f"Ranking {drawn:,} of {len(embedding_set):,} items: {job.share:.0%}{left}")
+        button.button("Stop", on_click=job.stop, key="projection_ranking_stop", width="stretch")
+    elif job.stopped:
+        said.caption(f"Ranking by {asked[3]} was stopped, so points have no colour of a rank.")
+        button.button("Rank", on_click=_rank, args=(asked,), key="projection_ranking_on", width="stretch")
+    else:
+        job.result()
+        st.rerun()

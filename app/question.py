@@ -36,7 +36,8 @@ def ask(gallery: EmbeddingSet, selection: session.Selection, pick: Callable[[str
         selection: what is selected.
         pick: puts an item that the two rankings place differently into the query, given the modality it asks with.
     """
-    side, choice, differ = st.columns([0.9, 3.8, 1.2], vertical_alignment="bottom")
+    row = st.container(key="retrieval_ask")
+    side, choice, differ = row.columns([0.9, 3.8, 1.2], vertical_alignment="bottom")
     ways = asking.ways_for(gallery)
     names = _choose(ways, choice, differ)
     alone = ways[names[0]] if len(names) == 1 else None
@@ -53,7 +54,7 @@ def ask(gallery: EmbeddingSet, selection: session.Selection, pick: Callable[[str
     parts = _parts(chosen, asking.place_for(list(chosen.values()), side, gallery, selection.item), selection.model)
     fault = _fault(chosen, parts, gallery, selection)
     if fault:
-        said.warning(fault)
+        said.warning(plain(fault))
     asked = [part for part in parts if part is not None]
     if fault or not asked or len(asked) < len(parts):
         return _last(gallery, selection)
@@ -61,7 +62,7 @@ def ask(gallery: EmbeddingSet, selection: session.Selection, pick: Callable[[str
         return asked[0]
     query = JointQuery(tuple(sorted(asked, key=lambda part: gallery.names.index(part.modality))))
     if len(named := _numbers(query)) > 1:
-        said.info(f"The parts name {' and '.join(named)}: there is no one item to look for.")
+        said.info(f"The parts name {plain(' and '.join(named))}: there is no one item to look for.")
     return query
 
 
@@ -101,12 +102,12 @@ def _choose(ways: Mapping[str, asking.Way], column: DeltaGenerator, switch: Delt
     if not several:
         st.query_params.pop(_PARTS, None)
         chosen = column.segmented_control(
-            "Ask with", list(ways), default=first, required=True, wrap=True, key="by", bind="query-params",
-            help="A part of one of the items, or something of yours",
+            "Ask with", list(ways), format_func=plain, default=first, required=True, wrap=True, key="by",
+            bind="query-params", help="A part of one of the items, or something of yours",
         )  # fmt: skip
         return (chosen or first,)
     together = column.segmented_control(
-        "Ask with all of", list(ways), selection_mode="multi", wrap=True, key=_PARTS,
+        "Ask with all of", list(ways), format_func=plain, selection_mode="multi", wrap=True, key=_PARTS,
         help="Press a part to add it, again to take it away. Items are judged by the modalities that are left",
     )  # fmt: skip
     names = tuple(name for name in ways if name in together)
@@ -146,7 +147,7 @@ def _part(
         with controls:
             part = way.ask(place)
     except NumberError as error:
-        sight.warning(str(error))
+        sight.warning(plain(error))
         return None
     with sight:
         if part is None:
@@ -192,7 +193,7 @@ def _last(gallery: EmbeddingSet, selection: session.Selection) -> AnyQuery | Non
         candidates_for(query.modalities, selection.candidates, gallery=gallery)
     except ValueError:  # the candidates were changed since
         return None
-    what = " and ".join(f"the {_called(modality)}" for modality in query.modalities)
+    what = plain(" and ".join(f"the {_called(modality)}" for modality in query.modalities))
     st.caption(
         f"Below is still the answer to {what}{f' of {plain(query.id)}' if query.id else ''} that you asked with last."
     )

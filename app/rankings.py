@@ -6,6 +6,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from app import data, opened
+from app.plain import plain
 from gram import comparability, measures
 
 SIDES = ("left", "right")
@@ -28,6 +29,11 @@ class Judge(NamedTuple):
         """What pages call it; also its name in their addresses."""
         return f"by {self.measure}" if self.model == opened.GIVEN else f"{self.model} model by {self.measure}"
 
+    @property
+    def told(self) -> str:
+        """What sentences call it."""
+        return self.title if self.model == opened.GIVEN else f"by the {self.title}"
+
 
 def default(side: str, candidates: Sequence[str] | None = None) -> str:
     """Return the title of the ranking that a side begins with: the first model by volume, the last one by cosine.
@@ -45,16 +51,20 @@ def default(side: str, candidates: Sequence[str] | None = None) -> str:
     return Judge(model, comparability.usual_measure(embedding_set, tuple(names), measure)).title
 
 
-def caution(judge: Judge, candidates: Sequence[str], *, query: str | None = None) -> None:
+def caution(judge: Judge, candidates: Sequence[str], *, query: str | None = None, whole: bool = False) -> None:
     """Say in one line that a ranking orders candidates which its measure does not compare, if it does.
 
     Args:
         judge: the ranking.
         candidates: what makes up a candidate.
         query: count only items that have this modality too, where only those are ranked.
+        whole: whether all items of the set are ranked, whose vectors have been read then; else those that are shown,
+            and where these are a sample the line says so.
     """
-    if told := comparability.caution(data.load_set(judge.model), tuple(candidates), judge.measure, query=query):
-        st.caption(f":material/balance: {told}")
+    ranked = data.load_gallery(judge.model) if whole else data.load_set(judge.model)
+    if told := comparability.caution(ranked, tuple(candidates), judge.measure, query=query):
+        sampled = "" if whole else data.sample_size(judge.model)
+        st.caption(f":material/balance: {plain(told)}{f' These are counts of {sampled}.' if sampled else ''}")
 
 
 def options(offered: Sequence[str]) -> list[str]:

@@ -149,7 +149,7 @@ def check_choice(key: str, name: str, choices: Sequence[str]) -> None:
     """
     asked = st.query_params.get(key)
     if asked is not None and asked not in choices:
-        st.warning(f"There is no {name} “{asked}”; choose from {', '.join(choices)}.")
+        st.warning(f"There is no {name} “{plain(asked)}”; choose from {plain(', '.join(choices))}.")
         del st.query_params[key]
 
 
@@ -161,7 +161,7 @@ def check_number(key: str, name: str, lowest: float, highest: float) -> None:
     except ValueError:
         fits = False
     if not fits:
-        st.warning(f"{name} “{asked}” cannot be; choose a number from {lowest:g} to {highest:g}.")
+        st.warning(f"{name} “{plain(asked)}” cannot be; choose a number from {lowest:g} to {highest:g}.")
         del st.query_params[key]
 
 
@@ -299,6 +299,7 @@ def _sidebar(selection: Selection) -> None:
             st.segmented_control(
                 "Model",
                 data.models(),
+                format_func=plain,
                 required=True,
                 key=_MODEL,
                 on_change=_take_from_sidebar,
@@ -308,10 +309,11 @@ def _sidebar(selection: Selection) -> None:
         st.pills(
             "Candidate modalities",
             _possible(embedding_set),
+            format_func=plain,
             selection_mode="multi",
             key=_CANDIDATES,
             on_change=_take_from_sidebar,
-            help=f"What a candidate is made of. The anchor, {embedding_set.anchor}, is compared with these.",
+            help=f"What a candidate is made of. The anchor, {plain(embedding_set.anchor)}, is compared with these.",
         )
         st.html(_facts(embedding_set, selection))
 

@@ -5,22 +5,28 @@ from collections.abc import Sequence
 import streamlit as st
 import torch
 
+from app.plain import plain
 from gram.embedding_set import EmbeddingSet
 
 
 def show(embedding_set: EmbeddingSet) -> None:
     """Say below a page's first sentence how many items lack what; nothing on a set that is complete."""
     if told := counts(embedding_set):
-        st.caption(f":material/grid_off: {told}")
+        st.caption(f":material/grid_off: {plain(told)}")
 
 
 def counts(embedding_set: EmbeddingSet) -> str:
-    """Return how many items lack what, as "Of 2,000 items, 16 lack text and 628 lack image."; "" where none does."""
+    """Return how many items lack what, as "Of 2,000 items, 16 lack text and 628 lack image."; "" where none does.
+
+    Of a sample of a set it says that it is one.
+    """
     lacking = {name: count for name, count in embedding_set.missing().items() if count}
     if not lacking:
         return ""
+    whole = embedding_set.info.get("sampled_from")
+    items = f"a sample of {len(embedding_set):,} of {whole:,} items" if whole else f"{len(embedding_set):,} items"
     return (
-        f"Of {len(embedding_set):,} items, {listed([f'{count:,} lack {name}' for name, count in lacking.items()])}; "
+        f"Of {items}, {listed([f'{count:,} lack {name}' for name, count in lacking.items()])}; "
         "what an item lacks is left out of its numbers."
     )
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pandas as pd
 from jaxtyping import Float
@@ -41,7 +41,7 @@ class Hit:
     own_cosine: float = math.nan
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Answer:
     """A gallery's answer to one query.
 
@@ -63,9 +63,15 @@ class Answer:
     size: int
     hits: tuple[Hit, ...]
     true: Hit | None
-    embeddings: Mapping[str, Float[Tensor, " d"]] = field(repr=False)
+    embeddings: Mapping[str, Float[Tensor, " d"]]
     encode_seconds: float
     search_seconds: float
+
+    def __repr__(self) -> str:
+        """Return what was asked, and where the true item came, in one line."""
+        place = "" if self.true is None else f", true rank {self.true.rank:g}"
+        first = f", first {self.hits[0].id!r}" if self.hits else ""
+        return f"Answer({self.query!r}, {' + '.join(self.candidates)} by {self.measure}{first}{place} of {self.size:,})"
 
     @property
     def embedding(self) -> Float[Tensor, " d"]:

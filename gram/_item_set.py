@@ -13,9 +13,9 @@ from jaxtyping import Bool, Float, Int
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from gram._read_ahead import rows_ahead
-from gram._set_checks import Sources, blocks, check_rows, check_set, media_columns, stays_inside
-from gram._set_files import EMBEDDINGS, FEATURES, INFO, ITEMS, check_kind, file_of, read_set, write_set
+from gram._row_file import RowFile
+from gram._set_checks import Sources, blocks, check_rows, check_set, index_of, media_columns, stays_inside
+from gram._set_files import EMBEDDINGS, FEATURES, INFO, ITEMS, check_kind, read_set, write_set
 from gram.errors import EmbeddingSetError
 
 S = TypeVar("S", bound="ItemSet")
@@ -39,6 +39,7 @@ class ItemSet:
     _missing: dict[str, Bool[Tensor, " n"]]  # of the modalities whose rows have been looked at
     _sources: Sources = Sources()
     _held: object = None  # whatever must live as long as the set: an unpacked archive, say
+    _file: RowFile | None = None  # that of the vectors, where they were loaded whole and are still as they were
 
     def __init__(
         self,
@@ -62,13 +63,17 @@ class ItemSet:
         self._hold(tensors, items, copy.deepcopy(dict(info or {})), Sources())
         self._look_at_rows()
 
-    def _hold(self, modalities: dict[str, Tensor], items: pd.DataFrame, info: dict[str, Any], sources: Sources) -> None:
-        check_set(modalities, items, info, sources, one_space=self._one_space)
+    def _hold(
+        self, modalities: dict[str, Tensor], items: pd.DataFrame, info: dict[str, Any], sources: Sources
+    ) -> "pd.Index[Any]":
+        """Check and hold the parts; return the ids to be looked up."""
+        ids = check_set(modalities, items, info, sources, one_space=self._one_space)
         self.modalities = modalities
         self.items = items.reset_index(drop=True)
         self.info = info
         self.path = None
         self._missing, self._sources = {}, sources
+        return ids
 
     def _look_at_rows(self) -> None:
         for name in self.names:
@@ -119,13 +124,15 @@ class ItemSet:
         if not folder.is_dir():
             raise EmbeddingSetError(f"{folder}: is not a folder; an embedding set is a folder that holds {EMBEDDINGS}")
         sources = Sources(*(str(folder / name) for name in (EMBEDDINGS, ITEMS, INFO)))
-        modalities, items, info = read_set(folder)
+        modalities, items, info, file = read_set(folder)
         check_kind(info, sources.info, one_space=cls._one_space)
         loaded = cls.__new__(cls)
-        loaded._hold(modalities, items, info, sources)
-        if not lazily:
+        ids = loaded._hold(modalities, items, info, sources)
+        if lazily:
+            loaded.__dict__["_rows_by_id"] = ids  # of a million, to take them in twice would be felt
+        else:
             loaded._look_at_rows()
-        loaded.path = folder
+        loaded.path, loaded._file = folder, file
         return loaded
 
     def save(self, path: str | Path) -> None:
@@ -200,10 +207,8 @@ class ItemSet:
 
     @cached_property
     def _rows_by_id(self) -> "pd.Index[Any]":
-        """The ids to be looked up: as text, or as whole numbers where they are that, which takes less memory."""
-        ids = self.items["id"]
-        is_number = isinstance(ids.dtype, np.dtype) and ids.dtype.kind == "i"
-        return pd.Index(ids if is_number else ids.astype(str))
+        """The ids to be looked up."""
+        return index_of(self.items["id"])
 
     def row(self, item_id: object) -> int:
         """Return the row of the item with this id; ids are compared as text.
@@ -240,8 +245,8 @@ class ItemSet:
         items = self.items.iloc[index if isinstance(index, slice) else index.numpy()].reset_index(drop=True)
         if items.empty:
             raise EmbeddingSetError("subset: no rows; a set holds at least one item")
-        self._read_ahead(index)
-        taken = {name: tensor[index] for name, tensor in self.modalities.items()}
+        read = self._read_alone(index)
+        taken = {name: read[name] if name in read else tensor[index] for name, tensor in self.modalities.items()}
         return self._with(
             taken, items, {name: self._lacking_of(name, index, vectors) for name, vectors in taken.items()}
         )
@@ -255,11 +260,14 @@ class ItemSet:
         numbers = torch.arange(len(self))[index]
         return check_rows(taken, self.items["id"], self._sources.modality(name), numbers=numbers)
 
-    def _read_ahead(self, index: slice | Int[Tensor, " m"]) -> None:
-        """Ask the system to read the rows that have not been looked at, and so may still be on disk alone."""
-        unseen = [name for name in self.names if name not in self._missing]
-        if unseen and self.path is not None and not isinstance(index, slice):
-            rows_ahead(file_of(self.path), unseen, index.sort().values, len(self))
+    def _read_alone(self, index: slice | Int[Tensor, " m"]) -> dict[str, Float[Tensor, "m d"]]:
+        """Return rows that nobody has looked at, and so may still be on disk alone, without what is around them."""
+        if self._file is None or isinstance(index, slice):
+            return {}
+        try:
+            return self._file.take(self.modalities, [name for name in self.names if name not in self._missing], index)
+        except OSError:
+            return {}  # what is wrong with the file is met again in its map
 
     def with_items(self, items: pd.DataFrame) -> Self:
         """Return the set with another table of the same items in the same order; vectors are shared.
@@ -270,6 +278,7 @@ class ItemSet:
         if len(items) != len(self) or "id" not in items:
             raise ValueError(f"items: expected {len(self)} rows with a column 'id', got {len(items)}")
         other = self._with(self.modalities, items, self._missing)
+        other._file = self._file
         if self.items["id"].equals(items["id"]):
             other.__dict__["_rows_by_id"] = self._rows_by_id  # ids are taken in once for both
         return other

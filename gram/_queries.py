@@ -10,8 +10,20 @@ from gram.errors import NumberError
 from gram.numbers.uploads import Source, read_audio, read_image
 from gram.numbers.wording import parse, words
 
+_LONGEST = 60  # characters of a query's words that are told
 
-@dataclass(frozen=True)
+
+def _told(content: object) -> str:
+    """Return what a query holds in a few words."""
+    if isinstance(content, bytes | bytearray):
+        return f"<{len(content):,} bytes>"
+    if (shape := getattr(content, "shape", None)) is not None:
+        return f"<{type(content).__name__} of shape {tuple(shape)}>"
+    told = repr(content)
+    return told if len(told) <= _LONGEST else f"{told[: _LONGEST - 1]}…"
+
+
+@dataclass(frozen=True, repr=False)
 class Query:
     """What is asked, in one modality.
 
@@ -25,6 +37,15 @@ class Query:
     modality: str
     content: Any = None
     id: str | None = None
+
+    def __repr__(self) -> str:
+        """Return the query in one short line: content other than words is told by its kind and size."""
+        named = [repr(self.modality)]
+        if self.content is not None:
+            named.append(f"content={_told(self.content)}")
+        if self.id is not None:
+            named.append(f"id={self.id!r}")
+        return f"Query({', '.join(named)})"
 
     @classmethod
     def typed(cls, text: str) -> "Query":

@@ -6,7 +6,7 @@ block a pair fell into; in float64 the two are far apart, so the counts depend n
 the machine.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -56,6 +56,7 @@ def count_places(
     *,
     by_anchor: bool = True,
     device: torch.device | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> Places:
     """Return the places of true items among all, in memory that grows with neither q nor n.
 
@@ -66,6 +67,7 @@ def count_places(
         true: by anchor, each anchor's true candidate (m = q); else each candidate's true anchor (m = n).
         by_anchor: rank candidates for each anchor; else anchors for each candidate.
         device: where to compute.
+        progress: called with the share done after each block; an exception from it stops the work.
     """
     device = device or anchors.device
     ranked = measures.get(measure)
@@ -82,7 +84,15 @@ def count_places(
             side, axis = ((slice(None), None), 1) if by_anchor else ((None, slice(None)), 0)
             better[mine] += (block > high[mine][side]).sum(axis)
             at_least[mine] += (block >= low[mine][side]).sum(axis)
+            if progress is not None:
+                progress(_share(start, at, len(others[0]), len(anchors)))
     return Places(better.cpu(), (at_least - better).clamp(min=1).cpu())
+
+
+def _share(start: int, at: int, n: int, q: int) -> float:
+    """Return how much is done with the block that begins at candidate `start` and anchor `at`."""
+    columns, rows = min(BLOCK, n - start), min(at + BLOCK, q)
+    return (start + columns * rows / q) / n
 
 
 def _prepared_blocks(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Bool, Float, Int
@@ -16,7 +17,7 @@ from gram.errors import EmbeddingSetError
 
 STORED_DTYPES = (torch.float32, torch.float16)
 _BLOCK_ELEMENTS = 1 << 22  # 16 MB of float32: large enough to stream at memory speed, small enough to forget
-_CACHED_ELEMENTS = (1 << 15) - 1  # 128 KB; torch has its threads wait for each other only over more
+CACHED_ELEMENTS = (1 << 15) - 1  # 128 KB; torch has its threads wait for each other only over more
 _MEDIA_NAME = re.compile(r"media(_.*)?|.*_media")
 
 
@@ -40,8 +41,8 @@ def check_set(
     sources: Sources,
     *,
     one_space: bool = True,
-) -> None:
-    """Check everything but the rows of the modalities, for which see `check_rows`.
+) -> "pd.Index[Any]":
+    """Check everything but the rows of the modalities, for which see `check_rows`; return the ids to be looked up.
 
     Args:
         modalities: name -> (n, d), of one d if `one_space`.
@@ -58,7 +59,7 @@ def check_set(
     for name in modalities:
         if not isinstance(name, str) or not name:
             raise EmbeddingSetError(f"{sources.embeddings}: a modality is called {name!r}; give it a word as its name")
-    _check_items(items, sources)
+    index = _check_items(items, sources)
     _check_info(info, modalities, items.columns, sources)
     _check_media(items, info, sources)
     first, d = next(iter(modalities)), 0
@@ -71,6 +72,7 @@ def check_set(
                 f"{where} has d = {tensor.shape[1]}, but '{first}' has d = {d}; "
                 "all modalities of a set live in one space: project them to the same d"
             )
+    return index
 
 
 def _check_shape(tensor: Tensor, n: int, where: str, sources: Sources) -> None:
@@ -126,7 +128,7 @@ def _suspects(tensor: Float[Tensor, "n d"], part: slice) -> Int[Tensor, " s"]:
     """
     norms = torch.empty(part.stop - part.start)
     wide = torch.empty(0)
-    for block in blocks(len(norms), tensor.shape[1], elements=_CACHED_ELEMENTS):
+    for block in blocks(len(norms), tensor.shape[1], elements=CACHED_ELEMENTS):
         rows = tensor[part][block]
         if rows.dtype != torch.float32:
             wide = wide if wide.numel() else torch.empty(rows.shape)
@@ -161,7 +163,7 @@ def _check_suspects(
     return nan.all(1)
 
 
-def _check_items(items: pd.DataFrame, sources: Sources) -> None:
+def _check_items(items: pd.DataFrame, sources: Sources) -> "pd.Index[Any]":
     if "id" not in items.columns:
         raise EmbeddingSetError(
             f"{sources.items}: no column 'id' (columns: {', '.join(map(str, items.columns)) or 'none'}); "
@@ -175,16 +177,21 @@ def _check_items(items: pd.DataFrame, sources: Sources) -> None:
     empty = items["id"].isna().to_numpy()
     if empty.any():
         raise EmbeddingSetError(f"{sources.items}: row {empty.argmax()} has no id; give each item a unique one")
-    if pd.api.types.is_integer_dtype(items["id"]) and items["id"].is_unique:  # then so are they as text
-        return
-    ids = items["id"].astype(str)
-    repeated = ids.duplicated().to_numpy()
-    if repeated.any():
-        row = int(repeated.argmax())
+    index = index_of(items["id"])
+    if not index.is_unique:
+        ids = items["id"].astype(str)
+        row = int(ids.duplicated().to_numpy().argmax())
         earlier = int((ids == ids.iloc[row]).to_numpy().argmax())
         raise EmbeddingSetError(
             f"{sources.items}: row {row} repeats the id '{ids.iloc[row]}' of row {earlier}; make each id unique"
         )
+    return index
+
+
+def index_of(ids: "pd.Series[Any]") -> "pd.Index[Any]":
+    """Return ids to be looked up: as text, or as whole numbers where they are that, which takes less memory."""
+    is_number = isinstance(ids.dtype, np.dtype) and ids.dtype.kind == "i"
+    return pd.Index(ids if is_number else ids.astype(str))
 
 
 def _check_info(info: Mapping[str, Any], modalities: Mapping[str, Tensor], columns: pd.Index, sources: Sources) -> None:

@@ -14,16 +14,19 @@ from safetensors.numpy import save_file
 from torch import Tensor
 
 from gram._atomic import COMMITTED, current, read_files, replace_files
+from gram._row_file import RowFile
 from gram.errors import EmbeddingSetError
 
 VERSION = 1
 EMBEDDINGS, ITEMS, INFO = "embeddings.safetensors", "items.parquet", "info.json"
 FEATURES = "features"  # info["kind"] of a set whose modalities do not share one space
-Parts = tuple[dict[str, Tensor], pd.DataFrame, dict[str, Any]]
+Parts = tuple[dict[str, Tensor], pd.DataFrame, dict[str, Any], RowFile | None]
 
 
 def read_set(folder: Path) -> Parts:
-    """Return modalities (mapped into memory, in order), items and info of a set, not yet checked.
+    """Return modalities (mapped into memory, in order), items and info of a set, not yet checked, and the open file.
+
+    The file is that of the modalities, for what takes a few of their rows; None where the system has no such way.
 
     Raises:
         EmbeddingSetError: a file is absent or unreadable, the version is unknown, or the files disagree on
@@ -39,12 +42,8 @@ def read_set(folder: Path) -> Parts:
 def _read(folder: Path) -> Parts:
     info = read_info(folder)
     items = _read_items(folder)
-    return _read_embeddings(folder, info.pop("modalities", None), info.get("anchor")), items, info
-
-
-def file_of(folder: Path) -> Path:
-    """Return the file that holds the vectors of the set in a folder."""
-    return current(folder, EMBEDDINGS)
+    modalities = _read_embeddings(folder, info.pop("modalities", None), info.get("anchor"))
+    return modalities, items, info, RowFile.opened(current(folder, EMBEDDINGS))
 
 
 def check_kind(info: dict[str, Any], where: str, *, one_space: bool) -> None:

@@ -4,7 +4,6 @@ Each item's score is that of the vectors it has, and `Measure.across_k` says whe
 Where they do not, rank by `normalized-volume`, which ranks as volume does on complete sets, or by `height`.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -31,7 +30,8 @@ def counts_by_size(
     there = torch.stack([embedding_set.present(name) for name in candidates]).sum(dim=0)
     if query is not None:
         there = there[embedding_set.present(query)]
-    return dict(sorted(Counter(there[there > 0].tolist()).items()))
+    sizes = torch.bincount(there).tolist()
+    return {size: count for size, count in enumerate(sizes) if size and count}
 
 
 def comparable(

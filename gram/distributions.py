@@ -195,6 +195,20 @@ def distributions(
     )
 
 
+def matched_values(
+    embedding_set: EmbeddingSet, *, candidates: Sequence[str], query: str | None = None, measure: str = "volume"
+) -> Float[np.ndarray, " n"]:
+    """Return each item's own value of a measure, as `distributions` has it in `matched`; NaN where it has none.
+
+    Time grows with n. Arguments and errors are those of `distributions`.
+    """
+    stream = _Stream(embedding_set, query or embedding_set.anchor, candidates, measure)
+    values = np.full(len(embedding_set), np.nan)
+    if len(stream.rows):
+        values[stream.rows] = (stream.matched() * stream.sign).numpy()
+    return values
+
+
 def mismatched_in(embedding_set: EmbeddingSet, found: Distributions, bins: range, *, limit: int = 24) -> Pairs:
     """Return the mismatched pairs whose value is in one of a run of bins of `found`, the best aligned first.
 
@@ -264,7 +278,7 @@ class _Stream:
             raise ValueError(f"query: {query!r} is among the candidates; leave it out of one of the two")
         usable = embedding_set.present(query)
         rows = rows_with_any(embedding_set, self.candidates, at_least=self.measure.least)
-        self.rows = torch.tensor([row for row in rows.tolist() if usable[row]], dtype=torch.long)
+        self.rows = rows[usable[rows]]
         self._anchors = embedding_set.modalities[query]
         self._others = [embedding_set.modalities[name] for name in self.candidates]
         self.sign = -1.0 if measure in _QUANTITIES else 1.0

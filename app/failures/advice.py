@@ -11,6 +11,7 @@ from app.components import chart
 from app.data_failures import Asked
 from app.failures import work
 from app.measure_markup import percent
+from app.plain import plain
 from gram.diagnostics import Diagnosis, Remedy
 from gram.embedding_set import EmbeddingSet
 from gram.figures.failures import remedies as drawn
@@ -43,8 +44,8 @@ def show(asked: Asked) -> None:
 def _remedies(asked: Asked, found: Sequence[Remedy]) -> None:
     untouched, *tried = found
     st.markdown(
-        f"What each change does to the {asked.judge.title}. One half of the items chose its parameter, and the other "
-        f"half, {untouched.items:,} items ranked against each other, judges it: untouched, R@1 is "
+        f"What each change does to the {plain(asked.judge.title)}. One half of the items chose its parameter, and the "
+        f"other half, {untouched.items:,} items ranked against each other, judges it: untouched, R@1 is "
         f"**{percent(untouched.recall)}** there."
     )
     picture, table = st.columns([1, 1.7], gap="medium")

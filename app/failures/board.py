@@ -102,7 +102,8 @@ def scope(outcomes: Outcomes, cases: Cases) -> str:
     lines = []
     if cases.sampled:
         lines.append(
-            f"A sample drawn at random: {len(cases):,} of {cases.gallery:,} queries, each ranked against all items; "
+            f"A sample drawn at random: {len(cases):,} of {cases.gallery:,} queries, each ranked against all "
+            f"{cases.gallery:,} items; "
             f"the findings look at {min(FINDINGS_SAMPLE, cases.gallery):,} items, the remedies at "
             f"{min(REMEDIES_SAMPLE, cases.gallery):,}."
         )

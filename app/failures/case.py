@@ -164,8 +164,9 @@ def _draw(of: Attribution, bodies: Sequence[Body]) -> None:
     )
     names = bodies[0].names
     out = [name for name in of.candidates if name not in names]
-    left_out = f" Left out: {', '.join(out)}; the numbers below are of all." if out else ""
-    st.caption(f"Solid: the true item. Grey, dashed: the other. Drawn exactly: {', '.join(names)}.{left_out}")
+    left_out = f" Left out: {plain(', '.join(out))}; the numbers below are of all." if out else ""
+    drawn = plain(", ".join(names))
+    st.caption(f"Solid: the true item. Grey, dashed: the other. Drawn exactly: {drawn}.{left_out}")
 
 
 # the numbers

@@ -117,8 +117,8 @@ def html(report: Report) -> str:
         '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>{escape(title)}</title><style>{_STYLE.read_text()}</style><h1>{escape(title)}</h1>"
         f"<p>Left: {escape(view.left)}. Right: {escape(view.right)}. Set: {escape(name)}; asked with "
-        f"{escape(report.asked.query)} against {escape(', '.join(report.asked.candidates))}. These are judged by the "
-        f"<b>{escape(report.asked.judge.title)}</b>{f', filtered by {escape(chips)}' if chips else ''}. "
+        f"{escape(report.asked.query)} against {escape(', '.join(report.asked.candidates))}. These are judged "
+        f"<b>{escape(report.asked.judge.told)}</b>{f', filtered by {escape(chips)}' if chips else ''}. "
         f'<a href="{_link(report)}">Open this list</a></p>'
         f"{f'<p>{escape(told)}</p>' if (told := unlike.counts(report.gallery)) else ''}"
         f"<h2>Right and wrong</h2>{_matrix(report.outcomes)}{board.verdict(report.outcomes, view)}"

@@ -7,6 +7,7 @@ import streamlit as st
 from app.failures import view as views
 from app.failures.columns import Column
 from app.failures.view import View
+from app.plain import plain
 from app.rankings import SIDES
 from gram.diagnostics import CAUSES
 
@@ -70,7 +71,7 @@ def _range(view: View, column: Column) -> None:
         chosen = [word for word, value in words.items() if low <= value <= high] or options
         st.session_state[_SLIDER] = (chosen[0], chosen[-1])
         st.select_slider(
-            column.title.capitalize(), options, key=_SLIDER,
+            plain(column.title.capitalize()), options, key=_SLIDER,
             on_change=lambda: _span([words[each] for each in st.session_state[_SLIDER]], column),
         )  # fmt: skip
         return
@@ -78,7 +79,7 @@ def _range(view: View, column: Column) -> None:
     low, high = view.span or (least, most)
     st.session_state[_SLIDER] = (min(max(low, least), most), max(min(high, most), least))
     st.slider(
-        column.title.capitalize(), least, most, key=_SLIDER,
+        plain(column.title.capitalize()), least, most, key=_SLIDER,
         on_change=lambda: _span(st.session_state[_SLIDER], column),
     )  # fmt: skip
 

@@ -91,7 +91,10 @@ def table(rows: pd.DataFrame, gallery: EmbeddingSet, *, sort: str, current: str,
 
 
 def headline(cell: str, count: int, chips: Sequence[tuple[str, str]], judge: str) -> str:
-    """Return what is listed: the cell, how many of its cases, and the filters as buttons that clear them ("clear")."""
+    """Return what is listed: the cell, how many of its cases, and the filters as buttons that clear them ("clear").
+
+    `judge` is the ranking as sentences call it.
+    """
     pressed = "".join(
         f'<button type="button" class="press" data-action="clear" data-fields="{escape(fields, quote=True)}" '
         f'aria-label="Clear {escape(said, quote=True)}">{escape(said)}</button>'
@@ -99,7 +102,7 @@ def headline(cell: str, count: int, chips: Sequence[tuple[str, str]], judge: str
     )
     return (
         f'<header class="listed"><h4>{escape(cell)}: {count:,} case{"s" * (count != 1)}</h4>'
-        f'<span class="quiet">by the {escape(judge)}</span><div class="chips">{pressed}</div></header>'
+        f'<span class="quiet">{escape(judge)}</span><div class="chips">{pressed}</div></header>'
     )
 
 

@@ -13,6 +13,7 @@ from app.data_failures import Asked
 from app.failures import view as views
 from app.failures.columns import Column, modality_of
 from app.failures.view import View
+from app.plain import plain
 from app.rankings import SIDES
 from gram.diagnostics import Cases, confusions
 from gram.embedding_set import EmbeddingSet
@@ -97,7 +98,7 @@ def _rates(
         tools=("resetScale2d",),
     )
     if told := without_value(column, found[whose], gallery):
-        st.caption(told)
+        st.caption(plain(told))
     if not view.column:
         st.caption("Shown is what goes along with failures most closely; choose another under **Recorded**.")
 
@@ -218,9 +219,9 @@ def _winners(cases: Cases, view: View, gallery: EmbeddingSet) -> str:
         _winner(gallery, int(row), f"wins {count:,}×{_base_told(float(base), cases)}", view, dark=dark)
         for count, row, base in zip(counts, first["winner_row"], first["base_winner"], strict=True)
     )
-    who = escape(view.judge.title)
+    who = escape(view.judge.told)
     usual = f" The usual base is {number(cases.reference.base)}." if len(cases.candidates) > 1 else ""
-    said = f"Most often first where they should not be, by the {who}; press one for its cases.{usual}"
+    said = f"Most often first where they should not be, {who}; press one for its cases.{usual}"
     return f'<p class="sound">{said}</p><ol class="grid winners">{cards}</ol>'
 
 

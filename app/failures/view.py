@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import streamlit as st
 
 from app import rankings
+from app.plain import plain
 from app.rankings import SIDES, Judge
 
 CELLS = {
@@ -158,7 +159,7 @@ def settle(allowed: dict[str, Sequence[str]]) -> View:
     for name, value in view._asdict().items():
         if fault := _fault(name, value, allowed):
             if asked.get(name) == value:
-                st.warning(fault)
+                st.warning(plain(fault))
             view = view._replace(**{name: usual(name)})
     if view.within and not view.column:
         view = view._replace(within="")

@@ -6,6 +6,7 @@ import streamlit as st
 
 from app import data_failures
 from app.data_failures import Asked
+from app.plain import plain
 from gram.diagnostics import Cases, Diagnosis, Remedy
 from gram.errors import GramError
 from gram.failure_tables import FailureJob, Kept
@@ -79,7 +80,7 @@ def wait_for(wanted: Wanted, *, key: str) -> None:
             job.result()
         said.caption("It was stopped; what was done is kept.")
     except GramError as error:
-        said.error(str(error))
+        said.error(plain(error))
     button.button("Go on", key=f"{key}_on", on_click=_start, args=([wanted],), width="stretch")
 
 

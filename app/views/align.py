@@ -9,6 +9,7 @@ import streamlit as st
 from app import aligning, opened, session, theme
 from app.components import chart
 from app.plain import plain
+from app.your_data.closing import closing
 from gram.alignment import HEADS, LOSSES, AlignmentSettings
 from gram.errors import GramError
 from gram.figures.learning import learning
@@ -24,15 +25,15 @@ def render() -> None:
     st.markdown(
         "Features of encoders that were trained apart share no space, so no volume and no cosine means anything yet. "
         "Train a small **head** for each modality that takes it into one space, by the GRAM loss, by pairwise cosines, "
-        "or by both on the same held-out items; then every page works on the result. Try: press **Train**."
+        "or by both on the same held-out items; then every page works on the result."
     )
     if fault := st.session_state.pop(_FAULT, None):
         st.error(plain(fault))
     known = opened.features()
     if not known:
         st.info(
-            "There are no features to align yet. Open files on the page **Your data**, or try five unequal views of "
-            "handwritten digits:"
+            "There are no features to align in this session: loading the page anew forgets them. Open files on the "
+            "page **Your data**, or try five unequal views of handwritten digits, then press **Train**:"
         )
         if st.button("Open the five views", type="primary"):
             st.session_state[_FEATURES] = aligning.open_example().key
@@ -40,8 +41,26 @@ def render() -> None:
         return
     chosen = st.session_state.get(_FEATURES)
     st.session_state[_FEATURES] = chosen if chosen in known else list(known)[-1]
-    key = st.selectbox("Features", list(known), format_func=lambda key: known[key].title, key=_FEATURES, width=420)
+    row = st.container(horizontal=True, vertical_alignment="bottom")
+    choice, close = row.container(width=420), row.container(width="content")
+    key = choice.selectbox("Features", list(known), format_func=lambda key: known[key].title, key=_FEATURES)
+    fault = _take(str(key))  # first, so that what is closed includes it
+    with close:
+        closing(str(key))
+    if fault:
+        st.error(plain(fault))
     _one(known[str(key)])
+
+
+def _take(key: str) -> str:
+    """Take over what was learned, if there is anything new; return why that failed."""
+    job = aligning.job_of(key)
+    try:
+        if job is not None and not job.running:
+            aligning.take(key)
+    except GramError as error:
+        return str(error)
+    return ""
 
 
 def _one(features: opened.Features) -> None:
@@ -50,14 +69,9 @@ def _one(features: opened.Features) -> None:
     except GramError as error:
         st.error(plain(error))
         return
-    job = aligning.job_of(features.key)
-    if job is not None and job.running:
+    if aligning.job_of(features.key) is not None:  # what ended was taken over
         _progress(features.key)
         return
-    try:
-        aligning.take(features.key)
-    except GramError as error:
-        st.error(plain(error))
     settings = _settings()
     begun = "Train again" if aligning.made_of(features.key) else "Train"
     st.button(
@@ -76,7 +90,7 @@ def _one(features: opened.Features) -> None:
 
 def _settings() -> list[AlignmentSettings]:
     """Show the controls; return one setting a loss."""
-    row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
+    row = st.container(horizontal=True, vertical_alignment="top", gap="medium", key="align_controls")
     losses = row.pills(
         "Losses",
         list(LOSSES),
@@ -85,7 +99,10 @@ def _settings() -> list[AlignmentSettings]:
         key="align_losses",
         help="Each gets heads of its own, trained on the same items in the same order: " + "; ".join(_TITLES.values()),
     )
-    d = row.select_slider("Dimensions of the space", _DIMENSIONS, 64, key="align_d", width=220)
+    d = row.select_slider(
+        "Dimensions of the space", _DIMENSIONS, 64, key="align_d", width=220,
+        help="How many numbers a head makes of each modality; more take longer to learn",
+    )  # fmt: skip
     head = row.segmented_control(
         "Head", list(HEADS), default="linear", required=True, key="align_head", help="mlp: one hidden layer of 256"
     )
@@ -148,12 +165,16 @@ def _result(key: str) -> None:
     st.subheader("Held-out items", anchor=False)
     st.html(aligning.table(made))
     _curves(made.history)
+    known = {collection.key for collection in opened.collections()}
+    if not known.issuperset((made.held_out_key, made.all_key)):
+        st.caption("A set of these was closed on the page Your data; train again to have it again.")
     with st.container(horizontal=True):
         st.button(
             "Explore the held-out items",
             type="primary",
             on_click=_explore,
             args=(made.held_out_key,),
+            disabled=made.held_out_key not in known,
             key="align_explore",
             help="On every page: how the heads do on what they have not learned from",
         )
@@ -161,6 +182,7 @@ def _result(key: str) -> None:
             "All items",
             on_click=_explore,
             args=(made.all_key,),
+            disabled=made.all_key not in known,
             key="align_explore_all",
             help="With those that the heads learned from, so retrieval looks better than it is",
         )
@@ -173,7 +195,7 @@ def _result(key: str) -> None:
         )
         for loss in made.losses:
             st.download_button(
-                f"Save {loss} heads (zip)",
+                f"Save {plain(loss)} heads (zip)",
                 partial(aligning.zipped, made, loss),
                 f"{loss}-heads.zip",
                 "application/zip",

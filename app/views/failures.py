@@ -41,7 +41,7 @@ def render() -> None:
                 return
         _results(view, pair, asked)
     except GramError as error:
-        st.error(str(error))
+        st.error(plain(error))
 
 
 def _to_come(gallery: EmbeddingSet) -> None:
@@ -157,7 +157,7 @@ def _cases(drawn: View, asked: Asked, cases: Cases, outcomes: Outcomes) -> None:
     with listed:
         chips = filters.chips(view, columns)
         markup = (
-            listing.headline(CELLS[view.cell], len(rows), chips, asked.judge.title)
+            listing.headline(CELLS[view.cell], len(rows), chips, asked.judge.told)
             + listing.table(rows.head(shown), gallery, sort=view.sort, current=ids[at], dark=theme.is_dark())
             + listing.foot(shown, len(rows))
         )
@@ -180,7 +180,7 @@ def _elsewhere(item: str, rows: pd.DataFrame, outcomes: Outcomes, unranked: str)
         return
     cell = next(name for name, parts in PARTS.items() if parts == (part,))
     st.button(
-        f"The current item, {item}, is not among these: **{CELLS[cell].lower()}** it. Show it",
+        f"The current item, {plain(item)}, is not among these: **{CELLS[cell].lower()}** it. Show it",
         key="failures_show",
         type="tertiary",
         on_click=lambda: views.change(**{**dict.fromkeys(FILTERS, ""), "cell": cell}),

@@ -10,7 +10,7 @@ import streamlit as st
 
 from app import data, data_projection, data_volumes, media, projection_facts, projection_work, session, theme, unlike
 from app.components import chart, scene3d
-from app.plain import safe_csv
+from app.plain import plain, safe_csv
 from gram import comparability, measures
 from gram.embedding_set import EmbeddingSet
 from gram.figures.scatter import ByCategory, ByNumber, Colouring, Emphasis, sample_rows, scatter
@@ -150,7 +150,7 @@ def _caution(embedding_set: EmbeddingSet, selection: session.Selection, measure:
     without = len(embedding_set) - sum(count for size, count in counts.items() if size >= least)
     grey = f" {without:,} items lack {anchor} or what it is compared with, and are grey." if without else ""
     if said := f"{told}{grey}".strip():
-        st.caption(f":material/balance: {said}")
+        st.caption(f":material/balance: {plain(said)}")
 
 
 def _umap_options() -> tuple[int, float, int]:
@@ -263,10 +263,10 @@ def _colouring(view: View, embedding_set: EmbeddingSet) -> Colouring:
         volumes = data_volumes.item_values(model, candidates, "volume")
         return ByNumber(title="volume V of its item", values=volumes, range=(0.0, 1.0))
     if view.colour == "rank":
-        ranks = data_projection.ranks(model, candidates, view.measure)
+        if (found := projection_work.ranks(model, candidates, view.measure)) is None:
+            return None
         title = f"rank of its item by {view.measure}"
-        last = float(np.isfinite(ranks).sum())
-        return ByNumber(title=title, values=ranks, range=(1.0, max(2.0, last)), logarithmic=True)
+        return ByNumber(title=title, values=found.places, range=(1.0, max(2.0, float(found.among))), logarithmic=True)
     return None
 
 

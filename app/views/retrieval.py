@@ -63,17 +63,17 @@ def _page() -> None:
     try:
         comparison, seconds = _answer(query, judges, candidates, len(gallery))
     except ValueError as error:  # this query cannot be asked of these sets
-        st.info(str(error))
+        st.info(plain(error))
         return
     except GramError as error:
-        st.error(str(error))
+        st.error(plain(error))
         return
     question.keep(query)
     answers = comparison.left, comparison.right
     for side, column, judge, answer in zip(SIDES, columns, judges, answers):
         with column:
             _show_rank(answer, judge.model)
-            rankings.caution(judge, candidates)
+            rankings.caution(judge, candidates, whole=True)
             _lead_to_failures(answer, side, judges)
     if told := data.sample_size(selection.model):
         st.caption(
@@ -145,7 +145,7 @@ def _show_rank(answer: Answer, model: str) -> None:
         st.markdown(f"#### {plain(answer.hits[0].label)} comes first")
         st.caption(_no_true(answer, data.load_whole(model)))
         if note := question.note(answer):
-            st.caption(note)
+            st.caption(plain(note))
         return
     st.markdown(f"#### {plain(answer.true.label)} ranks {hits.rank(answer.true.rank)} of {answer.size:,}")
     if left_out := len(data.load_whole(model)) - answer.size:
@@ -153,7 +153,7 @@ def _show_rank(answer: Answer, model: str) -> None:
         one, many = ("has none of", "have none of") if least == 1 < len(answer.candidates) else ("lacks", "lack")
         names = unlike.listed(answer.candidates) if least == 1 else " or ".join(answer.candidates)
         count, was = (f"1 item {one}", "was") if left_out == 1 else (f"{left_out:,} items {many}", "were")
-        st.caption(f"{count} {names}, and {was} not ranked.")
+        st.caption(plain(f"{count} {names}, and {was} not ranked."))
     for line in (answer.why(), question.note(answer)):
         if line:
             st.caption(plain(line))

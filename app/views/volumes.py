@@ -62,7 +62,7 @@ def render() -> None:
     anchor = embedding_set.anchor
     st.title("Volumes")
     st.markdown(
-        f"Every item as one number: how well its own vectors align (**matched**), against how well its {anchor} "
+        f"Every item as one number: how well its own vectors align (**matched**), against how well its {plain(anchor)} "
         "aligns with what belongs to other items (**mismatched**). Try: drag across the aligned end of the axis, "
         "and see which wrong pairs look right."
     )
@@ -112,7 +112,7 @@ def _controls() -> View:
     )
     twins = data.models() if both else (selection.model,)
     if told := comparability.caution(embedding_set, candidates, str(measure), query=anchor):
-        st.caption(f":material/balance: {told}")
+        st.caption(f":material/balance: {plain(told)}")
     return View(selection, str(measure), twins)
 
 
@@ -121,7 +121,7 @@ def _controls() -> View:
 
 def _histogram(view: View, twin: str, found: Distributions, top: float) -> None:
     if len(view.twins) > 1:
-        st.markdown(f"**{twin}**")
+        st.markdown(f"**{plain(twin)}**")
     chosen = _chosen(view, found)
     figure = distribution(
         found.edges,
@@ -221,7 +221,9 @@ def _take_from_url() -> None:
         _keep(Chosen(said[1], int(said[3]), int(said[4]), said[2]))
         return
     if asked is not None:
-        st.warning(f"There is no range “{asked}”; expected one like volume-matched-0-{BINS}, by numbers of the bins.")
+        st.warning(
+            f"There is no range “{plain(asked)}”; expected one like volume-matched-0-{BINS}, by numbers of the bins."
+        )
     _keep(held)
 
 
@@ -245,7 +247,7 @@ def _list(view: View, found: Distributions) -> None:
     counts = found.matched_counts, found.mismatched_counts
     inside = [int(each[chosen.start : chosen.stop].sum()) for each in counts]
     span = f"{number(found.edges[chosen.start])} to {number(found.edges[chosen.stop])}"
-    st.subheader(f"{view.symbol} from {span} · {view.selection.model}", anchor=False)
+    st.subheader(f"{view.symbol} from {span} · {plain(view.selection.model)}", anchor=False)
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     titles = dict(zip(KINDS, (f"{inside[0]:,} matched items", f"{inside[1]:,} mismatched pairs"), strict=True))
     st.session_state["volumes_kind"] = chosen.kind

@@ -5,17 +5,20 @@ from functools import partial
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from app import aligning, opened, session, uploads
 from app.plain import plain
 from app.your_data import reading, roles
+from app.your_data.closing import closing
 from app.your_data.kept import Kept
 from gram.errors import GramError
 from gram.importers import Plan, Problem
 
 _FROM = {"computer": "This computer", "folder": "The data folder", "example": "An example"}
 _FILES = "your_data_files"
+_KINDS = ".npy, .npz, .safetensors, .pt, Parquet, Feather, CSV, JSON Lines, .mat, or a zip of these"
 _MOST_FAULTS = 300  # as many as are told; there may be more, so leaving these rows out need not help
 
 
@@ -24,7 +27,8 @@ def render() -> None:
     st.title("Your data")
     st.markdown(
         "Open embeddings of your own: one row an item, one column or file a modality. Try **An example**, or give "
-        "files and press **Open** once the guesses below them are right. They go no further than this app."
+        "files and press **Open** once the guesses below them are right. They are seen by this session alone: loading "
+        "the page anew forgets them."
     )
     source = _source()
     if fault := st.session_state.pop(reading.FAULT, None):
@@ -42,8 +46,9 @@ def _source() -> str | None:
     """Show where the files come from, and look into what is chosen; return the choice."""
     offered = [name for name in _FROM if name != "folder" or opened.data_folder()]
     choice = st.segmented_control(
-        "From", offered, format_func=_FROM.__getitem__, default=offered[0], required=True, key="your_data_from"
-    )
+        "From", offered, format_func=_FROM.__getitem__, default=offered[0], required=True, key="your_data_from",
+        on_change=reading.forget,
+    )  # fmt: skip
     if choice == "computer":
         _from_computer()
     elif choice == "folder":
@@ -56,11 +61,11 @@ def _source() -> str | None:
 def _from_computer() -> None:
     whole = st.toggle("A whole folder", key="your_data_folder", help="Such as a data set as `datasets` saves it")
     files = st.file_uploader(
-        "A folder" if whole else "One file, or one a modality",
+        f"{'A folder' if whole else 'One file, or one a modality'}: {_KINDS}",
         accept_multiple_files="directory" if whole else True,
         key=f"{_FILES}_{whole}",
-        help=".npy, .npz, .safetensors, .pt, Parquet, Feather, CSV, JSON Lines, .mat, or a zip of any of these. "
-        "Nothing in them is run. They are seen by this session alone, and removed with it.",
+        help="One row an item. Beside arrays, a table of the items (id, label, split, ...) may be given. Nothing in "
+        "the files is run. They are seen by this session alone, and removed with it.",
     )
     _follow(files or [])
 
@@ -78,7 +83,13 @@ def _follow(files: Sequence[UploadedFile]) -> None:
 
 def _title(files: Sequence[UploadedFile]) -> str:
     first = Path(files[0].name)
-    return first.stem if len(files) == 1 else (first.parts[0] if len(first.parts) > 1 else "Your data")
+    if len(files) == 1:
+        return first.stem
+    if len(first.parts) > 1:
+        return first.parts[0]
+    stems = [Path(file.name).stem for file in files]
+    arrays = [Path(file.name).stem for file in files if file.name.lower().endswith(".npy")] or stems
+    return ", ".join(arrays) if len(arrays) < 4 else f"{', '.join(arrays[:2])} and {len(arrays) - 2:,} more"
 
 
 def _from_folder() -> None:
@@ -88,7 +99,9 @@ def _from_folder() -> None:
         st.info("There are no embeddings below the data folder yet: put some there, and load this page anew.")
         return
     row = st.container(horizontal=True, vertical_alignment="bottom")
-    choice = row.selectbox("Set or file", [*known, *others], key="your_data_path", width=420)
+    choice = row.selectbox(
+        "Set, file or folder of files", [*known, *others], key="your_data_path", width=420, on_change=reading.forget
+    )
     if choice in known:
         row.button("Open", type="primary", on_click=_show_known, args=(choice,), key="your_data_open_folder")
         reading.forget()
@@ -145,8 +158,14 @@ def _found(kept: Kept) -> None:
         _faults(faults, found.n)
         if any(fault.row is None for fault in faults) or len(bad) == found.n or len(faults) >= _MOST_FAULTS:
             return
-    aligned = len(set(reading.sizes(found, plan).values())) == 1
+    sizes = set(reading.sizes(found, plan).values())
+    aligned = len(sizes) == 1
     without = f" without {len(bad):,} of {found.n:,} rows" if bad else ""
+    if not aligned:
+        st.caption(
+            f"These modalities have from {min(sizes):,} to {max(sizes):,} dimensions, so they share no space yet: "
+            "**Align first** trains a head for each that takes it into one, and then they can be explored."
+        )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if aligned:
             st.button(
@@ -178,6 +197,7 @@ def _faults(faults: Sequence[Problem], n: int) -> None:
         },
         width="stretch",
         hide_index=True,
+        column_config={"row": st.column_config.NumberColumn("row (from 0)", width=84)},
     )
 
 
@@ -199,7 +219,7 @@ def _show(key: str) -> bool:
     try:
         session.open_collection(key)
     except GramError as error:
-        st.session_state[reading.FAULT] = str(error)
+        st.session_state[reading.FAULT] = reading.without_paths(str(error))
         return False
     st.session_state[reading.GO] = "geometry"
     return True
@@ -222,27 +242,47 @@ def _opened_here() -> None:
     """List the collections of this session, with what can be done with each."""
     if page := st.session_state.pop(reading.GO, None):
         st.switch_page(session.page(page), query_params=session.current().as_query())
-    own = opened.collections()[1:]
-    if not own:
+    own, features = opened.collections()[1:], opened.features()
+    if not own and not features:
         return
     st.subheader("Open in this session", anchor=False)
     for collection in own:
-        said, show, save, remove = st.columns([4, 1, 1.4, 1], vertical_alignment="center")
+        said, buttons = _row()
         here = " (now shown)" if collection.key == session.current().set else ""
+        models = f"models {', '.join(collection.names)}; " if len(collection.names) > 1 else ""
         alone = "of this session alone" if collection.private else "from the data folder"
-        said.markdown(f"**{plain(collection.title)}**{here}: {plain(', '.join(collection.names))}; {alone}")
-        show.button("Show", on_click=_show_known, args=(collection.key,), key=f"show_{collection.key}", width="stretch")
-        with save.popover("Export", width="stretch"):
+        said.markdown(f"**{plain(collection.title)}**{here}: {plain(models)}{alone}")
+        buttons.button("Show", on_click=_show_known, args=(collection.key,), key=f"show_{collection.key}")
+        with buttons.popover("Export"):
             for variant in collection.variants:
+                name = f"-{variant.name}" if len(collection.variants) > 1 else ""
                 for kind in ("parquet", "npz", "safetensors"):
                     st.download_button(
-                        f"{variant.name}.{kind}",
+                        plain(f"{name[1:]}.{kind}"),
                         partial(reading.exported, variant, kind),
-                        f"{collection.title}-{variant.name}.{kind}",
+                        f"{collection.title}{name}.{kind}",
                         on_click="ignore",
                         key=f"export_{collection.key}_{variant.name}_{kind}",
                     )
-        remove.button("Close", on_click=_close, args=(collection.key,), key=f"close_{collection.key}", width="stretch")
+        buttons.button(
+            "Close",
+            on_click=_close,
+            args=(collection.key,),
+            key=f"close_{collection.key}",
+            help="Its files here are removed" if collection.private else "Its files in the data folder stay",
+        )
+    for key, each in features.items():
+        said, buttons = _row()
+        said.markdown(f"**{plain(each.title)}**: features to be aligned; of this session alone")
+        buttons.button("Align", on_click=_align, args=(key,), key=f"align_{key}")
+        with buttons:
+            closing(key)
+
+
+def _row() -> tuple[DeltaGenerator, DeltaGenerator]:
+    """Return where a line says what is open, and a row of buttons beside it; on a phone they are below it."""
+    said, buttons = st.columns([3, 2], vertical_alignment="center")
+    return said, buttons.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center")
 
 
 def _close(key: str) -> None:

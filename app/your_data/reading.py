@@ -1,6 +1,7 @@
 """Looking into files, and taking what they hold over into the session: called by the page, it draws nothing."""
 
 import re
+import shutil
 import tempfile
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -17,7 +18,8 @@ FAULT, GO = "your_data_fault", "your_data_go"
 _KEPT = "your_data_kept"
 _GIB = 2**30
 UPLOADED = Limits(file=2 * _GIB, unpacked=4 * _GIB, items=2_000_000)
-_DEEPEST, _MOST = 4, 500
+_MOST = 500  # files and folders of files that are offered
+_DATASET = ("dataset_dict.json", "state.json")  # of a data set as `datasets` saves it
 
 
 def look_at(path: Callable[[], Path], *, title: str, uploaded: bool) -> None:
@@ -33,7 +35,8 @@ def look_at(path: Callable[[], Path], *, title: str, uploaded: bool) -> None:
         found = look(where, limits=UPLOADED if uploaded else Limits())
         st.session_state[_KEPT] = Kept(opened.new_key(), title, where, found)
     except GramError as error:
-        st.session_state[FAULT] = _without_paths(str(error))
+        st.session_state[FAULT] = without_paths(str(error))
+    _clear_uploads()
 
 
 def current() -> Kept | None:
@@ -43,7 +46,8 @@ def current() -> Kept | None:
 
 def forget() -> None:
     """Forget what was looked into."""
-    st.session_state.pop(_KEPT, None)
+    if st.session_state.pop(_KEPT, None) is not None:
+        _clear_uploads()
 
 
 def faults(kept: Kept, plan: Plan) -> list[Problem]:
@@ -55,13 +59,13 @@ def faults(kept: Kept, plan: Plan) -> list[Problem]:
     try:
         return problems(kept.found, plan)
     except EmbeddingSetError as error:
-        raise EmbeddingSetError(_without_paths(str(error))) from error
+        raise EmbeddingSetError(without_paths(str(error))) from error
 
 
 def sizes(found: Found, plan: Plan) -> dict[str, int]:
     """Return the number of dimensions of each modality of a plan."""
     shapes = {column.name: column.shape for column in found.columns}
-    return {name: shapes[column][1] for name, column in plan.modalities.items()}
+    return {name: (*shapes[column], 1)[1] for name, column in plan.modalities.items()}
 
 
 def open_set(kept: Kept, plan: Plan, without: Collection[int] = ()) -> opened.Collection:
@@ -89,18 +93,32 @@ def open_features(kept: Kept, plan: Plan, without: Collection[int] = ()) -> open
 
 
 def below_data_folder() -> dict[str, Path]:
-    """Return files below the data folder that may hold embeddings, by their path below it."""
+    """Return what may hold embeddings below the data folder, but collections, by its path below it.
+
+    These are single files, and, with a slash at their end, folders to be looked into as a whole: features that this
+    program saved, data sets of `datasets`, and files of an array each.
+    """
     root = opened.data_folder()
-    if root is None or not root.is_dir():
-        return {}
+    found: dict[str, Path] = {}
+    for folder in opened.folders_of_files():
+        files, whole = _files_in(folder, Path(root or folder))
+        name = folder.relative_to(root or folder).as_posix()
+        if whole:
+            found[f"{name}/"] = folder
+        found |= {path.relative_to(root or folder).as_posix(): path for path in files}
+        if len(found) >= _MOST:
+            break
+    return dict(list(found.items())[:_MOST])
+
+
+def _files_in(folder: Path, root: Path) -> tuple[list[Path], bool]:
+    """Return the files of a folder that are offered one by one, and whether it is offered as a whole."""
+    inside = [path for path in sorted(folder.glob("*")) if path.is_file() and path.resolve().is_relative_to(root)]
+    if any(path.name in ("embeddings.safetensors", *_DATASET) for path in inside):
+        return [], True
     known = suffixes()
-    found = (
-        path
-        for depth in range(1, _DEEPEST + 1)
-        for path in sorted(root.glob("/".join(["*"] * depth)))
-        if path.is_file() and path.suffix.lower() in known and path.resolve().is_relative_to(root)
-    )
-    return {path.relative_to(root).as_posix(): path for path, _ in zip(found, range(_MOST))}
+    files = [path for path in inside if path.suffix.lower() in known]
+    return files, len(files) > 1 and any(path.suffix.lower() == ".npy" for path in files)
 
 
 def exported(variant: opened.Variant, kind: str) -> bytes:
@@ -117,12 +135,21 @@ def _read(kept: Kept, plan: Plan, without: Collection[int]) -> FeatureSet:
     try:
         features = read(kept.found, plan, without=without)
     except EmbeddingSetError as error:
-        raise EmbeddingSetError(_without_paths(str(error))) from error
+        raise EmbeddingSetError(without_paths(str(error))) from error
     features.info["name"] = kept.title
     return features
 
 
-def _without_paths(line: str) -> str:
-    """Return a message without the folders of this session, which tell a person nothing."""
-    folder = re.escape(f"{opened.private_folder() / 'uploads'}")
-    return re.sub(rf"{folder}/[0-9a-f]+/?", "", line).strip()
+def without_paths(line: str) -> str:
+    """Return a message without the folders of this session and the data folder, which tell a person nothing."""
+    uploads, data = re.escape(f"{opened.private_folder() / 'uploads'}"), opened.data_folder()
+    line = re.sub(rf"{uploads}/[0-9a-f]+/?", "", line).strip()
+    return line.replace(f"{data}/", "") if data is not None else line
+
+
+def _clear_uploads() -> None:
+    """Remove what was uploaded, but what was looked into last."""
+    kept = current()
+    for folder in (opened.private_folder() / "uploads").glob("*"):
+        if kept is None or not kept.path.is_relative_to(folder):
+            shutil.rmtree(folder, ignore_errors=True)

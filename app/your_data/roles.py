@@ -12,9 +12,9 @@ from gram.importers import Column, Found, Plan
 MODALITY, ID, LABEL, SPLIT, MEDIA, MASK, KEEP = "modality", "id", "label", "split", "media", "mask", "keep"
 _VECTORS, _VALUES = (MODALITY, "leave out"), (ID, LABEL, SPLIT, MEDIA, MASK, KEEP)
 _HELP = (
-    "modality: one vector an item. id: a unique name. label: what cards show. split: train or test. media: a path of a "
-    "picture or a sound below the chosen folder. mask: whether the item has the modality that “Named” says. "
-    "keep: kept with the items, for filters."
+    "modality: one vector an item, or one number (d = 1). id: a unique name. label: what cards show. split: train or "
+    "test. media: a path of a picture or a sound below the chosen folder. mask: whether the item has the modality that "
+    "“Named” says. keep: kept with the items, for filters."
 )
 
 
@@ -43,15 +43,15 @@ def show(found: Found, *, key: str) -> pd.DataFrame:
         width="stretch",
         disabled=["Column", "Holds", "For example"],
         column_config={
-            "Column": st.column_config.TextColumn(width="medium"),
-            "Holds": st.column_config.TextColumn(width="small"),
+            "Column": st.column_config.TextColumn(width=104),
+            "Holds": st.column_config.TextColumn(width=100),
             "Use as": st.column_config.SelectboxColumn(
-                options=[*_VECTORS, *_VALUES], required=True, width="small", help=_HELP
+                options=[*_VECTORS, *_VALUES], required=True, width=84, help=_HELP
             ),
             "Named": st.column_config.TextColumn(
-                width="small", max_chars=60, help="What the modality is called; of media and masks, whose they are"
+                width=84, max_chars=60, help="What the modality is called; of media and masks, whose they are"
             ),
-            "For example": st.column_config.TextColumn(width="medium"),
+            "For example": st.column_config.TextColumn(width=220),
         },
     )
 
@@ -65,10 +65,9 @@ def plan_of(found: Found, edited: pd.DataFrame, anchor: str | None) -> Plan:
     used: dict[str, dict[str, str]] = {}
     for column, row in zip(found.columns, edited.to_dict("records")):
         role, name = str(row["Use as"]), str(row["Named"] or "").strip()
-        if (role in _VECTORS) != (len(column.shape) == 2):
-            what = "a vector" if len(column.shape) == 2 else "one value"
-            choices = ", ".join(_VECTORS if len(column.shape) == 2 else _VALUES)
-            raise EmbeddingSetError(f"column “{column.name}” holds {what} an item; use it as one of {choices}")
+        what, choices = _choices(column)
+        if role not in choices:
+            raise EmbeddingSetError(f"column “{column.name}” holds {what} an item; use it as {', '.join(choices)}")
         used.setdefault(role, {})[column.name] = name
     modalities = _named_once(used.get(MODALITY, {}))
     return replace(
@@ -83,14 +82,24 @@ def plan_of(found: Found, edited: pd.DataFrame, anchor: str | None) -> Plan:
     )
 
 
+def _choices(column: Column) -> tuple[str, tuple[str, ...]]:
+    """Return what a column holds, in words, and what it can be used as."""
+    if len(column.shape) == 2:
+        return "a vector", _VECTORS
+    number = column.dtype.startswith(("float", "bfloat", "int", "uint"))
+    return ("one number", (MODALITY, *_VALUES)) if number else ("one value", _VALUES)
+
+
 def _holds(column: Column) -> str:
     size = f"{column.shape[1]:,} × " if len(column.shape) == 2 else ""
     return f"{size}{column.dtype}"
 
 
 def _role(column: Column, plan: Plan) -> str:
+    if column.name in plan.modalities.values():
+        return MODALITY
     if len(column.shape) == 2:
-        return MODALITY if column.name in plan.modalities.values() else "leave out"
+        return "leave out"
     roles: dict[str | None, str] = {plan.split: SPLIT, plan.label: LABEL, plan.id: ID}
     if column.name in plan.media:
         return MEDIA

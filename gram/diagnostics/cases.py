@@ -5,8 +5,8 @@ The cause of a failure is decided from numbers alone, by the first of these that
 1. **duplicate**: the winner's candidate vectors are the true item's, or the two tie.
 2. **unresolved**: both volumes are 0, or the margin is at most twice what rounding the stored vectors another way
    changes it by (root mean square).
-3. **missing modality**: the true item lacks a candidate modality; or the winner does, and with that modality left out
-   of all candidates the true item is first.
+3. **missing modality**: the true item or the winner lacks a candidate modality, and with that one left out of all
+   candidates the true item is first.
 4. **hub**: under a measure in which the candidate's own vectors count, the winner's base is below half the usual one
    and below the true item's, and the query is no nearer to its span than to the true item's, so that with equal bases
    the true item would come before it; or, under any measure, the winner is first for more queries than chance gives
@@ -17,9 +17,11 @@ The cause of a failure is decided from numbers alone, by the first of these that
    items, matched cosines are below that mean by more than 3.29 standard errors; it is then turned for all candidates.
 6. **modality**: with one candidate modality left out of all candidates, the true item is first; of several, the one
    that leaves it furthest ahead is at fault.
-7. **query**: the true item's own vectors agree as well as those of the median item (base), but the query is farther
+7. **missing modality**, once more: the true item lacks a candidate modality. What it would have been cannot be tried,
+   so whatever can comes first.
+8. **query**: the true item's own vectors agree as well as those of the median item (base), but the query is farther
    from their span than nine of ten queries that are answered right, and by height the true item is not first.
-8. **several**: none of these.
+9. **several**: none of these.
 """
 
 from collections.abc import Sequence
@@ -211,25 +213,26 @@ def decide(task: Task, numbers: Numbers, reference: Reference) -> tuple[np.ndarr
     names = np.array(task.candidates, dtype=object)
     without, lead = numbers.without.numpy(), numbers.lead.numpy()
     lacks_true, lacks_winner = numbers.lacks.numpy().transpose(2, 0, 1)
-    winner_lacks = lacks_winner & ~lacks_true & (without == 1)
+    unlike = (lacks_true | lacks_winner) & (without == 1)
     leading = np.where(without == 1, lead, -np.inf)
     turned = numbers.turned.numpy()
     there = ~lacks_true
     all_turned = (turned == there).all(1) & (there.sum(1) > 1)  # then it is the query that is turned
-    holds = {
-        "right": (numbers.rank == 1).numpy(),
-        "duplicate": (numbers.alike | ((numbers.margin == 0) & ~numbers.nothing)).numpy(),
-        "unresolved": (numbers.nothing | (numbers.margin.abs() <= _ROUNDINGS * numbers.rounding)).numpy(),
-        "missing modality": lacks_true.any(1) | winner_lacks.any(1),
-        "hub": is_hub_by_base(task, numbers, reference) | (numbers.rank_without_hubs == 1).numpy(),
-        "sign": (numbers.rank_turned == 1).numpy(),
-        "modality": (without == 1).any(1),
-        "query": _is_query(task, numbers, reference),
-        "several": np.ones(len(without), dtype=bool),
-    }
-    cause = np.select(list(holds.values()), [np.array(name, dtype=object) for name in holds])
+    holds = [
+        ("right", (numbers.rank == 1).numpy()),
+        ("duplicate", (numbers.alike | ((numbers.margin == 0) & ~numbers.nothing)).numpy()),
+        ("unresolved", (numbers.nothing | (numbers.margin.abs() <= _ROUNDINGS * numbers.rounding)).numpy()),
+        ("missing modality", unlike.any(1)),
+        ("hub", is_hub_by_base(task, numbers, reference) | (numbers.rank_without_hubs == 1).numpy()),
+        ("sign", (numbers.rank_turned == 1).numpy()),
+        ("modality", (without == 1).any(1)),
+        ("missing modality", lacks_true.any(1)),
+        ("query", _is_query(task, numbers, reference)),
+        ("several", np.ones(len(without), dtype=bool)),
+    ]
+    cause = np.select([held for _, held in holds], [np.array(name, dtype=object) for name, _ in holds])
     faults = {
-        "missing modality": np.where(lacks_true.any(1), names[lacks_true.argmax(1)], names[winner_lacks.argmax(1)]),
+        "missing modality": np.where(unlike.any(1), names[unlike.argmax(1)], names[lacks_true.argmax(1)]),
         "sign": np.where(all_turned, task.query, names[np.where(turned, numbers.cosines.numpy(), np.inf).argmin(1)]),
         "modality": names[leading.argmax(1)],
         "query": np.full(len(without), task.query, dtype=object),

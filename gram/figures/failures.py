@@ -165,13 +165,21 @@ def confusion(
         raise ValueError(f"counts: expected shape ({m}, {m}), one row a character, got {counts.shape}")
     shown = np.where(np.eye(m, dtype=bool), np.nan, counts.astype(np.float64))
     top = float(np.nanmax(shown, initial=1.0))
-    written = [["" if np.isnan(value) or not value else f"{value:.0f}" for value in row] for row in shown]
     figure = go.Figure(
         go.Heatmap(
             z=shown, x=list(characters), y=list(characters), zmin=0, zmax=top, colorscale=_CONFUSION_SCALE[dark],
-            showscale=False, xgap=2, ygap=2, text=written, texttemplate="%{text}", textfont={"size": 12},
+            showscale=False, xgap=2, ygap=2,
             customdata=np.arange(m * m).reshape(m, m), meta="confusion", hoverongaps=False,
             hovertemplate="%{y} taken for %{x}: <b>%{z}</b> times<extra></extra>",
+        )
+    )  # fmt: skip
+    places = np.argwhere(np.nan_to_num(shown)).tolist()
+    values = [shown[row, column] for row, column in places]
+    figure.add_trace(
+        go.Scatter(  # not the heatmap's own text: its dark ink is a grey that fades on the middle of the scale
+            x=[characters[column] for _, column in places], y=[characters[row] for row, _ in places], mode="text",
+            text=[f"{value:.0f}" for value in values], hoverinfo="skip", meta="counts",
+            textfont={"size": 12, "color": [_ink_on(value / top, dark) for value in values]},
         )
     )  # fmt: skip
     if selected is not None:
@@ -185,6 +193,11 @@ def confusion(
     figure.update_xaxes(title="the winner's", side="top", type="category", showgrid=False, fixedrange=True, ticks="")
     figure.update_yaxes(title="the true item's", autorange="reversed", type="category", showgrid=False, fixedrange=True)
     return figure
+
+
+def _ink_on(share: float, dark: bool) -> str:
+    """Return the ink that stands out on a cell that is so far up the scale."""
+    return style.INK[dark] if share < (0.55 if dark else 0.65) else style.PAPER[dark]
 
 
 def hub_distribution(

@@ -38,6 +38,6 @@ def learning(history: pd.DataFrame, *, dark: bool = False) -> go.Figure:
         legend={"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"},
         uirevision="learning",
     )
-    figure.update_yaxes(title="held-out R@1 (%)", range=[0, 103], fixedrange=True, zeroline=False)
+    figure.update_yaxes(title="held-out R@1 (%)", range=[-2, 103], fixedrange=True, zeroline=False)
     figure.update_xaxes(title="step", rangemode="tozero", fixedrange=True)
     return figure

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from gram.errors import EmbeddingSetError
 from gram.importers._limits import Limits, refusing
-from gram.importers._table import HEAD, Loaded, Source, Table
+from gram.importers._table import FLOATS, HEAD, Loaded, Source, Table
 
 ERRORS = (pa.ArrowException, ValueError, TypeError, OSError, KeyError, IndexError, OverflowError, AttributeError)
 _REMEDY = "write it again"
@@ -152,7 +152,7 @@ def _add_vectors(
     if not lengths:
         return table.leave_out(name, "none of its lists holds a number")
     d, count = Counter(lengths).most_common(1)[0]
-    if d < 2 or count * 2 <= len(lengths):
+    if (d == 1 and (count < len(lengths) or dtype not in FLOATS)) or count * 2 <= len(lengths):
         return table.leave_out(name, "its lists are not of one length, as vectors of one modality are")
     return table.add(name, Source((rows.n, d), dtype, lambda: _load_vectors(rows, name, d, dtype, fill)))
 

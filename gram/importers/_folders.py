@@ -12,7 +12,7 @@ from gram.importers._archives import Unpacked, unpack
 from gram.importers._inside import file_inside
 from gram.importers._limits import Limits, refusing, told
 from gram.importers._registry import READERS, TABLES, open_file
-from gram.importers._table import Table
+from gram.importers._table import FLOATS, Table
 
 
 def read_folder(folder: Path, limits: Limits) -> Table:
@@ -94,6 +94,8 @@ def join(paths: list[Path], limits: Limits) -> Table:
         for name, source in part.columns.items():
             single = vectors == 1 and path not in tables
             clash = name in joined.columns
+            if single and not source.is_matrix and source.dtype in FLOATS:
+                part.notes.append("one number an item, kept with the items; use it as a modality if it is one.")
             joined.add(path.stem if single else f"{path.stem}.{name}" if clash else name, replace(source))
         joined.notes += [f"{path.name}: {note}" for note in part.notes]
     return joined

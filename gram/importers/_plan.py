@@ -20,7 +20,8 @@ _NO_VECTORS = frozenset(
         *("input_ids", "attention_mask", "token_type_ids", "bbox", "boxes"),
     )
 )
-_NOISE = re.compile(r"feats?|features?|embs?|embeds?|embeddings?|vecs?|vectors?|repr|x|\d+")
+_VECTOR = r"feats?|features?|embs?|embeds?|embeddings?|vecs?|vectors?|repr"
+_NOISE = re.compile(rf"{_VECTOR}|x|\d+")
 _KNOWN = {
     "text": "text txt caption captions sentence sentences query queries",
     "image": "image images img imgs picture pictures photo photos",
@@ -47,7 +48,8 @@ class Plan:
     """Which column is what. Correct the guess with `dataclasses.replace`.
 
     Attributes:
-        modalities: name of a modality -> column with its vectors, in order.
+        modalities: name of a modality -> column with its vectors, in order. A column of one number an item is one
+            of vectors with d = 1.
         anchor: name of the anchor modality; None for the first.
         id: column with a unique value an item; None to number the items.
         label: column with what an item is called.
@@ -93,6 +95,8 @@ def guess(table: Table, n: int, folder: Path | None) -> Plan:
         table.notes.append(f"'{id_column}' is not unique or has gaps, so it is not taken as the ids.")
         id_column = None
     media = _media(table, free, modalities, folder)
+    free = {name: source for name, source in free.items() if name not in modalities.values()}
+    _tell_numbers(table, free)
     rest = {name: source for name, source in free.items() if name != id_column and name not in media}
     return Plan(
         modalities=modalities,
@@ -105,14 +109,26 @@ def guess(table: Table, n: int, folder: Path | None) -> Plan:
     )
 
 
+def _tell_numbers(table: Table, values: Mapping[str, Source]) -> None:
+    """Note which columns of one number an item are called as a modality is, though they may be mere values."""
+    for name, source in values.items():
+        words = [token for token in _tokens(name) if not _NOISE.fullmatch(token)]
+        if source.dtype in FLOATS and len(words) == 1 and words[0] in _WORDS:
+            table.notes.append(
+                f"'{name}' holds one number an item, and is kept with the items; use it as a modality if it is one."
+            )
+
+
 def _modalities(table: Table, n: int) -> dict[str, str]:
     listed = table.info.get("modalities")
     own = table.info.get("columns", {})
     if isinstance(listed, list) and isinstance(own, dict):
         columns = {str(name): str(own.get(str(name), name)) for name in listed}
-        if columns and all(column in table.columns for column in columns.values()):
+        if columns and all(column in table.columns and table.columns[column].is_vector for column in columns.values()):
             return columns
-    matrices = {name: source for name, source in table.columns.items() if source.is_matrix}
+    matrices = {
+        name: source for name, source in table.columns.items() if source.is_matrix or _says_vector(name, source)
+    }
     named = {name: source for name, source in matrices.items() if "_".join(_tokens(name)) not in _NO_VECTORS}
     floats = {name: source for name, source in named.items() if source.dtype in FLOATS}
     integers = {name: source for name, source in named.items() if source.dtype in INTEGERS}
@@ -122,6 +138,13 @@ def _modalities(table: Table, n: int) -> dict[str, str]:
         table.leave_out(name, f"it has {matrices[name].shape[0]:,} rows, and the others have {n:,}")
     chosen = [name for name in chosen if name not in far]
     return dict(zip(modality_names(chosen), chosen))
+
+
+def _says_vector(name: str, source: Source) -> bool:
+    """Return whether a column of one number an item is meant as a vector by its name, as "depth_embedding" is."""
+    words = [token for token in _tokens(name) if not _NOISE.fullmatch(token)]
+    called = any(re.fullmatch(_VECTOR, token) for token in _tokens(name))
+    return called and source.dtype in FLOATS and len(words) == 1 and (words[0] in _WORDS or words[0] in _LETTERS)
 
 
 def _tokens(name: str) -> list[str]:

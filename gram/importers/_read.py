@@ -1,5 +1,6 @@
 """A set made of a file's columns, and what stands against it, row by row."""
 
+import math
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -135,7 +136,7 @@ def _check_plan(found: Found, plan: Plan) -> None:
                 f"{where}: '{name}' has {rows:,} rows, and the others have {found.n:,}; give each item one row, NaN "
                 "where it is missing, or leave the column out"
             )
-        if columns[name].is_matrix != vectors:
+        if not (columns[name].is_vector if vectors else not columns[name].is_matrix):
             kind = "a vector" if columns[name].is_matrix else "a single value"
             raise EmbeddingSetError(f"{where}: '{name}' holds {kind} an item; choose another column for this")
     for modality in (plan.anchor, *plan.masks):
@@ -147,9 +148,9 @@ def _vectors(found: Found, plan: Plan, name: str) -> tuple[Tensor, dict[int, str
     """Return a modality's rows, NaN where its mask says so, and what is wrong with single ones."""
     source = found.table.columns[plan.modalities[name]]
     if source.dtype not in ("float16", "float32"):
-        found.limits.check_unpacked(f"{found.path}: '{name}'", 4 * source.shape[0] * source.shape[1])
+        found.limits.check_unpacked(f"{found.path}: '{name}'", 4 * math.prod(source.shape))
     loaded = source.load()
-    tensor, faults = as_tensor(loaded.values), dict(loaded.faults)
+    tensor, faults = as_tensor(loaded.values if source.is_matrix else _one_number(loaded.values)), dict(loaded.faults)
     if name in plan.masks:
         absent = torch.from_numpy(~_present(found, plan.masks[name]))
         if absent.any():
@@ -157,6 +158,12 @@ def _vectors(found: Found, plan: Plan, name: str) -> tuple[Tensor, dict[int, str
             tensor[absent] = float("nan")
             faults = {row: what for row, what in faults.items() if not absent[row]}
     return tensor, faults
+
+
+def _one_number(values: "pd.Series[Any]") -> np.ndarray:
+    """Return one number an item as vectors with d = 1, NaN where there is none."""
+    half = values.dtype == np.float16
+    return values.to_numpy(np.float16 if half else np.float64, na_value=np.nan)[:, None]
 
 
 def _present(found: Found, column: str) -> np.ndarray:

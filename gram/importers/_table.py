@@ -50,6 +50,11 @@ class Source:
         """Whether it has a vector a row."""
         return len(self.shape) == 2
 
+    @property
+    def is_vector(self) -> bool:
+        """Whether it can be a modality: a vector a row, or one number a row, which is a vector with d = 1."""
+        return self.is_matrix or self.dtype in FLOATS | INTEGERS
+
 
 @dataclass
 class Table:

@@ -10,15 +10,14 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from gram.projection.layout import Settings
-from gram.projection.neighbors import nearest_by_cosine
+from gram.projection.neighbors import SAME, nearest_by_cosine
+from gram.projection.rows import AnyRows
 from gram.projection.stages import Stages
 
 if TYPE_CHECKING:
     from umap import UMAP
 
 _PLACED_AT_ONCE = 2048
-# A row's cosine with its copy falls short of 1 by rounding, of some 1e-7 in float32.
-_SAME = 1e-6
 
 
 def points_to_fit(present: dict[str, Bool[np.ndarray, " n"]], settings: Settings) -> Bool[Tensor, " p"]:
@@ -37,7 +36,7 @@ def points_to_fit(present: dict[str, Bool[np.ndarray, " n"]], settings: Settings
 
 
 def arrange(
-    rows: Float[Tensor, "p d"],
+    rows: AnyRows,
     start: Float[Tensor, "p dims"],
     fitted: Bool[Tensor, " p"],
     settings: Settings,
@@ -53,7 +52,7 @@ def arrange(
         McInnes, Healy & Melville 2018, arXiv 1802.03426; `transform` as in umap-learn.
     """
     if fitted.all():
-        return torch.from_numpy(_fit(rows, start, settings, stages).embedding_)
+        return torch.from_numpy(_fit(rows[:], start, settings, stages).embedding_)
     model = _fit(rows[fitted], start[fitted], settings, stages)
     places = torch.empty(len(rows), settings.dims)
     places[fitted] = torch.from_numpy(model.embedding_)
@@ -81,7 +80,7 @@ class _ExactSearch:
     ) -> tuple[Int[np.ndarray, "q k"], Float[np.ndarray, "q k"]]:
         """Return the k nearest rows; `epsilon`, how far a search may err, is not needed."""
         indices, distances = nearest_by_cosine(torch.from_numpy(queries), k, among=self._rows)
-        return indices, np.where(distances < _SAME, np.float32(0), distances)
+        return indices, np.where(distances < SAME, np.float32(0), distances)
 
 
 class _EpochCounter:

@@ -1,7 +1,7 @@
 """Computing a layout: UMAP or PCA, and how far the picture can be trusted."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -10,8 +10,9 @@ from torch import Tensor
 
 from gram.embedding_set import EmbeddingSet
 from gram.projection.arranging import arrange, points_to_fit
-from gram.projection.layout import Layout, Settings, directions
+from gram.projection.layout import Layout, Settings
 from gram.projection.neighbors import trustworthiness
+from gram.projection.rows import AnyRows, UnitRows
 from gram.projection.stages import Progress, Stages
 from gram.projection.store import find_layout, keep_layout
 
@@ -75,11 +76,14 @@ def project(
 
 
 def compute_layout(embedding_set: EmbeddingSet, settings: Settings, *, progress: Progress | None = None) -> Layout:
-    """Return the layout for `settings`, computed anew and not kept; see `project`."""
+    """Return the layout for `settings`, computed anew and not kept; see `project`.
+
+    Vectors are read block by block, so a set on disk stays there; in memory are the points and what UMAP is fitted on.
+    """
     begun = time.perf_counter()
     names = settings.chosen(embedding_set)
     present = {name: embedding_set.present(name).numpy() for name in names}
-    rows = _unit_rows(embedding_set, present)
+    rows = UnitRows(embedding_set, present)
     if len(rows) < 4:
         raise ValueError(f"embedding_set: expected at least 4 embeddings to project, got {len(rows)}")
     umap = settings.method == "umap"
@@ -118,16 +122,6 @@ def _weights(points: int, fitted: int, *, umap: bool) -> dict[str, float]:
     return weights
 
 
-def _unit_rows(embedding_set: EmbeddingSet, present: dict[str, Bool[np.ndarray, " n"]]) -> Float[Tensor, "p d"]:
-    """Return the embeddings that are there, one modality after another."""
-    units = directions(embedding_set)
-    ends = np.cumsum([0, *(mask.sum() for mask in present.values())])
-    rows = torch.empty(int(ends[-1]), embedding_set.d)
-    for (name, mask), begin, end in zip(present.items(), ends, ends[1:], strict=False):
-        rows[begin:end] = units[name][torch.from_numpy(mask)]
-    return rows
-
-
 def _by_modality(
     coordinates: Float[np.ndarray, "p dims"], present: dict[str, Bool[np.ndarray, " n"]]
 ) -> dict[str, Float[np.ndarray, "n dims"]]:
@@ -139,8 +133,16 @@ def _by_modality(
     return points
 
 
+def _blocks(p: int, tell: Callable[[float], None], begin: float, end: float) -> Iterator[slice]:
+    """Yield slices over p rows; tell after each how far it is, from `begin` to `end`."""
+    for start in range(0, p, _BLOCK):
+        stop = min(start + _BLOCK, p)
+        yield slice(start, stop)
+        tell(begin + (end - begin) * stop / p)
+
+
 def _principal_axes(
-    rows: Float[Tensor, "p d"], dims: int, tell: Callable[[float], None]
+    rows: AnyRows, dims: int, tell: Callable[[float], None]
 ) -> tuple[Float[Tensor, "p dims"], tuple[float, ...]]:
     """Return coordinates along the axes of largest variance and each axis' share of all variance.
 
@@ -148,19 +150,17 @@ def _principal_axes(
     positive. Axes beyond d, or all axes of equal rows, are 0.
     """
     p, d = rows.shape
-    blocks = rows.split(_BLOCK)
-    mean = sum(block.sum(dim=0, dtype=torch.float64) for block in blocks) / p
+    mean = sum(rows[block].sum(dim=0, dtype=torch.float64) for block in _blocks(p, tell, 0.0, 0.2)) / p
     scatter = torch.zeros(d, d, dtype=torch.float64)
-    for done, block in enumerate(blocks):
-        centred = block.double() - mean
+    for block in _blocks(p, tell, 0.2, 0.8):
+        centred = rows[block].double() - mean
         scatter += centred.T @ centred
-        tell((done + 1) / len(blocks))
     variances, axes = torch.linalg.eigh(scatter)
     variances, axes = variances.flip(0)[:dims].clamp(min=0), axes.flip(1)[:, :dims]
     axes = axes * torch.sign(axes.gather(0, axes.abs().argmax(dim=0, keepdim=True)))
     coordinates = torch.zeros(p, dims)
-    for block, places in zip(blocks, coordinates.split(_BLOCK), strict=True):
-        places[:, : axes.shape[1]] = ((block.double() - mean) @ axes).float()
+    for block in _blocks(p, tell, 0.8, 1.0):
+        coordinates[block, : axes.shape[1]] = ((rows[block].double() - mean) @ axes).float()
     total = float(scatter.trace())
     shares = [float(variance) / total if total > 0 else 0.0 for variance in variances]
     return coordinates, tuple(shares + [0.0] * (dims - len(shares)))

@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
-from torch import Tensor
 
-from gram.embedding_set import EmbeddingSet
+from gram.embedding_set import EmbeddingSet, unit_rows
 from gram.errors import GramError
 
 METHODS = ("umap", "pca")
@@ -73,18 +71,21 @@ class Settings:
         return self.modalities or tuple(embedding_set.names)
 
     def key(self, embedding_set: EmbeddingSet) -> str:
-        """Return a digest of all that the layout depends on: these settings and the directions of the embeddings."""
+        """Return a digest of all that the layout depends on: these settings and the directions of the embeddings.
+
+        A set and its `normalized()` have the same. Rows are scaled block by block, so one on disk may stay there.
+        """
         used: dict[str, object] = {"format": _FORMAT, "method": self.method, "dims": self.dims}
         if self.method == "umap":
             used |= {"neighbors": self.neighbors, "min_distance": self.min_distance, "seed": self.seed}
             if self.points(embedding_set) > self.fitted:
                 used["fitted"] = self.fitted
         digest = hashlib.sha256(json.dumps(used, sort_keys=True).encode())
-        vectors = directions(embedding_set)
         for name in self.chosen(embedding_set):
-            digest.update(json.dumps([name, list(vectors[name].shape)]).encode())
-            for block in vectors[name].split(_PER_DIGEST_BLOCK):
-                digest.update(block.contiguous().numpy().tobytes())
+            vectors = embedding_set.modalities[name]
+            digest.update(json.dumps([name, list(vectors.shape)]).encode())
+            for block in vectors.split(_PER_DIGEST_BLOCK):
+                digest.update(unit_rows(block).numpy().tobytes())
         return digest.hexdigest()
 
     def points(self, embedding_set: EmbeddingSet) -> int:
@@ -94,23 +95,6 @@ class Settings:
             ValueError: the set lacks a modality.
         """
         return sum(int(embedding_set.present(name).sum()) for name in self.chosen(embedding_set))
-
-
-def directions(embedding_set: EmbeddingSet) -> dict[str, Float[Tensor, "n d"]]:
-    """Return each modality's rows scaled to length one, in float32; those of a normalised set bit by bit as they are.
-
-    So a set and its `normalized()` have the same layouts, which scaling twice would not give.
-    """
-    vectors = embedding_set.modalities.values()
-    if all(each.dtype == torch.float32 and _is_unit(each) for each in vectors):
-        return embedding_set.modalities
-    return embedding_set.normalized().modalities
-
-
-def _is_unit(vectors: Float[Tensor, "n d"]) -> bool:
-    # Rows scaled in float32 are of length one to within 6e-8 a coordinate; in float16, only to 2e-5 or so.
-    lengths = torch.linalg.vector_norm(vectors, dim=1, dtype=torch.float64)
-    return bool(((lengths - 1).abs().nan_to_num(0) < 1e-6).all())
 
 
 @dataclass(frozen=True, kw_only=True)

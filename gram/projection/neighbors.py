@@ -8,10 +8,17 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from gram.projection.rows import AnyRows
+
 _BLOCK = 512
 _TRUST_NEIGHBORS = 15
 _TRUST_POINTS = 10_000
 _TRUST_BLOCK = 64
+_PLACES_AT_ONCE = 65_536  # points of the picture that a block is held against, 16 MB
+_ROWS_AT_ONCE = 4096
+_DRAWN_SHARE = 0.3  # of the time, what is drawn takes about so much
+_QUERIES_AT_ONCE = 512
+SAME = 1e-6  # cosines that differ by less are taken as equal: rounding in float32 is of some 1e-7
 
 
 def nearest_by_cosine(
@@ -70,7 +77,7 @@ class Trust:
 
 
 def trustworthiness(
-    rows: Float[Tensor, "p d"],
+    rows: AnyRows,
     coordinates: Float[Tensor, "p dims"],
     *,
     seed: int = 0,
@@ -80,7 +87,8 @@ def trustworthiness(
 
     T = 1 - 2 / (m k (2 p - 3 k - 1)) sum_i sum_{j in U_i} (r(i, j) - k), where U_i are the k points nearest to i in
     the picture that are not among its k nearest by cosine, r(i, j) is j's rank by cosine among all others, and m is
-    the number of points i: all p of them up to 10,000, else a seeded sample. Ranks are always among all p.
+    the number of points i: all p of them up to 10,000, else a seeded sample. Ranks are always among all p, whose rows
+    are gone through once, in blocks.
 
     Args:
         rows: p unit rows.
@@ -89,7 +97,8 @@ def trustworthiness(
         progress: called with the share done.
 
     Returns:
-        T in [0, 1] for k = min(15, (p - 1) // 2). Ties in cosine take the better rank, so p equal rows give 1.
+        T in [0, 1] for k = min(15, (p - 1) // 2). Ties in cosine, to within 1e-6, take the better rank, so p equal rows
+        give 1.
 
     Source:
         Venna & Kaski 2001, "Neighborhood preservation in nonlinear projection methods", equation 1.
@@ -100,26 +109,67 @@ def trustworthiness(
     if p > _TRUST_POINTS:
         generator = torch.Generator().manual_seed(seed)
         looked_at = torch.randperm(p, generator=generator)[:_TRUST_POINTS]
-    penalties = torch.empty(len(looked_at), dtype=torch.long)
-    cosines = torch.empty(_TRUST_BLOCK, p, dtype=rows.dtype)  # made once: memory would fragment
-    for start in range(0, len(looked_at), _TRUST_BLOCK):
-        block = looked_at[start : start + _TRUST_BLOCK]
-        own = (torch.arange(len(block)), block)
-        distances = torch.cdist(coordinates[block], coordinates, compute_mode="donot_use_mm_for_euclid_dist")
-        distances[own] = torch.inf
-        drawn = distances.topk(k, largest=False).indices  # (b, k)
-        found = torch.mm(rows[block], rows.T, out=cosines[: len(block)])
-        found[own] = -torch.inf
-        penalties[start : start + len(block)] = (_ranks(found, drawn) - k).clamp(min=0).sum(dim=1)
-        if progress is not None:
-            progress((start + len(block)) / len(looked_at))
-    return Trust(looked_at, penalties, k, p)
+    tell = progress or (lambda share: None)
+    drawn = _drawn_nearest(coordinates, looked_at, k, lambda share: tell(_DRAWN_SHARE * share))
+    own = rows[looked_at]
+    asked = torch.empty(len(looked_at), k)
+    for block in _blocks(len(looked_at), _QUERIES_AT_ONCE):
+        neighbours = rows[drawn[block].flatten()].unflatten(0, (-1, k))  # (b, k, d)
+        asked[block] = torch.linalg.vecdot(own[block].unsqueeze(1), neighbours)
+    ranks = _ranks(rows, own, looked_at, asked, lambda share: tell(_DRAWN_SHARE + (1 - _DRAWN_SHARE) * share))
+    return Trust(looked_at, (ranks - k).clamp(min=0).sum(dim=1), k, p)
 
 
-def _ranks(scores: Float[Tensor, "b p"], columns: Int[Tensor, "b k"]) -> Int[Tensor, "b k"]:
-    """Return the ranks of some columns' scores in their rows, in ascending order; tied scores take the better rank."""
-    asked = scores.gather(1, columns).sort(dim=1).values
-    beaten = torch.searchsorted(asked, scores, out_int32=True).long()  # (b, p): how many of those asked for are less
-    counts = torch.zeros(len(scores), columns.shape[1] + 1, dtype=torch.long)
-    counts.scatter_add_(1, beaten, torch.ones(1, 1, dtype=torch.long).expand_as(beaten))
+def _blocks(n: int, size: int) -> list[slice]:
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
+
+
+def _drawn_nearest(
+    coordinates: Float[Tensor, "p dims"], looked_at: Int[Tensor, " m"], k: int, tell: Callable[[float], None]
+) -> Int[Tensor, "m k"]:
+    """Return the k points nearest to each of those looked at in the picture, itself left out."""
+    found = []
+    for done, block in enumerate(blocks := looked_at.split(_TRUST_BLOCK)):
+        distances, indices = torch.empty(len(block), 0), torch.empty(len(block), 0, dtype=torch.long)
+        for part in _blocks(len(coordinates), _PLACES_AT_ONCE):
+            apart = torch.cdist(coordinates[block], coordinates[part], compute_mode="donot_use_mm_for_euclid_dist")
+            _leave_out(apart, block - part.start, torch.inf)
+            nearest = apart.topk(min(k, apart.shape[1]), largest=False)
+            distances = torch.cat([distances, nearest.values], dim=1)
+            indices = torch.cat([indices, nearest.indices + part.start], dim=1)
+            best = distances.topk(min(k, distances.shape[1]), largest=False)
+            distances, indices = best.values, indices.gather(1, best.indices)
+        found.append(indices)
+        tell((done + 1) / len(blocks))
+    return torch.cat(found)
+
+
+def _ranks(
+    rows: AnyRows,
+    own: Float[Tensor, "m d"],
+    looked_at: Int[Tensor, " m"],
+    asked: Float[Tensor, "m k"],
+    tell: Callable[[float], None],
+) -> Int[Tensor, "m k"]:
+    """Return the ranks that some cosines have among those of each point looked at with all others, in ascending order.
+
+    Tied cosines take the better rank.
+    """
+    bars = asked.sort(dim=1).values + SAME
+    counts = torch.zeros(len(own), asked.shape[1] + 1, dtype=torch.long)  # of how many of those asked for rows beat
+    one = torch.ones(1, 1, dtype=torch.long)
+    for done, part in enumerate(parts := _blocks(len(rows), _ROWS_AT_ONCE)):
+        gallery = rows[part]
+        for block in _blocks(len(own), _QUERIES_AT_ONCE):
+            cosines = own[block] @ gallery.T
+            _leave_out(cosines, looked_at[block] - part.start, -torch.inf)
+            beaten = torch.searchsorted(bars[block], cosines, out_int32=True).long()
+            counts[block].scatter_add_(1, beaten, one.expand_as(beaten))
+        tell((done + 1) / len(parts))
     return 1 + counts.flip(1).cumsum(dim=1).flip(1)[:, 1:]
+
+
+def _leave_out(values: Float[Tensor, "b m"], own: Int[Tensor, " b"], by: float) -> None:
+    """Put a value in the place of each row's own column, where that is among the columns."""
+    here = torch.nonzero((own >= 0) & (own < values.shape[1])).flatten()
+    values[here, own[here]] = by

@@ -204,7 +204,7 @@ def test_the_other_direction_asks_with_another_modality():
         ({"cell": "nowhere"}, "There is no cell “nowhere”"),
         ({"cause": "weather"}, "There is no cause “weather”"),
         ({"column": "seed"}, "There is no column “seed”"),
-        ({"column": "speech_snr", "within": "1~2x"}, "There is no range “1~2x”"),
+        ({"column": "speech_snr", "within": "1~2x"}, "There is no range “1\\~2x”"),
         ({"taken": "4"}, "“4” cannot be taken for another"),
         ({"rows": "lots"}, "lots rows cannot be listed"),
         ({"left-ranking": "gram model by luck"}, "There is no left “gram model by luck”"),

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from app import data
+from app.views.geometry import pair
 from gram.embedding_set import EmbeddingSet
 from gram.projection import project
 
@@ -156,3 +157,58 @@ def test_failures_of_a_sample_begin_with_a_case_of_it(made: EmbeddingSet):
     assert f"This page shows a sample of {SAMPLED} of {N} items" in said(app)
     assert f"{100 + OUTSIDE[0]} is not in it." in said(app)
     assert app.session_state["selection"].item == str(100 + OUTSIDE[0])
+
+
+def test_a_caution_counts_all_items_where_all_are_ranked_and_says_so_where_a_sample_is(made: EmbeddingSet):
+    asked = open_app("retrieval", set="large", item=str(100 + OUTSIDE[0]), left="by volume", right="by volume").run()
+    cautions = [each.value for each in asked.caption if "is not comparable" in each.value]
+    assert len(cautions) == 2
+    assert all("(2 with 1, 77 with 2): rank by" in each and "sample" not in each for each in cautions)
+    failures = open_app("failures", set="large", **{"left-ranking": "by volume"}).run()
+    [told] = [each.value for each in failures.caption if "is not comparable" in each.value]
+    assert "(1 with 1, 15 with 2): rank by" in told
+    assert told.endswith(f"These are counts of a sample of {SAMPLED} of {N} items.")
+
+
+@pytest.mark.parametrize("name", ["geometry", "volumes", "projection", "retrieval", "failures"])
+def test_what_items_of_a_sample_lack_is_told_of_a_sample(made: EmbeddingSet, name: str):
+    app = open_app(name, set="large").run()
+    assert f"Of a sample of {SAMPLED} of {N} items, 1 lack video; what" in said(app)
+
+
+def type_into(app, key: str, typed: str):
+    """Type an id that is not listed; `AppTest` chooses only what is."""
+    picker = app.selectbox(key=key)
+    picker.options.append(typed)
+    return picker.set_value(typed).run()
+
+
+@pytest.mark.parametrize("listed", [2_000, 5])
+@pytest.mark.parametrize(("picker", "place"), [("geometry_item", 0), ("geometry_partner", 1)])
+def test_any_id_can_be_typed_and_one_that_is_unknown_is_said_and_changes_nothing(
+    made: EmbeddingSet, monkeypatch: pytest.MonkeyPatch, picker: str, place: int, listed: int
+):
+    monkeypatch.setattr(pair, "LISTED", listed)
+    app = open_app("geometry", set="large", item=str(100 + OUTSIDE[0]), partner=str(100 + OUTSIDE[9])).run()
+    other = str(100 + OUTSIDE[2])
+    assert other not in app.selectbox(key=picker).options
+    assert f"Listed are {SAMPLED if listed > SAMPLED else 4} of {N} items" in app.selectbox(key="geometry_item").help
+    type_into(app, picker, other)
+    assert not app.exception
+    shown = app.session_state["selection"]
+    assert (shown.item, shown.partner)[place] == other
+    type_into(app, picker, "nobody")
+    assert not app.exception
+    assert [each.value for each in app.toast] == ["No item “nobody” in this set."]
+    assert app.session_state["selection"] == shown
+    assert app.selectbox(key=picker).value == other
+
+
+def test_every_point_of_a_sample_is_ranked_among_the_sample(made: EmbeddingSet):
+    project(made.subset(SAMPLE).normalized(), "pca", dims=2)
+    row = SAMPLE[1]
+    app = open_app("projection", set="large", method="PCA", item=str(100 + row), colour="rank").run()
+    assert not app.exception
+    order = sorted(SAMPLE, key=lambda other: side(vectors_of(made, row, other)))
+    [rank] = [each.value for each in app.metric if each.label == "Rank by normalized-volume"]
+    assert int(rank) == 1 + order.index(row)

@@ -1,5 +1,6 @@
 """The Projection page: instant where a layout is stored, computed on demand elsewhere, its numbers the library's."""
 
+import threading
 import time
 from dataclasses import replace
 from functools import partial
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 import gram
-from app import projection_work
+from app import data_projection, projection_work
 from app.components.chart import Action
 from app.views import projection
 from gram.errors import GramError
@@ -115,6 +116,75 @@ def test_ranking_by_another_measure_changes_the_rank_that_is_named(stored):
     assert [each.label for each in app.metric][-1] == "Rank by volume"
     app.selectbox(key="measure").set_value("cosine").run()
     assert [each.label for each in app.metric][-1] == "Rank by cosine"
+
+
+@pytest.fixture
+def held(monkeypatch):
+    """Rankings that are too long to wait for: each says that it is half done, and goes on when this event is set."""
+    go_on = threading.Event()
+    rank = gram.evaluation.ranks_of
+
+    def slowly(*args, progress=None, **options):
+        if progress is not None:
+            progress(0.25)
+            progress(0.5)
+            while not go_on.wait(0.01):
+                progress(0.5)
+        return rank(*args, progress=progress, **options)
+
+    monkeypatch.setattr(gram.evaluation, "ranks_of", slowly)
+    monkeypatch.setattr(data_projection, "AT_ONCE", 0)
+    yield go_on
+    go_on.set()
+
+
+def coloured_by_rank(app):
+    return any("rank of its item by" in each.proto.json for each in app.get("bidi_component"))
+
+
+def wait_until(true):
+    deadline = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_ranking_many_items_says_how_far_it_is_then_colours_the_points(stored, held):
+    app = page(method="PCA", colour="rank")
+    job = app.session_state["projection_ranking"][1]
+    wait_until(lambda: job.share == 0.5)
+    app.run()
+    [bar] = app.get("progress")
+    assert bar.proto.text.startswith("Ranking 60 of 60 items: 50%")
+    assert not coloured_by_rank(app)
+    assert metric(app, "Rank by volume")  # that of one item is not waited for
+    held.set()
+    wait_until(lambda: not job.running)
+    app.run()
+    assert not app.exception
+    assert not app.get("progress")
+    assert coloured_by_rank(app)
+    assert "projection_ranking" not in app.session_state
+
+
+def test_ranking_can_be_stopped_and_begun_again(stored, held):
+    app = page(method="PCA", colour="rank")
+    job = app.session_state["projection_ranking"][1]
+    app.button(key="projection_ranking_stop").click().run()
+    assert not job.running
+    assert any("Ranking by volume was stopped" in each.value for each in app.caption)
+    held.set()
+    app.button(key="projection_ranking_on").click().run()
+    wait_until(lambda: coloured_by_rank(app.run()))
+    assert not app.exception
+
+
+def test_ranking_by_another_measure_takes_the_place_of_what_is_under_way(stored, held):
+    app = page(method="PCA", colour="rank")
+    before = app.session_state["projection_ranking"][1]
+    app.selectbox(key="measure").set_value("cosine").run()
+    assert not before.running
+    assert app.session_state["projection_ranking"][0][3] == "cosine"
 
 
 def test_a_picture_that_is_not_stored_is_computed_when_asked_for(gallery):

@@ -7,7 +7,7 @@ from sklearn.metrics import roc_auc_score, roc_curve
 
 import gram
 from gram import distributions as subject
-from gram.distributions import distributions, mismatched_in, pair_value, random_value
+from gram.distributions import distributions, matched_values, mismatched_in, pair_value, random_value
 
 NAMES = ("text", "image", "speech")
 
@@ -257,3 +257,14 @@ def test_bad_arguments_are_named(options, message):
 def test_too_few_items_are_refused():
     with pytest.raises(ValueError, match=r"expected 3 items or more with a query and a candidate, got 2"):
         distributions(make_set(n=2), candidates=["image"])
+
+
+@pytest.mark.parametrize(("measure", "oracle"), [("volume", all_volumes), ("cosine", all_cosines)])
+def test_matched_values_are_the_diagonal_with_nothing_where_an_item_has_none(measure, oracle):
+    data = make_set()
+    values = matched_values(data, candidates=["image", "speech"], measure=measure)
+    np.testing.assert_allclose(values, np.diag(oracle(data)), atol=1e-12)
+    holed = make_set(missing=[("text", 3), ("image", 5), ("speech", 5)])
+    found = matched_values(holed, candidates=["image", "speech"], measure=measure)
+    assert np.flatnonzero(np.isnan(found)).tolist() == [3, 5]
+    np.testing.assert_allclose(np.delete(found, [3, 5]), np.delete(values, [3, 5]), atol=1e-12)

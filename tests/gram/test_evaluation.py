@@ -13,6 +13,7 @@ from sklearn.metrics import label_ranking_average_precision_score, top_k_accurac
 
 import gram
 from gram import EmbeddingSet, EmbeddingSetError, Index, evaluate
+from gram.evaluation import ranks_of
 
 from . import oracle
 
@@ -326,3 +327,50 @@ def test_memory_does_not_grow_with_the_square():
 
 def test_public_name():
     assert gram.evaluate is evaluate
+
+
+@pytest.mark.parametrize("measure", [*MEASURES, "triangle"])
+def test_ranks_of_some_items_are_those_of_all(measure):
+    arrays = make_arrays(missing=0.2, n=70)
+    data = as_set(arrays)
+    rows = [69, 3, 3, 12, *range(20, 50)]
+    ranks, among = ranks_of(data, rows, "text", ["image", "speech"], measure)
+    report = evaluate(data, query="text", candidates=["image", "speech"], measure=measure)
+    known = dict(zip(report.rows.tolist(), report.ranks.tolist(), strict=True))
+    expected = [known.get(row, np.nan) for row in rows]
+    np.testing.assert_array_equal(ranks.numpy(), expected)
+    assert among == report.n < 70
+    assert np.isnan(expected).any()
+
+
+def test_ranks_of_one_item_that_is_not_ranked_are_no_ranks():
+    arrays = make_arrays()
+    arrays["text"][4] = np.nan
+    ranks, among = ranks_of(as_set(arrays), [4])
+    assert ranks.isnan().all()
+    assert among == 49
+
+
+def test_ranking_tells_how_far_it_is_and_stops_when_told(monkeypatch):
+    monkeypatch.setattr("gram._ranking.BLOCK", 16)
+    data, told = as_set(make_arrays()), []
+    plain, _ = ranks_of(data, range(50))
+    ranks, _ = ranks_of(data, range(50), progress=told.append)
+    np.testing.assert_array_equal(ranks.numpy(), plain.numpy())
+    assert len(told) == 16  # four blocks of four
+    np.testing.assert_allclose(
+        told[:5], [16 * 16 / 2500, 16 * 32 / 2500, 16 * 48 / 2500, 16 / 50, (16 + 16 * 16 / 50) / 50]
+    )
+    assert told == sorted(told)
+    assert told[-1] == 1
+
+    def refuse(share):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ranks_of(data, range(50), progress=refuse)
+
+
+def test_ranks_of_refuses_what_evaluate_refuses():
+    with pytest.raises(ValueError, match="smell"):
+        ranks_of(as_set(make_arrays()), [0], "text", ["smell"])

@@ -66,7 +66,8 @@ def test_what_is_taken_for_what_without_the_diagonal():
     assert np.isnan(cells.z[0][0])
     assert cells.z[0][1] == 3
     assert cells.zmax == 3  # not 70: what agrees does not set the scale
-    assert [list(row) for row in cells.text] == [["", "3"], ["", ""]]
+    (written,) = traces(figure, "counts")
+    assert list(zip(written.x, written.y, written.text)) == [("9", "4", "3")]
     assert cells.customdata[1][0] == 2
     (box,) = figure.layout.shapes
     assert (box.x0, box.y0) == (0.5, -0.5)
@@ -75,9 +76,34 @@ def test_what_is_taken_for_what_without_the_diagonal():
 
 
 def test_no_mistakes_are_drawn_as_nothing():
-    (cells,) = traces(confusion(np.diag([3, 4]), ["a", "b"]), "confusion")
-    assert cells.zmax == 1
-    assert not "".join(text for row in cells.text for text in row)
+    figure = confusion(np.diag([3, 4]), ["a", "b"])
+    assert traces(figure, "confusion")[0].zmax == 1
+    assert not traces(figure, "counts")[0].text
+
+
+def luminance(colour: str) -> float:
+    """Return the relative luminance of WCAG 2 of a colour such as #1f2328."""
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_every_count_can_be_read_on_its_cell(dark):
+    counts = np.arange(100).reshape(10, 10)
+    figure = confusion(counts, list("0123456789"), dark=dark)
+    (cells,), (written,) = traces(figure, "confusion"), traces(figure, "counts")
+    (_, low), (_, middle), (_, high) = cells.colorscale
+    for text, ink in zip(written.text, written.textfont.color):
+        share = int(text) / cells.zmax
+        start, end, way = (low, middle, 2 * share) if share < 0.5 else (middle, high, 2 * share - 1)
+        parts = [
+            round((1 - way) * int(start[place : place + 2], 16) + way * int(end[place : place + 2], 16))
+            for place in (1, 3, 5)
+        ]
+        ground = luminance("#" + "".join(f"{part:02x}" for part in parts))
+        light, shade = sorted((ground, luminance(ink)), reverse=True)
+        assert (light + 0.05) / (shade + 0.05) > 3.4, (text, ink)
 
 
 def test_candidates_by_how_often_they_are_first_in_bars_that_double():

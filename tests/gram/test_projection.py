@@ -236,6 +236,22 @@ def test_a_set_and_its_normalised_copy_have_the_same_layouts(dtype):
     assert find_layout(halves, Settings(method="pca")) is None
 
 
+def test_unit_rows_keep_their_layouts_when_they_are_normalised_again():
+    data = make_set(n=300, d=48)
+    rows = {
+        name: vectors.numpy() / np.linalg.norm(vectors, axis=1, keepdims=True)
+        for name, vectors in data.modalities.items()
+    }
+    units = gram.EmbeddingSet(rows, data.items)
+    project(units, "pca")
+    again = units.normalized()
+    assert find_layout(again, Settings(method="pca")) is not None
+    mixed = {name: np.where(np.arange(300)[:, None] < 150, vectors, 3 * vectors) for name, vectors in rows.items()}
+    mixed = gram.EmbeddingSet(mixed, data.items)
+    keys = {Settings(method="pca").key(each) for each in (mixed, mixed.normalized(), mixed.normalized().normalized())}
+    assert len(keys) == 1
+
+
 def test_settings_that_a_method_ignores_do_not_make_another_layout():
     data = make_set()
     project(data, "pca", seed=1, neighbors=30)

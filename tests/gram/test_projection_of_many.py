@@ -14,6 +14,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 import gram
 from gram._watched_process import save_vectors
+from gram.embedding_set import unit_rows
 from gram.projection import PROGRESS_STAGES, Layout, ProjectionJob, Settings, find_layout, project, worker
 from gram.projection.arranging import _ExactSearch, points_to_fit
 from gram.projection.fit import compute_layout
@@ -252,7 +253,11 @@ def test_neighbours_among_other_rows_are_exact():
 def test_axes_of_many_blocks_are_those_of_one(planted, monkeypatch):
     whole = compute_layout(planted[0], Settings(method="pca"))
     monkeypatch.setattr("gram.projection.fit._BLOCK", 64)
-    blocks = compute_layout(planted[0], Settings(method="pca"))
+    told = []
+    blocks = compute_layout(planted[0], Settings(method="pca"), progress=lambda *said: told.append(said))
+    axes = [share for share, stage in told if stage == "finding axes"]
+    assert len(axes) == 3 * 7  # each of three passes tells of each of seven blocks
+    assert axes == sorted(axes)
     np.testing.assert_allclose(blocks.points["text"], whole.points["text"], atol=1e-6)
     np.testing.assert_allclose(blocks.explained, whole.explained, atol=1e-9)
 
@@ -264,3 +269,37 @@ def test_a_copy_of_a_fitted_row_is_at_no_distance_from_it_whatever_its_cosine_ro
     np.testing.assert_array_equal(indices[:, 0], range(60))
     assert (distances[:, 0] == 0).all()
     assert (distances[:, 1] > 0.1).all()
+
+
+def test_blocks_of_any_size_give_the_same_trust(monkeypatch):
+    rows = torch.nn.functional.normalize(torch.randn(300, 12, generator=torch.Generator().manual_seed(5)), dim=1)
+    expected = sklearn_trustworthiness(rows.numpy(), rows[:, :2].numpy(), n_neighbors=15, metric="cosine")
+    told = []
+    for name, size in (("_PLACES_AT_ONCE", 9), ("_ROWS_AT_ONCE", 7), ("_QUERIES_AT_ONCE", 11), ("_TRUST_BLOCK", 13)):
+        monkeypatch.setattr(f"gram.projection.neighbors.{name}", size)
+    assert trustworthiness(rows, rows[:, :2], progress=told.append).mean() == pytest.approx(expected, abs=1e-4)
+    assert told == sorted(told)
+    assert told[-1] == 1
+
+
+def test_no_more_rows_than_a_block_are_in_memory_at_once(planted, tmp_path, monkeypatch):
+    """Of a set on disk: what is computed is what it was, and never are all of its rows made."""
+    data = planted[0]
+    whole = compute_layout(data, Settings(**OPTIONS))
+    data.save(tmp_path / "set")
+    made = []
+
+    def watched(rows):
+        made.append(len(rows))
+        return unit_rows(rows)
+
+    monkeypatch.setattr("gram.projection.rows.unit_rows", watched)
+    monkeypatch.setattr("gram.projection.fit._BLOCK", 50)
+    monkeypatch.setattr("gram.projection.arranging._PLACED_AT_ONCE", 50)
+    monkeypatch.setattr("gram.projection.neighbors._ROWS_AT_ONCE", 50)
+    monkeypatch.setattr("gram.projection.neighbors._QUERIES_AT_ONCE", 3)
+    monkeypatch.setattr("gram.projection.neighbors._TRUST_POINTS", 60)
+    layout = compute_layout(gram.EmbeddingSet.load(tmp_path / "set", lazily=True), Settings(**OPTIONS))
+    assert max(made) <= FITTED
+    assert layout.fitted == whole.fitted
+    np.testing.assert_allclose(layout.points["text"][planted[1]], whole.points["text"][planted[1]], atol=1)

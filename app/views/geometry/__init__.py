@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from app.plain import plain
 from app.views.geometry import higher, learn, pair, play, predict
 
 LESSONS = {
@@ -32,7 +33,7 @@ def render() -> None:
         label_visibility="collapsed",
     )
     if lesson != asked:
-        st.warning(f"There is no lesson “{asked}” here; choose one above.")
+        st.warning(f"There is no lesson “{plain(asked)}” here; choose one above.")
     LESSONS[lesson][1].render()
 
 

@@ -127,7 +127,7 @@ def _missing(embedding_set: EmbeddingSet, selection: session.Selection, names: l
     for name, row in zip(names, rows):
         if unlike.lacks(embedding_set, row, [name]):
             lacks.setdefault(ids[row], []).append(name)
-    said = "; ".join(f"{plain(item)} lacks {unlike.listed(of_item)}" for item, of_item in lacks.items())
+    said = "; ".join(f"{plain(item)} lacks {plain(unlike.listed(of_item))}" for item, of_item in lacks.items())
     return f"{said}." if said else ""
 
 

@@ -10,6 +10,7 @@ from scipy.spatial.transform import Rotation
 from app import playground_state, session, theme
 from app.components import learn
 from app.components.learn import Objective, Start
+from app.plain import plain
 from app.presets import equal_cosines
 from gram.figures.parallelotope import standing
 
@@ -59,7 +60,7 @@ def _asked(name: str, known: list[str]) -> str:
     """Return what the URL asks for, the first of those known if nothing; say in one line that it makes no sense."""
     asked = st.query_params.get(name, known[0])
     if asked not in known:
-        st.warning(f"There is no {name} “{asked}” here; choose one of {', '.join(known)}.")
+        st.warning(f"There is no {name} “{plain(asked)}” here; choose one of {plain(', '.join(known))}.")
         return known[0]
     return asked
 

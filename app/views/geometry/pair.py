@@ -22,6 +22,7 @@ URL_KEYS = ()  # its widgets keep their own
 _COLUMNS = [2, 1]
 _PLAYING, _SECONDS_A_STOP = "geometry_playing", 0.8
 _ANOTHER = ("Hardest", "Random")
+LISTED = 2_000  # ids that a picker lists at most: a browser looks through all with each letter that is typed
 
 
 class Pair(NamedTuple):
@@ -95,9 +96,11 @@ def _lesson(playing: bool) -> None:
 def _choose(selection: session.Selection) -> tuple[str, ...]:
     """Show the controls above the picture; return the names of the modalities to draw."""
     embedding_set = data.load_set(selection.model)
-    ids = embedding_set.items["id"].astype(str).tolist()
-    sampled = data.sample_size(selection.model)
-    ids += [each for each in (selection.item, selection.partner) if embedding_set.find(each) is None]
+    sampled, whole = data.sample_size(selection.model), len(data.load_whole(selection.model))
+    ids = embedding_set.items["id"].iloc[:: math.ceil(len(embedding_set) / LISTED)].astype(str).tolist()
+    more = len(ids) < whole
+    listed = f"Listed are {len(ids):,} of {whole:,} items; type any other's id" if more else None
+    ids += [each for each in dict.fromkeys((selection.item, selection.partner)) if each not in ids]
     st.session_state["geometry_item"] = selection.item
     st.session_state["geometry_partner"] = selection.partner
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -106,8 +109,8 @@ def _choose(selection: session.Selection) -> tuple[str, ...]:
             ids,
             key="geometry_item",
             on_change=_take_item,
-            accept_new_options=bool(sampled),
-            help=f"Listed is {sampled}; type any other's id" if sampled else None,
+            accept_new_options=more,
+            help=listed,
             width=165,
         )
         st.selectbox(
@@ -115,7 +118,7 @@ def _choose(selection: session.Selection) -> tuple[str, ...]:
             [known for known in ids if known != selection.item],
             key="geometry_partner",
             on_change=_take_partner,
-            accept_new_options=bool(sampled),
+            accept_new_options=more,
             help="Whose other modalities stand in for the item's own in the second body",
             width=165,
         )
@@ -135,10 +138,11 @@ def _choose_drawn(anchor: str, candidates: tuple[str, ...]) -> tuple[str, ...]:
     if len(candidates) < 3:
         return (anchor, *candidates)
     chosen = st.segmented_control(
-        f"Draw {anchor} with",
+        f"Draw {plain(anchor)} with",
         [" ".join(pair) for pair in combinations(candidates, 2)],
-        format_func=lambda option: option.replace(" ", " + "),
+        format_func=lambda option: plain(option.replace(" ", " + ")),
         required=True,
+        wrap=True,
         key="draw",
         bind="query-params",
         default=" ".join(candidates[:2]),
@@ -241,9 +245,14 @@ def _offer_recorded(selection: session.Selection, missing: list[str], recorded: 
     said, offer = st.columns([2, 1.2], vertical_alignment="center")
     said.caption(
         f"Training was recorded for {len(recorded):,} of the {size:,} items; "
-        f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not among them."
+        f"{plain(' and '.join(missing))} {'is' if len(missing) == 1 else 'are'} not among them."
     )
-    offer.button(f"Replay {item} with {partner}", on_click=session.select_item, args=(item, partner), width="stretch")
+    offer.button(
+        f"Replay {plain(item)} with {plain(partner)}",
+        on_click=session.select_item,
+        args=(item, partner),
+        width="stretch",
+    )
 
 
 def _pair(embedding_set: EmbeddingSet, selection: session.Selection, matched: bool) -> Pair:
@@ -329,7 +338,7 @@ def _numbers(pairs: list[Pair], d: int) -> str:
 def _lacking(pairs: list[Pair]) -> str:
     """Return a line on vectors that are not there, and what compares bodies of different numbers of them."""
     lacks = [
-        f"{escape(pair.title)} lacks {', '.join(name for name in pair.names if name not in pair.present)}"
+        f"{escape(pair.title)} lacks {escape(', '.join(name for name in pair.names if name not in pair.present))}"
         for pair in pairs
         if pair.present != pair.names
     ]
@@ -363,7 +372,7 @@ def _formula(pairs: list[Pair], drawn: tuple[str, ...]) -> None:
     if factors and left_out:
         written.caption(
             f"Drawn are {len(names) - len(left_out)} of {len(names)} vectors, exactly; "
-            f"{unlike.listed(left_out)} {'is' if len(left_out) == 1 else 'are'} in the numbers."
+            f"{plain(unlike.listed(left_out))} {'is' if len(left_out) == 1 else 'are'} in the numbers."
         )
     saved.download_button(
         "Download numbers (CSV)",

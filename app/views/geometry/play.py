@@ -84,7 +84,7 @@ def _state(offered: list[Preset]) -> State:
             held = playground_state.parse(asked[0], free=asked[1] == "1")
         except ValueError as error:
             held = default.state
-            st.warning(f"{error} This shows “{default.title}”.")
+            st.warning(f"{plain(error)} This shows “{default.title}”.")
     _hold(held)
     followed = next((preset for preset in offered if preset.state == held), None)
     st.session_state[_FOLLOWED] = (followed.key, held) if followed else (None, None)

@@ -192,7 +192,7 @@ def _show_question(deck: Deck, at: int) -> None:
             description=_description(question, revealed),
         )
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            st.caption(f"These are {source}.")
+            st.caption(f"These are {plain(source)}.")
             _offer_another(deck)
     with side, st.container(key="predict_side"):
         _ask(deck, question, at)
@@ -215,7 +215,7 @@ def _ask(deck: Deck, question: Question, at: int) -> None:
         "Your prediction",
         range(len(question.options)),
         index=given,
-        format_func=lambda place: f"{_label(question, place)}{_judged(question, given, place)}",
+        format_func=lambda place: f"{plain(_label(question, place))}{_judged(question, given, place)}",
         key=key,
         disabled=given is not None,
     )
@@ -316,13 +316,13 @@ def _show_score(deck: Deck) -> None:
     for place, question in missed:
         with st.container(gap="xxsmall"):
             st.button(
-                f"{place}. {question.prompt}",
+                f"{place}. {plain(question.prompt)}",
                 key=f"predict_missed_{place}",
                 on_click=_go,
                 args=(place,),
                 type="tertiary",
             )
-            said, right_one = _label(question, deck.answers[question.id]), _label(question, question.answer)
+            said, right_one = (plain(_label(question, each)) for each in (deck.answers[question.id], question.answer))
             st.caption(f"You said “{said}”; it is “{right_one}”.")
     if not missed and not left:
         st.markdown("Nothing was missed: you can tell a volume from a cosine.")

@@ -35,17 +35,14 @@ def causes(arrays, measure, query="text"):
     for row in range(n):
         rival = winner[row]
         lacks = [name for name in names if np.isnan(wide[name][row, 0])]
-        winner_lacks = [name for name in names if np.isnan(wide[name][rival, 0]) and name not in lacks]
         cosines = {name: cosine[name][row, row] for name in names if name not in lacks}
         alone = [name for name in cosines if cosines[name] < 0 and excess[name][row] < -limit and name not in whole]
         negative = alone + [name for name in cosines if name in whole and excess[name][row] < 0]
         repaired = [name for name in names if without[name][0][row] == 1]
         if rank[row] == 1:
             found.append(("right", ""))
-        elif lacks:
-            found.append(("missing modality", lacks[0]))
-        elif any(name in repaired for name in winner_lacks):
-            found.append(("missing modality", next(name for name in winner_lacks if name in repaired)))
+        elif unlike := [name for name in repaired if np.isnan([wide[name][row, 0], wide[name][rival, 0]]).any()]:
+            found.append(("missing modality", unlike[0]))
         elif _small_base(measure, base, height, row, rival) or _first_without(scores, row, hubs, rival):
             found.append(("hub", ""))
         elif negative and _first_turned(measure, wide, query, names, row, alone, whole):
@@ -53,6 +50,8 @@ def causes(arrays, measure, query="text"):
             found.append(("sign", query if all_of_them else min(negative, key=cosines.get)))
         elif repaired:
             found.append(("modality", max(repaired, key=lambda name: without[name][1][row])))
+        elif lacks:
+            found.append(("missing modality", lacks[0]))
         elif base[row] <= np.median(base) and height[row, row] > far and by_height[row] != 1 and len(names) > 1:
             found.append(("query", query))
         else:

@@ -24,10 +24,10 @@ def sound(n=40, d=16, noise=0.35, seed=0, names=NAMES, dtype=np.float32):
     return {name: unit(meaning + noise * unit(rng.normal(size=(n, d)))).astype(dtype) for name in names}
 
 
-def with_a_rival(noise=0.15):
+def with_a_rival(noise=0.15, names=("text", "image", "speech")):
     """Return a set in which item 8 is like item 5, but less so than item 5's own vectors."""
-    arrays = sound(noise=noise)
-    for name in ("image", "speech"):
+    arrays = sound(noise=noise, names=names)
+    for name in names[1:]:
         arrays[name][8] = unit(0.8 * arrays[name][5] + 0.6 * arrays[name][8])
     return arrays
 

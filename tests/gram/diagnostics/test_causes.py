@@ -148,6 +148,14 @@ def test_the_true_item_lacks_a_modality():
         assert cause_of(arrays, 5, measure) == ("missing modality", "speech")
 
 
+def test_what_can_be_tried_comes_before_what_is_missing():
+    """The true item lacks its tones, but it is its image that makes it lose."""
+    arrays = made_sets.with_a_rival(names=("text", "image", "speech", "tones"))
+    arrays["image"][5] = made_sets.direction(9)
+    arrays["tones"][5] = np.nan
+    assert cause_of(arrays, 5, "cosine") == ("modality", "image")
+
+
 def test_the_winner_lacks_a_modality():
     arrays = made_sets.with_a_rival()
     arrays["speech"][5] = made_sets.direction(9)
