@@ -48,8 +48,8 @@ def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Carry out the experiments, print what they found, and return the exit status."""
-    from gram._cache_folder import cache_folder
     from gram.experiments import SCALES, Place, carry_out, experiment, runs_folder
+    from gram.experiments.job import quick_folder
     from gram.experiments.saved import EVIDENCE, plain_rows
     from gram.index import pick_device
 
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     names = NAMES if args.name == ALL else (args.name,)
     if args.plan:
         return _plan(names, scale, place, as_json=args.json)
-    out = args.out or (cache_folder("evidence-quick") if args.quick else EVIDENCE)
+    out = args.out or (quick_folder() if args.quick else EVIDENCE)
     told = []
     for name in names:
         bar = _Bar(name)
