@@ -72,7 +72,7 @@ CLAIMS: dict[str, Claim] = {
     for claim in (
         Claim(
             "losses-and-measures",
-            "Training and ranking by volume retrieves better than training and ranking by cosine.",
+            "Training and ranking by volume retrieves better than by pairwise cosines: by 4 to 7 points of R@1.",
             GRAM_PAPER,
             published(),
         ),
