@@ -44,10 +44,10 @@ def test_no_job_of_no_experiment():
 
 def test_the_readme_gets_the_findings_of_all_results(quick, tmp_path, capsys):
     page = tmp_path / "README.md"
-    page.write_text("before\n<!-- evidence: begin -->\nold\n<!-- evidence: end -->\nafter\n")
+    page.write_text("before\n<!-- evidence: begin -->\nLAST YEAR\n<!-- evidence: end -->\nafter\n")
     assert main(["--evidence", str(quick.out), "--readme", str(page)]) == 0
     written = page.read_text()
-    assert "old" not in written
+    assert "LAST YEAR" not in written
     assert written.startswith("before\n")
     assert written.endswith("after\n")
     assert written.count("\n| [") == 8
@@ -57,7 +57,7 @@ def test_the_readme_gets_the_findings_of_all_results(quick, tmp_path, capsys):
 
 def test_a_result_that_is_missing_changes_nothing(quick, tmp_path, capsys):
     page = tmp_path / "README.md"
-    page.write_text("<!-- evidence: begin -->\nold\n<!-- evidence: end -->")
+    page.write_text("<!-- evidence: begin -->\nLAST YEAR\n<!-- evidence: end -->")
     assert main(["--evidence", str(tmp_path), "--readme", str(page)]) == 1
     assert "no result here" in capsys.readouterr().err
-    assert "old" in page.read_text()
+    assert "LAST YEAR" in page.read_text()
