@@ -6,9 +6,9 @@ column each. The columns that all tables share:
 - `metric`: what the value is, such as "R@1" (a share from 0 to 1).
 - `value`, `low`, `high`: the value and its 95 % interval.
 - `interval`: what the interval is over. "items": percentile bootstrap over the test items of one seed (Efron and
-  Tibshirani 1993, section 13.3). "seeds": Student's t over the seeds, from three seeds on. "items of all seeds": with
-  one or two seeds, bootstrap over the items of the mean over seeds. "runs": bootstrap over whole runs. "" where there
-  is none; low and high are then NaN.
+  Tibshirani 1993, section 13.3). "seeds": Student's t over the seeds, from three seeds on, cut off at 0 and 1
+  where the metric is one of SHARES. "items of all seeds": with one or two seeds, bootstrap over the items of the mean
+  over seeds. "runs": bootstrap over whole runs. "" where there is none; low and high are then NaN.
 - `seed`: -1 for all seeds together; `seeds`: how many.
 """
 
@@ -24,6 +24,10 @@ from scipy import stats
 
 ALL_SEEDS = -1
 COMMON = ("metric", "value", "low", "high", "interval", "seed", "seeds")
+SHARES = (
+    "R@1", "R@1 by volume", "R@1 without it", "R@1 image to tones", "hit", "AUC", "chance", "probe accuracy",
+    "volume AUC", "hub share",
+)  # fmt: skip
 RESAMPLES = 1000
 ENOUGH_SEEDS = 3
 _NAN = float("nan")
@@ -119,7 +123,8 @@ def _over_seeds(group: Sequence[Observation]) -> dict[str, Any]:
     items = [each.items for each in group if each.items is not None]
     ends, over = (_NAN, _NAN), ""
     if len(group) >= ENOUGH_SEEDS:
-        ends, over = t_interval(values), "seeds"
+        low, high = t_interval(values)
+        ends, over = (max(low, 0.0), min(high, 1.0)) if row["metric"] in SHARES else (low, high), "seeds"
     elif len(items) == len(group) and len({len(each) for each in items}) == 1:
         ends, over = bootstrap_interval(np.mean(items, axis=0)), "items of all seeds"
     elif len(group) == 1 and group[0].ends is not None:

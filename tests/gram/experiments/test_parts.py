@@ -32,6 +32,19 @@ def test_the_interval_over_seeds_is_student_s() -> None:
     assert (row["interval"], row["seeds"], row["value"]) == ("seeds", 4, pytest.approx(0.4))
 
 
+def test_the_interval_of_a_share_stays_a_share_and_that_of_a_difference_does_not() -> None:
+    values = [0.0, 0.1, 0.02]
+    low, high = t_interval(values)
+    assert low < 0
+    frame = tabulate(
+        Observation({}, metric, seed, given=value)
+        for metric in ("hit", "R@1 gain")
+        for seed, value in enumerate(values)
+    )
+    assert the_row(frame, metric="hit")[["low", "high"]].tolist() == pytest.approx([0, high])
+    assert the_row(frame, metric="R@1 gain")[["low", "high"]].tolist() == pytest.approx([low, high])
+
+
 def test_the_interval_over_items_is_the_percentile_bootstrap() -> None:
     items = (np.random.default_rng(0).random(300) < 0.3).astype(float)
     low, high = bootstrap_interval(items)
