@@ -10,6 +10,7 @@ from gram.experiments.claims import Claim
 
 _ARXIV = re.compile(r"arXiv (\d{4}\.\d{4,5})")
 _MINUS = re.compile(r"(?<![\w-])-(?=\d)")
+_CLAUSE = re.compile(r"(?<=;) (?![^(]*\))")  # after a semicolon that is in no brackets
 _BETWEEN = '<span aria-hidden="true"> / </span>'
 
 
@@ -41,9 +42,11 @@ def claim(said: Claim, ground: str) -> str:
 
 
 def found(sentence: str) -> str:
-    """Return what was found, its numbers kept together with their signs and units."""
+    """Return what was found: each of its clauses on a line, its numbers kept together with their signs and units."""
     set_well = _MINUS.sub("−", sentence).replace(" %", "\N{NO-BREAK SPACE}%")
-    return f'<p class="found"><b>Found here.</b> {escape(set_well)}</p>'
+    first, *rest = _CLAUSE.split(set_well)
+    clauses = "".join(f"<span>{escape(clause)}</span>" for clause in rest)
+    return f'<p class="found"><b>Found here.</b> {escape(first)}{clauses}</p>'
 
 
 def facts(made: Mapping[str, str]) -> str:

@@ -15,6 +15,7 @@ from gram.experiments.job import ExperimentJob
 from gram.figures.evidence import evidence as drawn
 
 _JOB, _FAILED = "evidence_job", "evidence_failed"  # the quick run under way; name -> why the last one gave nothing
+_NEW = "evidence_new_"  # before a name: which result has just been made, and is to be shown
 
 
 def render() -> None:
@@ -60,12 +61,13 @@ def _choice(name: str, found: dict[str, Result | None]) -> str:
     there = [kind for kind, result in found.items() if result is not None]
     if len(there) < 2:
         return there[0] if there else SHIPPED
+    key = f"evidence_{name}"
+    st.session_state[key] = st.session_state.pop(f"{_NEW}{name}", st.session_state.get(key)) or SHIPPED
     chosen = st.segmented_control(
         "Result",
         [SHIPPED, QUICK],
-        default=SHIPPED,
         required=True,
-        key=f"evidence_{name}",
+        key=key,
         help="Shipped: what the finding rests on. Quick run: made on this computer, with a tiny model and few items.",
         label_visibility="collapsed",
     )
@@ -152,7 +154,7 @@ def _progress(name: str) -> None:
     del st.session_state[_JOB]
     try:
         job.result()
-        st.session_state[f"evidence_{name}"] = QUICK
+        st.session_state[f"{_NEW}{name}"] = QUICK
     except GramError as error:
         st.session_state.setdefault(_FAILED, {})[name] = str(error)
     st.rerun()

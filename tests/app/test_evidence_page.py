@@ -59,7 +59,7 @@ def test_each_claim_stands_beside_what_was_found():
 def test_published_numbers_and_the_rescoring_stand_together():
     said = re.sub(r"<[^>]+>", " ", evidence_markup.claim(CLAIMS["modalities"], "#ffffff"))
     assert "54.2  /  50.5" in said
-    assert "scored again, text against video+audio   52.0  /  –" in said
+    assert "scored again, text against video+audio  52.0  /  –" in said
     assert "Claimed." in said
     assert "Supposed." in evidence_markup.claim(CLAIMS["sensitivity"], "#ffffff")
 
@@ -67,6 +67,11 @@ def test_published_numbers_and_the_rescoring_stand_together():
 def test_numbers_keep_their_sign_and_unit():
     said = evidence_markup.found("changed by -3.1 points (-4 to +2) at 30 %, text-2 <b>")
     assert "−3.1 points (−4 to +2) at 30\N{NO-BREAK SPACE}%, text-2 &lt;b&gt;" in said
+
+
+def test_clauses_of_a_finding_stand_on_lines_of_their_own():
+    said = evidence_markup.found("one (a; b); two; three")
+    assert said.endswith("one (a; b);<span>two;</span><span>three</span></p>")
 
 
 def test_a_result_that_is_not_there_or_cannot_be_read_is_said_in_a_line(tmp_path, monkeypatch):
