@@ -1,0 +1,134 @@
+"""A connection to Milvus: opened when first used; whatever goes wrong is one clear line that holds no token."""
+
+import logging
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from gram.errors import DatabaseError
+
+_INSTALL = "a Milvus index needs the package pymilvus; install it with: pip install gram[milvus]"
+_INSTALL_LITE = "a Milvus index in a file needs the package milvus-lite; install it with: pip install milvus-lite"
+_REFUSED_LOGIN = re.compile(r"unauthenticated|auth(entication|orization)? (check )?fail|permission denied", re.IGNORECASE)
+_OUT_OF_REACH = re.compile(
+    r"unavailable|fail(ed)? connecting|deadline|retry (timeout|run out)|closed channel|channel closed|connection|timed? ?out",
+    re.IGNORECASE,
+)
+_LONGEST = 300  # characters of what Milvus says that an error repeats
+
+
+class Connection:
+    """One Milvus, by its address.
+
+    Attributes:
+        uri: the address without a password: what messages call it by.
+    """
+
+    def __init__(self, uri: str, token: str | None, timeout: float) -> None:
+        """Hold the address; nothing is opened yet."""
+        self.uri = without_password(uri)
+        self._whole_uri = uri
+        self._token = token or ""
+        self._timeout = timeout
+        self._client: Any = None
+
+    def ask(self, method: str, *args: Any, **options: Any) -> Any:
+        """Return what a method of the client gives.
+
+        Raises:
+            DatabaseError: pymilvus is not installed, Milvus cannot be reached, or it refuses.
+        """
+        client = self._opened()
+        try:
+            return getattr(client, method)(*args, timeout=self._timeout, **options)
+        except Exception as error:
+            if not _is_from_milvus(error):
+                raise
+            raise self.fault(error) from None
+
+    def fault(self, error: Exception) -> DatabaseError:
+        """Return the one line that an error of the client comes to."""
+        said = self._without_secrets(" ".join(str(getattr(error, "message", "") or error).split()))
+        said = said if len(said) <= _LONGEST else f"{said[: _LONGEST - 1]}…"
+        if _REFUSED_LOGIN.search(said):
+            return DatabaseError(f"{self.uri}: refuses the token; give one that may read and write here ({said})")
+        if _OUT_OF_REACH.search(said):
+            return DatabaseError(
+                f"{self.uri}: cannot be reached; see that Milvus runs there and is not cut off, then give the same "
+                f"command again: what was sent stays, and only the rest is sent ({said})"
+            )
+        return DatabaseError(f"{self.uri}: Milvus refuses: {said}")
+
+    def close(self) -> None:
+        """Let go of the connection; the next use opens it anew."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def _opened(self) -> Any:
+        if self._client is None:
+            try:
+                from pymilvus import MilvusClient
+            except ImportError:
+                raise DatabaseError(_INSTALL) from None
+            for name in ("pymilvus", "milvus_lite"):  # they print each fault with its stack: here it is raised, once
+                logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+            try:
+                self._client = MilvusClient(self._whole_uri, token=self._token, timeout=self._timeout)
+            except Exception as error:
+                if not _is_from_milvus(error):
+                    raise
+                raise self._not_opened(error) from None
+        return self._client
+
+    def _not_opened(self, error: Exception) -> DatabaseError:
+        said = str(error)
+        if not _is_file(self._whole_uri):
+            return self.fault(error)
+        if "milvus-lite is required" in said or "milvus_lite" in said:
+            return DatabaseError(_INSTALL_LITE)
+        if "not exists" in said:
+            return DatabaseError(f"{self.uri}: its folder does not exist; make it first")
+        return DatabaseError(
+            f"{self.uri}: cannot be opened; give a path of Milvus Lite or a new one, and close what else has it open"
+        )
+
+    def _without_secrets(self, text: str) -> str:
+        password = _password(self._whole_uri)
+        for secret in (self._token, self._token.partition(":")[2], self._whole_uri if password else "", password):
+            if secret:
+                text = text.replace(secret, "***")
+        return text
+
+
+def check_uri(uri: str) -> str:
+    """Return an address that Milvus can be at.
+
+    Raises:
+        ValueError: it is neither the address of a server nor a path that ends in .db.
+    """
+    if not _is_file(uri) and not (uri.startswith(("http://", "https://", "tcp://")) and urlsplit(uri).hostname):
+        raise ValueError(
+            f"uri: expected http://host:port, https://... or a path that ends in .db, got {without_password(uri)!r}"
+        )
+    return uri
+
+
+def without_password(uri: str) -> str:
+    """Return an address without what a user gives away in it."""
+    return re.sub(r"//[^/@]*@", "//", uri)
+
+
+def _password(uri: str) -> str:
+    found = re.search(r"//([^/@]*)@", uri)
+    return found[1].partition(":")[2] if found else ""
+
+
+def _is_file(uri: str) -> bool:
+    return "://" not in uri and uri.endswith(".db")
+
+
+def _is_from_milvus(error: Exception) -> bool:
+    """Return whether an error is of the client, its connection or its server, and not a bug here."""
+    home = type(error).__module__.partition(".")[0]
+    return home in ("pymilvus", "grpc", "milvus_lite") or isinstance(error, OSError)
