@@ -6,12 +6,14 @@
 | `digest` | of its vectors: what is there already need not be sent |
 | `base` | the volume of its own vectors |
 | `there` | how many modalities it has |
+| `slot` | a number made of the id, evenly spread: what is below one and not below another is a share of the items |
 | `vector_...` | a modality's vector, of length one; zeros where the item lacks it, for Milvus takes no NaN |
 | `has_...` | whether it has the modality |
 
 A field's name spells the modality's, so a collection says by itself what it holds.
 """
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -25,10 +27,11 @@ from gram.milvus_index._connection import Connection
 LONGEST_ID = 1024  # bytes of UTF-8
 MOST = 16_384  # rows that one request may give
 _BATCH = 8 << 20  # bytes of vectors that a request carries; servers take and give 64 MB
+SLOTS = 1 << 32
+_STRONG = {"consistency_level": "Strong"}  # what was sent before is seen
 _VECTOR, _HAS = "vector_", "has_"
 _LONGEST_FIELD = 255
-_SCALARS = ("id", "digest", "base", "there")
-_HALVINGS = 64  # of the distance between two bases: as many as there are bits in a number
+_SCALARS = ("id", "digest", "base", "there", "slot")
 _ESCAPES = {"\\": r"\\", '"': r"\"", "\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 Row = dict[str, Any]
@@ -53,6 +56,7 @@ class Collection:
         """Hold both; nothing is asked yet."""
         self.connection = connection
         self.name = name
+        self._bounds: dict[tuple[int, str], float] = {}
 
     def __str__(self) -> str:
         """Return what messages call it by."""
@@ -73,6 +77,7 @@ class Collection:
         widths = {int(sizes[name] or 0) for name in vectors}
         if sorted(ours) != sorted(sizes) or len(widths) != 1:
             raise DatabaseError(f"{self} holds something other than an embedding set; name another collection")
+        self._ask("load_collection")
         return Layout(tuple(_modality(name.removeprefix(_VECTOR)) for name in vectors), widths.pop())
 
     def create(self, layout: Layout) -> None:
@@ -88,8 +93,10 @@ class Collection:
         schema.add_field("digest", DataType.VARCHAR, max_length=64)
         schema.add_field("base", DataType.DOUBLE)
         schema.add_field("there", DataType.INT64)
+        schema.add_field("slot", DataType.INT64)
         indexes = MilvusClient.prepare_index_params()
-        indexes.add_index("base", index_type="INVERTED")
+        for name in ("base", "slot"):
+            indexes.add_index(name, index_type="INVERTED")
         for name in layout.modalities:
             vector, has = vector_field(name), has_field(name)
             if len(vector) > _LONGEST_FIELD:
@@ -109,15 +116,13 @@ class Collection:
 
     def count(self, where: str = "") -> int:
         """Return how many items there are, or of those that fit an expression."""
-        return int(self._ask("query", filter=where, output_fields=["count(*)"], consistency_level="Strong")[0]["count(*)"])
+        return int(self._ask("query", filter=where, output_fields=["count(*)"], **_STRONG)[0]["count(*)"])
 
     def digests(self, ids: Sequence[str]) -> dict[str, str]:
         """Return the digests of those items that are there, by id."""
         return {row["id"]: row["digest"] for row in self._among(ids, ["id", "digest"])}
 
-    def nearest(
-        self, modality: str, queries: Float[np.ndarray, "q d"], limit: int, where: str = ""
-    ) -> list[list[str]]:
+    def nearest(self, modality: str, queries: Float[np.ndarray, "q d"], limit: int, where: str = "") -> list[list[str]]:
         """Return, for each query, the ids of the items whose vector of a modality has the largest products with it."""
         found = self._ask(
             "search",
@@ -126,32 +131,42 @@ class Collection:
             limit=limit,
             filter=_both(f"{has_field(modality)} == true", where),
             search_params={"metric_type": "IP"},
-            consistency_level="Strong",
+            **_STRONG,
         )
         return [[hit["id"] for hit in hits] for hits in found]
 
     def smallest_bases(self, limit: int, where: str = "") -> list[str]:
-        """Return the ids of the items with the smallest bases.
+        """Return the ids of the items with the smallest bases; of equal ones those with the lower id, if few are.
 
-        Not every Milvus sorts, but all count: the largest base that few enough items stay below is found by halving.
+        Not every Milvus sorts, but all count: a base that enough items do not exceed, and not many more, is found by
+        halving, and kept for the next time.
         """
-        least, most = -1.0, 2.0
-        for _ in range(_HALVINGS):
-            middle = (least + most) / 2
-            if middle in (least, most):
-                break
-            counted = self.count(_both(f"base <= {middle!r}", where))
-            if counted > limit:
-                most = middle
+        most = min(2 * limit, MOST)
+        bound = self._bounds.get((limit, where))
+        counted = 0 if bound is None else self.count(_both(f"base <= {bound!r}", where))
+        if bound is None or not limit <= counted <= most:
+            bound, counted = self._bound_of(limit, most, where)
+        self._bounds[limit, where] = bound
+        if counted <= most:
+            found = self._bases(_both(f"base <= {bound!r}", where), counted)
+        else:  # as many as that have one and the same base, and any of them will do
+            found = self._bases(_both(f"base < {bound!r}", where), limit)
+            if len(found) < limit:
+                found += self._bases(_both(f"base == {bound!r}", where), limit - len(found))
+        return [item for _, item in sorted(found)[:limit]]
+
+    def _bound_of(self, limit: int, most: int, where: str) -> tuple[float, int]:
+        """Return a base that at least `limit` items do not exceed, and how many: up to `most` unless many share it."""
+        if (counted := self.count(_both("base <= 0.0", where))) >= limit:
+            return 0.0, counted
+        least, bound, counted = 0.0, 2.0, MOST + 1
+        while not limit <= counted <= most and (middle := (least + bound) / 2) not in (least, bound):
+            below = self.count(_both(f"base <= {middle!r}", where))
+            if below >= limit:
+                bound, counted = middle, below
             else:
                 least = middle
-            if counted == limit:
-                break
-        below = self._query(_both(f"base <= {least!r}", where), limit)
-        if len(below) < limit:  # many have one and the same base, and only some of them fit
-            between = _both(f"base > {least!r} and base <= {most!r}", where)
-            below += self._query(between, limit - len(below))
-        return below
+        return bound, counted
 
     def take(self, layout: Layout, ids: Sequence[str]) -> tuple[list[str], Float[np.ndarray, "n m d"]]:
         """Return those of the items that are there, in the order of their ids, with their vectors."""
@@ -162,32 +177,25 @@ class Collection:
         return _as_arrays(layout, sorted(rows, key=lambda row: str(row["id"])))
 
     def scan(self, layout: Layout, where: str = "") -> Iterator[tuple[list[str], Float[np.ndarray, "n m d"]]]:
-        """Yield all items, batch by batch, as `take` does."""
-        options = {"batch_size": layout.batch, "output_fields": _vector_fields(layout), "consistency_level": "Strong"}
-        pages = self._ask("query_iterator", filter=where, **options)
-        try:
-            while rows := self._next(pages):
+        """Yield all items, some at a time, as `take` does.
+
+        Not by pymilvus's iterator, which goes on from an id that it does not quote.
+        """
+        shares = 1 + 2 * self.count(where) // layout.batch  # half a batch each, or nearly
+        bounds = [SLOTS * number // shares for number in range(shares + 1)]
+        for start, stop in itertools.pairwise(bounds):
+            within = _both(f"slot >= {start} and slot < {stop}", where)
+            rows = self._ask("query", filter=within, output_fields=_vector_fields(layout), limit=MOST, **_STRONG)
+            if rows:
                 yield _as_arrays(layout, rows)
-        finally:
-            pages.close()
 
-    def _next(self, pages: Any) -> list[Row]:
-        try:
-            return list(pages.next())
-        except Exception as error:
-            if type(error).__module__.partition(".")[0] not in ("pymilvus", "grpc"):
-                raise
-            raise self.connection.fault(error) from None
-
-    def _query(self, where: str, limit: int) -> list[str]:
-        rows = self._ask("query", filter=where, output_fields=["id"], limit=limit, consistency_level="Strong")
-        return [row["id"] for row in rows]
+    def _bases(self, where: str, limit: int) -> list[tuple[float, str]]:
+        rows = self._ask("query", filter=where, output_fields=["id", "base"], limit=limit, **_STRONG)
+        return [(row["base"], row["id"]) for row in rows]
 
     def _among(self, ids: Sequence[str], fields: list[str]) -> list[Row]:
         listed = ", ".join(_quoted(item) for item in ids)
-        return list(
-            self._ask("query", filter=f"id in [{listed}]", output_fields=fields, consistency_level="Strong") if ids else ()
-        )
+        return list(self._ask("query", filter=f"id in [{listed}]", output_fields=fields, **_STRONG) if ids else ())
 
     def _ask(self, method: str, *args: Any, **options: Any) -> Any:
         return self.connection.ask(method, self.name, *args, **options)
@@ -206,7 +214,11 @@ def has_field(modality: str) -> str:
 def _spelled(modality: str) -> str:
     """Return a name in the letters that a field's may have; `_modality` reads it back."""
     return "".join(
-        character if character.isascii() and character.isalnum() else "__" if character == "_" else f"_x{ord(character):x}_"
+        character
+        if character.isascii() and character.isalnum()
+        else "__"
+        if character == "_"
+        else f"_x{ord(character):x}_"
         for character in modality
     )
 

@@ -9,9 +9,12 @@ from gram.errors import DatabaseError
 
 _INSTALL = "a Milvus index needs the package pymilvus; install it with: pip install gram[milvus]"
 _INSTALL_LITE = "a Milvus index in a file needs the package milvus-lite; install it with: pip install milvus-lite"
-_REFUSED_LOGIN = re.compile(r"unauthenticated|auth(entication|orization)? (check )?fail|permission denied", re.IGNORECASE)
+_REFUSED_LOGIN = re.compile(
+    r"unauthenticated|auth(entication|orization)? (check )?fail|permission denied", re.IGNORECASE
+)
 _OUT_OF_REACH = re.compile(
-    r"unavailable|fail(ed)? connecting|deadline|retry (timeout|run out)|closed channel|channel closed|connection|timed? ?out",
+    r"unavailable|fail(ed)? connecting|deadline|retry (timeout|run out)|closed channel|channel closed|connection|"
+    r"timed? ?out",
     re.IGNORECASE,
 )
 _LONGEST = 300  # characters of what Milvus says that an error repeats

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from gram._spans import spans_of
 from gram.embedding_set import EmbeddingSet, unit_rows
 from gram.errors import EmbeddingSetError
-from gram.milvus_index._collection import LONGEST_ID, Layout, Row, has_field, vector_field
+from gram.milvus_index._collection import LONGEST_ID, SLOTS, Layout, Row, has_field, vector_field
 
 
 def check_ids(embedding_set: EmbeddingSet, rows: Sequence[int]) -> list[str]:
@@ -51,8 +51,13 @@ def rows_of(layout: Layout, ids: Sequence[str], vectors: Float[np.ndarray, "n m 
     bases = spans_of(torch.from_numpy(vectors).double()).volume.tolist()
     digests = digests_of(vectors)
     return [
-        {"id": item, "digest": digests[number], "base": bases[number], "there": int(there[number].sum())}
+        {"id": item, "digest": digests[number], "base": bases[number]}
+        | {"there": int(there[number].sum()), "slot": _slot(item)}
         | {vector_field(name): filled[number, place] for place, name in enumerate(layout.modalities)}
         | {has_field(name): bool(there[number, place]) for place, name in enumerate(layout.modalities)}
         for number, item in enumerate(ids)
     ]
+
+
+def _slot(item: str) -> int:
+    return int.from_bytes(blake2b(item.encode(), digest_size=8).digest(), "little") % SLOTS

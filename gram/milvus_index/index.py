@@ -45,7 +45,13 @@ class MilvusHits(NamedTuple):
 
 
 class Pushed(NamedTuple):
-    """What a push did: how many items it sent, found there already, and left out for they have no candidate modality."""
+    """What a push did.
+
+    Attributes:
+        sent: how many items it sent.
+        kept: how many were there already, with the same vectors.
+        left_out: how many have none of the candidate modalities.
+    """
 
     sent: int
     kept: int
@@ -103,6 +109,7 @@ class MilvusIndex:
         self._collection = Collection(self._connection, collection)
         self._wanted = None if candidates is None else tuple(candidates)
         self._layout: Layout | None = None
+        self._typicals: dict[tuple[str, int], float] = {}
         self.collection = collection
         self.uri = self._connection.uri
 
@@ -326,13 +333,19 @@ class MilvusIndex:
     def _compare(self, anchors: Float[Tensor, "q d"], prepared: measures.Prepared) -> Float[Tensor, "q n"]:
         return measures.get(self.measure).compare(anchors, prepared)
 
+    def _typical(self, m: int) -> float:
+        """Return the size of a score that random directions have with items of m modalities."""
+        if (self.measure, m) not in self._typicals:
+            units = torch.ones(64, 1, dtype=torch.float64)
+            typical = typical_score(measures.get(self.measure), units, [units] * m, torch.device("cpu"))
+            self._typicals[self.measure, m] = float(typical)
+        return self._typicals[self.measure, m]
+
     def _best(self, ids: list[str], scores: Float[np.ndarray, " n"], k: int, m: int) -> "_Best":
         """Return the best of scored items, whose ids ascend."""
         if not ids:
             return _Best([], [], [])
-        units = torch.ones(1, 1, dtype=torch.float64)
-        typical = typical_score(measures.get(self.measure), units, [units] * m, torch.device("cpu"))
-        ranking = Ranking(scores, float(typical))
+        ranking = Ranking(scores, self._typical(m))
         places = ranking.best(k).tolist()
         return _Best([ids[place] for place in places], scores[places].tolist(), [ranking.rank(p) for p in places])
 
@@ -350,8 +363,8 @@ def _as_hits(found: list[_Best], k: int, *, exact: bool, as_numpy: bool) -> Milv
     scores = np.full((len(found), k), -np.inf, dtype=np.float32)
     ranks = np.full((len(found), k), np.nan)
     for number, best in enumerate(found):
-        for into, values in zip((ids, scores, ranks), best):
-            into[number, : len(values)] = values
+        size = len(best.ids)
+        ids[number, :size], scores[number, :size], ranks[number, :size] = best
     return MilvusHits(ids, scores if as_numpy else torch.from_numpy(scores), ranks, exact)
 
 
