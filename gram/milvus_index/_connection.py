@@ -2,6 +2,7 @@
 
 import logging
 import re
+import time
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +18,8 @@ _OUT_OF_REACH = re.compile(
     r"timed? ?out",
     re.IGNORECASE,
 )
+_PATIENCE = 6.0  # seconds in which a server may come back: one that refused once is not asked anew for some of them
+_PAUSE = 0.5
 _LONGEST = 300  # characters of what Milvus says that an error repeats
 
 
@@ -70,19 +73,27 @@ class Connection:
 
     def _opened(self) -> Any:
         if self._client is None:
-            try:
-                from pymilvus import MilvusClient
-            except ImportError:
-                raise DatabaseError(_INSTALL) from None
-            for name in ("pymilvus", "milvus_lite"):  # they print each fault with its stack: here it is raised, once
-                logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+            self._open()
+        return self._client
+
+    def _open(self) -> None:
+        try:
+            from pymilvus import MilvusClient
+        except ImportError:
+            raise DatabaseError(_INSTALL) from None
+        for name in ("pymilvus", "milvus_lite"):  # they print each fault with its stack: here it is raised, once
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+        began = time.monotonic()
+        while self._client is None:
             try:
                 self._client = MilvusClient(self._whole_uri, token=self._token, timeout=self._timeout)
             except Exception as error:
                 if not _is_from_milvus(error):
                     raise
-                raise self._not_opened(error) from None
-        return self._client
+                fault = self._not_opened(error)
+                if _is_file(self._whole_uri) or time.monotonic() - began > min(_PATIENCE, self._timeout):
+                    raise fault from None
+                time.sleep(_PAUSE)
 
     def _not_opened(self, error: Exception) -> DatabaseError:
         said = str(error)

@@ -17,15 +17,11 @@ def check_ids(embedding_set: EmbeddingSet, rows: Sequence[int]) -> list[str]:
     """Return the ids of some items as text.
 
     Raises:
-        EmbeddingSetError: one is longer than Milvus holds, or no text that it takes.
+        EmbeddingSetError: one is longer than Milvus holds.
     """
     ids = embedding_set.items["id"].iloc[np.asarray(rows)].astype(str).tolist()
     for row, item in zip(rows, ids):
-        try:
-            size = len(item.encode())
-        except UnicodeEncodeError:
-            raise EmbeddingSetError(f"row {row}: its id {item!r} is no text that Milvus takes; rename it") from None
-        if size > LONGEST_ID:
+        if (size := len(item.encode())) > LONGEST_ID:
             raise EmbeddingSetError(
                 f"row {row}: its id '{item[:40]}…' is {size:,} bytes long, and Milvus holds up to {LONGEST_ID:,}; "
                 "give shorter ids"
