@@ -18,7 +18,8 @@ _OUT_OF_REACH = re.compile(
     r"timed? ?out",
     re.IGNORECASE,
 )
-_PATIENCE = 6.0  # seconds in which a server may come back: one that refused once is not asked anew for some of them
+_NOT_OPENED = "ConnectionConfigException"  # what a client raises for a file
+_PATIENCE = 6.0  # seconds in which a server may come back; for some after a failure, no new attempt leaves this process
 _PAUSE = 0.5
 _LONGEST = 300  # characters of what Milvus says that an error repeats
 
@@ -39,21 +40,29 @@ class Connection:
         self._client: Any = None
 
     def ask(self, method: str, *args: Any, **options: Any) -> Any:
-        """Return what a method of the client gives.
+        """Return what a method of the client gives; asked again for a few seconds where Milvus is out of reach.
 
         Raises:
             DatabaseError: pymilvus is not installed, Milvus cannot be reached, or it refuses.
         """
-        client = self._opened()
-        try:
-            return getattr(client, method)(*args, timeout=self._timeout, **options)
-        except Exception as error:
-            if not _is_from_milvus(error):
-                raise
-            raise self.fault(error) from None
+        began = time.monotonic()
+        while True:
+            try:
+                return getattr(self._opened(), method)(*args, timeout=self._timeout, **options)
+            except Exception as error:
+                if not _is_from_milvus(error):
+                    raise
+                fault = self.fault(error)
+                lost = not _is_file(self._whole_uri) and _OUT_OF_REACH.search(str(error))
+            if not lost or time.monotonic() - began > min(_PATIENCE, self._timeout):
+                raise fault from None
+            self.close()
+            time.sleep(_PAUSE)
 
     def fault(self, error: Exception) -> DatabaseError:
         """Return the one line that an error of the client comes to."""
+        if type(error).__name__ == _NOT_OPENED and _is_file(self._whole_uri):
+            return self._not_opened(str(error))
         said = self._without_secrets(" ".join(str(getattr(error, "message", "") or error).split()))
         said = said if len(said) <= _LONGEST else f"{said[: _LONGEST - 1]}…"
         if _REFUSED_LOGIN.search(said):
@@ -71,6 +80,15 @@ class Connection:
         if client is not None:
             client.close()
 
+    def _not_opened(self, said: str) -> DatabaseError:
+        if "milvus-lite is required" in said or "milvus_lite" in said:
+            return DatabaseError(_INSTALL_LITE)
+        if "not exists" in said:
+            return DatabaseError(f"{self.uri}: its folder does not exist; make it first")
+        return DatabaseError(
+            f"{self.uri}: cannot be opened; give a path of Milvus Lite or a new one, and close what else has it open"
+        )
+
     def _opened(self) -> Any:
         if self._client is None:
             self._open()
@@ -83,29 +101,7 @@ class Connection:
             raise DatabaseError(_INSTALL) from None
         for name in ("pymilvus", "milvus_lite"):  # they print each fault with its stack: here it is raised, once
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-        began = time.monotonic()
-        while self._client is None:
-            try:
-                self._client = MilvusClient(self._whole_uri, token=self._token, timeout=self._timeout)
-            except Exception as error:
-                if not _is_from_milvus(error):
-                    raise
-                fault = self._not_opened(error)
-                if _is_file(self._whole_uri) or time.monotonic() - began > min(_PATIENCE, self._timeout):
-                    raise fault from None
-                time.sleep(_PAUSE)
-
-    def _not_opened(self, error: Exception) -> DatabaseError:
-        said = str(error)
-        if not _is_file(self._whole_uri):
-            return self.fault(error)
-        if "milvus-lite is required" in said or "milvus_lite" in said:
-            return DatabaseError(_INSTALL_LITE)
-        if "not exists" in said:
-            return DatabaseError(f"{self.uri}: its folder does not exist; make it first")
-        return DatabaseError(
-            f"{self.uri}: cannot be opened; give a path of Milvus Lite or a new one, and close what else has it open"
-        )
+        self._client = MilvusClient(self._whole_uri, token=self._token, timeout=self._timeout)
 
     def _without_secrets(self, text: str) -> str:
         password = _password(self._whole_uri)
