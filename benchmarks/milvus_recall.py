@@ -8,7 +8,7 @@ asked one by one.
 With no address the items are in Milvus Lite, in a folder that is removed: it stands in for a cluster, whose recall
 differs with its index and whose speed is another. The token is that of the environment variable MILVUS_TOKEN.
 
-    python benchmarks/milvus_recall.py [--items 100000] [--queries 50] [--fetch 16 64 256 1024] [--uri URI]
+    python benchmarks/milvus_recall.py [--items 100000] [--queries 20] [--fetch 16 64 256 1024] [--uri URI]
 """
 
 import argparse
@@ -38,7 +38,7 @@ COLLECTION = "gram_recall"
 def main() -> int:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--items", type=int, default=100_000, help="default: %(default)s")
-    parser.add_argument("--queries", type=int, default=50, help="default: %(default)s")
+    parser.add_argument("--queries", type=int, default=20, help="default: %(default)s")
     parser.add_argument("--fetch", type=int, nargs="+", default=[16, 64, 256, 1024], help="default: %(default)s")
     parser.add_argument("--uri", help="address of a cluster; default: Milvus Lite in a folder that is removed")
     arguments = parser.parse_args()

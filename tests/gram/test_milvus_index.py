@@ -195,7 +195,7 @@ def test_many_equal_bases_still_give_as_many_candidates(file):
     np.testing.assert_allclose(hits.scores, 0, atol=1e-7)
 
 
-def test_triangle_needs_both_and_symile_takes_both_signs(file, held, arrays):
+def test_triangle_ranks_only_items_that_have_both(file, held, arrays):
     with MilvusIndex(file, collection="held", measure="triangle") as index:
         for fetch in (30, N):
             assert index.search(arrays["text"][0], N, fetch=N).ids.shape == (1, N - 15)
