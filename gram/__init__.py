@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gram import measures as measures
     from gram.embedding_set import EmbeddingSet as EmbeddingSet
+    from gram.errors import DatabaseError as DatabaseError
     from gram.errors import EmbeddingSetError as EmbeddingSetError
     from gram.errors import GramError as GramError
     from gram.errors import ModelError as ModelError
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from gram.losses import GramLoss as GramLoss
     from gram.losses import PairwiseInfoNCE as PairwiseInfoNCE
     from gram.measures import score as score
+    from gram.milvus_index import MilvusIndex as MilvusIndex
 
 __version__ = "0.1.0"
 
@@ -39,13 +41,14 @@ _HOMES = {
     "embedding_set": ("EmbeddingSet",),
     "feature_set": ("FeatureSet",),
     "index": ("Index",),
+    "milvus_index": ("MilvusIndex",),
     "evaluation": ("evaluate",),
-    "errors": ("EmbeddingSetError", "GramError", "ModelError"),
+    "errors": ("DatabaseError", "EmbeddingSetError", "GramError", "ModelError"),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 _MODULES = (
     "alignment", "comparability", "diagnostics", "encoders", "errors", "evaluation", "experiments", "failure_tables",
-    "figures", "geometry", "importers", "index", "losses", "measure_table", "measures", "models", "numbers",
+    "figures", "geometry", "importers", "index", "losses", "measure_table", "measures", "milvus_index", "models", "numbers",
     "projection", "questions", "retrieval", "training",
 )  # fmt: skip
 

@@ -23,3 +23,7 @@ class MediaError(GramError, ValueError):
 
 class NumberError(GramError, ValueError):
     """A typed number, a picture or a recording cannot be read as a four-digit number's modality."""
+
+
+class DatabaseError(GramError):
+    """A vector database cannot be reached, refuses, or holds something else than what is asked of it."""

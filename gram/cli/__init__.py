@@ -13,7 +13,9 @@ from importlib import import_module
 from gram import __version__
 from gram.errors import GramError
 
-COMMANDS = ("train", "embed", "align", "apply", "evaluate", "search", "diagnose", "validate", "convert", "experiment")
+COMMANDS = (
+    "train", "embed", "align", "apply", "evaluate", "search", "index", "diagnose", "validate", "convert", "experiment",
+)  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:

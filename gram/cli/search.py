@@ -33,8 +33,7 @@ def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
             "gram search --set assets/numbers/cosine/test --item 4721 --query text,image --measure volume -k 5"
         ),
     )
-    for name, (kind, meaning) in CONTENT.items():
-        parser.add_argument(f"--{name}", metavar=kind, help=meaning)
+    add_content(parser)
     parser.add_argument("--item", metavar="ID", help="item of the set whose own embeddings ask")
     add_task(parser, query_type=names, query_help="modalities of --item that ask, with commas (default: the anchor)")
     parser.add_argument("--true", metavar="ID", help="item to find, if you know it (default: that of --text or --item)")
@@ -44,6 +43,12 @@ def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
     parser.add_argument("-k", type=positive, default=10, help="how many hits (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print the hits as JSON")
     parser.set_defaults(run=run)
+
+
+def add_content(parser: argparse.ArgumentParser) -> None:
+    """Add what is asked with."""
+    for name, (kind, meaning) in CONTENT.items():
+        parser.add_argument(f"--{name}", metavar=kind, help=meaning)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -56,8 +61,8 @@ def run(args: argparse.Namespace) -> int:
     with usage_errors(args):
         measures.get(args.measure)
         pick_device(args.device)
-    gallery = _gallery(args)
-    query, model = _query(args, gallery)
+    gallery = gallery_of(args)
+    query, model = query_of(args, gallery)
     with usage_errors(args):
         chosen = args.candidates or gallery.names
         candidates = args.candidates or candidates_for(query.modalities, chosen, gallery=gallery)
@@ -78,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _gallery(args: argparse.Namespace) -> "EmbeddingSet":
+def gallery_of(args: argparse.Namespace) -> "EmbeddingSet":
     """Return the set; one that is not named is the built-in one, with its model."""
     from gram.embedding_set import EmbeddingSet
 
@@ -89,7 +94,7 @@ def _gallery(args: argparse.Namespace) -> "EmbeddingSet":
     return EmbeddingSet.load(args.set)
 
 
-def _query(args: argparse.Namespace, gallery: "EmbeddingSet") -> "tuple[Query | JointQuery, MultimodalModel | None]":
+def query_of(args: argparse.Namespace, gallery: "EmbeddingSet") -> "tuple[Query | JointQuery, MultimodalModel | None]":
     """Return what the arguments ask, and the model that embeds it; an item needs none."""
     from gram.retrieval import JointQuery, Query, read_query
 

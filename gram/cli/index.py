@@ -1,0 +1,195 @@
+"""`python -m gram index`: a set in Milvus, beyond one machine: pushed once, searched by any measure."""
+
+import argparse
+import math
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tqdm import tqdm
+
+from gram.cli._arguments import Subparsers, names, positive, usage_errors
+from gram.cli._output import print_json, table
+from gram.cli.search import add_content, gallery_of, query_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gram.embedding_set import EmbeddingSet
+    from gram.milvus_index import MilvusHits, MilvusIndex
+    from gram.models import MultimodalModel
+    from gram.retrieval import Query
+
+_TOKEN = "MILVUS_TOKEN"  # the variable that is looked for
+
+
+def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
+    """Add the subcommand, its own two, and their arguments."""
+    parser = subparsers.add_parser(
+        "index",
+        help="push an embedding set to Milvus, and search it there",
+        description="An embedding set in Milvus, for more items than one machine holds (pip install gram[milvus]).",
+    )
+    own = parser.add_subparsers(title="commands", metavar="command", required=True)
+    push = own.add_parser(
+        "push",
+        help="bring a set's items into a collection",
+        description=(
+            "Bring the items of a set into a collection of Milvus, which is made if it is not there. What is there "
+            "already is not sent again: stopped or cut off, the same command goes on. Example: gram index push set "
+            "--uri http://localhost:19530"
+        ),
+    )
+    push.add_argument("set", type=Path, metavar="SET", help="folder of the embedding set")
+    push.add_argument(
+        "--candidates", type=names, metavar="NAMES", help="modalities to keep (default: all but the anchor)"
+    )
+    _add_place(push)
+    push.set_defaults(run=_push, parser=push)
+    search = own.add_parser(
+        "search",
+        help="search a collection",
+        description=(
+            "Rank the items of a collection for one query, best first. Milvus gives candidates, which are scored "
+            "exactly here. Ask with words, a picture or a recording, or with an item of a set. Example: gram index "
+            "search --uri http://localhost:19530 --set set --item 4721 --query text"
+        ),
+    )
+    add_content(search)
+    search.add_argument("--item", metavar="ID", help="item of --set whose own embedding asks")
+    search.add_argument(
+        "--query", type=names, metavar="NAME", help="modality of --item that asks (default: the anchor)"
+    )
+    search.add_argument("--set", type=Path, metavar="DIR", help="folder of the set with --item (default: the built-in)")
+    search.add_argument("--model", type=Path, metavar="DIR", help="model that made the set (default: SET/../model)")
+    search.add_argument(
+        "--device", default="auto", help="where the model runs: auto, cpu or cuda (default: %(default)s)"
+    )
+    search.add_argument("--measure", default="volume", metavar="NAME", help="measure (default: %(default)s)")
+    search.add_argument("-k", type=positive, default=10, help="how many hits (default: %(default)s)")
+    search.add_argument(
+        "--fetch", type=positive, metavar="N", help="candidates of each modality (default: 256 or more)"
+    )
+    _add_place(search)
+    search.set_defaults(run=_search, parser=search, true=None)
+
+
+def _add_place(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--uri", required=True, help="http://host:port, or a path that ends in .db for Milvus Lite")
+    parser.add_argument("--collection", default="gram", metavar="NAME", help="its name (default: %(default)s)")
+    parser.add_argument(
+        "--token-env",
+        metavar="NAME",
+        help=f"environment variable that holds the token (default: {_TOKEN}, if it is set)",
+    )
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def _opened(args: argparse.Namespace, **options: Any) -> "MilvusIndex":
+    from gram.milvus_index import MilvusIndex
+
+    if args.token_env and args.token_env not in os.environ:
+        args.parser.error(f"--token-env: the environment has no variable {args.token_env}")
+    token = os.environ.get(args.token_env or _TOKEN)
+    with usage_errors(args):
+        return MilvusIndex(args.uri, collection=args.collection, token=token, **options)
+
+
+def _push(args: argparse.Namespace) -> int:
+    """Push, tell what was sent, and return the exit status."""
+    from gram.embedding_set import EmbeddingSet
+
+    with _opened(args, candidates=args.candidates) as index:
+        embedding_set = EmbeddingSet.load(args.set)
+        with tqdm(desc="pushing", unit="item", dynamic_ncols=True) as bar:
+
+            def progress(done: int, whole: int) -> None:
+                bar.total = whole
+                bar.update(done - bar.n)
+
+            with usage_errors(args):
+                pushed = index.push(embedding_set, progress=progress)
+        place = {"uri": index.uri, "collection": index.collection}
+        size, held = len(index), list(index.candidates)
+    if args.json:
+        print_json({**place, "items": size, "modalities": held, **pushed._asdict()})
+        return 0
+    print(f"{size:,} items in collection {index.collection} of {index.uri}: {', '.join(held)}")
+    left_out = f", {pushed.left_out:,} left out (they lack all of these)" if pushed.left_out else ""
+    print(f"{pushed.sent:,} sent, {pushed.kept:,} there already{left_out}")
+    return 0
+
+
+def _search(args: argparse.Namespace) -> int:
+    """Search, print the hits, and return the exit status."""
+    with _opened(args, measure=args.measure) as index:
+        query, vector = _asked(args, index)
+        started = time.perf_counter()
+        with usage_errors(args):
+            hits = index.search(vector, args.k, fetch=args.fetch)
+        seconds = time.perf_counter() - started
+        rows = _taken_apart(index, hits, vector)
+        size, candidates = len(index), index.candidates
+    asked = query.modality + (f" of {args.item}" if args.item else "")
+    if args.json:
+        found = {"query": asked, "candidates": list(candidates), "measure": args.measure, "items": size}
+        print_json({**found, "exact": hits.exact, "search_seconds": seconds, "hits": rows})
+        return 0
+    print(f"{asked} against {' + '.join(candidates)} by {args.measure}, {size:,} items")
+    print("exact: every item was scored\n" if hits.exact else "approximate: a better item may be missing (--fetch)\n")
+    if rows:
+        print(table([_told(row) for row in rows]))
+    return 0
+
+
+def _asked(args: argparse.Namespace, index: "MilvusIndex") -> "tuple[Query, Tensor]":
+    """Return the query, of one modality, and its vector."""
+    query, model = query_of(args, gallery := gallery_of(args))
+    if len(query.parts) > 1:
+        args.parser.error("an index is asked with one modality at a time; give one")
+    (part,) = query.parts
+    if part.modality in index.candidates:
+        args.parser.error(
+            f"items of the collection are judged by {part.modality} too; ask with another modality, or push them "
+            "without it (--candidates) to another --collection"
+        )
+    return part, _vector(part, gallery, model)
+
+
+def _vector(query: "Query", gallery: "EmbeddingSet", model: "MultimodalModel | None") -> "Tensor":
+    if model is not None:
+        return model.encode(query.modality, [query.content])[0].cpu()
+    return gallery.modalities[query.modality][gallery.row(query.id)].float()
+
+
+def _taken_apart(index: "MilvusIndex", hits: "MilvusHits", vector: "Tensor") -> list[dict[str, Any]]:
+    """Return the hits as rows, each with what its score is made of."""
+    from torch.nn.functional import cosine_similarity, normalize
+
+    from gram.geometry import base_and_height
+
+    ids = [item for item in hits.ids[0] if item is not None]
+    if not ids:
+        return []
+    own = {name: vectors.double() for name, vectors in index.vectors(ids).items()}
+    anchor = normalize(vector.double(), dim=0)
+    base, height = base_and_height(anchor[None], *own.values())
+    cosines = {name: cosine_similarity(anchor, vectors, dim=-1).tolist() for name, vectors in own.items()}
+    return [
+        {
+            "rank": float(hits.ranks[0, place]),
+            "id": item,
+            "score": float(hits.scores[0, place]),
+            "base": float(base[place]),
+            "height": float(height[0, place]),
+            "cosines": {name: None if math.isnan(each[place]) else each[place] for name, each in cosines.items()},
+        }
+        for place, item in enumerate(ids)
+    ]
+
+
+def _told(row: dict[str, Any]) -> dict[str, str]:
+    shown = {"rank": f"{row['rank']:g}", "id": row["id"]}
+    shown |= {name: f"{row[name]:.3g}" for name in ("score", "base", "height")}
+    return shown | {f"cos {name}": "" if each is None else f"{each:.3f}" for name, each in row["cosines"].items()}

@@ -1,0 +1,144 @@
+"""A connection to Milvus: opened when first used; whatever goes wrong is one clear line that holds no token."""
+
+import logging
+import re
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
+from gram.errors import DatabaseError
+
+_INSTALL = "a Milvus index needs the package pymilvus; install it with: pip install gram[milvus]"
+_INSTALL_LITE = "a Milvus index in a file needs the package milvus-lite; install it with: pip install milvus-lite"
+_REFUSED_LOGIN = re.compile(
+    r"unauthenticated|auth(entication|orization)? (check )?fail|permission denied", re.IGNORECASE
+)
+_OUT_OF_REACH = re.compile(
+    r"unavailable|fail(ed)? connecting|deadline|retry (timeout|run out)|closed channel|channel closed|connection|"
+    r"timed? ?out",
+    re.IGNORECASE,
+)
+_NOT_OPENED = "ConnectionConfigException"  # what a client raises for a file
+_PATIENCE = 6.0  # seconds in which a server may come back; for some after a failure, no new attempt leaves this process
+_PAUSE = 0.5
+_LONGEST = 300  # characters of what Milvus says that an error repeats
+
+
+class Connection:
+    """One Milvus, by its address.
+
+    Attributes:
+        uri: the address without a password: what messages call it by.
+    """
+
+    def __init__(self, uri: str, token: str | None, timeout: float) -> None:
+        """Hold the address; nothing is opened yet."""
+        self.uri = without_password(uri)
+        self._whole_uri = uri
+        self._token = token or ""
+        self._timeout = timeout
+        self._client: Any = None
+
+    def ask(self, method: str, *args: Any, **options: Any) -> Any:
+        """Return what a method of the client gives; asked again for a few seconds where Milvus is out of reach.
+
+        Raises:
+            DatabaseError: pymilvus is not installed, Milvus cannot be reached, or it refuses.
+        """
+        began = time.monotonic()
+        while True:
+            try:
+                return getattr(self._opened(), method)(*args, timeout=self._timeout, **options)
+            except Exception as error:
+                if not _is_from_milvus(error):
+                    raise
+                fault = self.fault(error)
+                lost = not _is_file(self._whole_uri) and _OUT_OF_REACH.search(str(error))
+            if not lost or time.monotonic() - began > min(_PATIENCE, self._timeout):
+                raise fault from None
+            self.close()
+            time.sleep(_PAUSE)
+
+    def fault(self, error: Exception) -> DatabaseError:
+        """Return the one line that an error of the client comes to."""
+        if type(error).__name__ == _NOT_OPENED and _is_file(self._whole_uri):
+            return self._not_opened(str(error))
+        said = self._without_secrets(" ".join(str(getattr(error, "message", "") or error).split()))
+        said = said if len(said) <= _LONGEST else f"{said[: _LONGEST - 1]}…"
+        if _REFUSED_LOGIN.search(said):
+            return DatabaseError(f"{self.uri}: refuses the token; give one that may read and write here ({said})")
+        if _OUT_OF_REACH.search(said):
+            return DatabaseError(
+                f"{self.uri}: cannot be reached; see that Milvus runs there and is not cut off, then give the same "
+                f"command again: what was sent stays, and only the rest is sent ({said})"
+            )
+        return DatabaseError(f"{self.uri}: Milvus refuses: {said}")
+
+    def close(self) -> None:
+        """Let go of the connection; the next use opens it anew."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def _not_opened(self, said: str) -> DatabaseError:
+        if "milvus-lite is required" in said or "milvus_lite" in said:
+            return DatabaseError(_INSTALL_LITE)
+        if "not exists" in said:
+            return DatabaseError(f"{self.uri}: its folder does not exist; make it first")
+        return DatabaseError(
+            f"{self.uri}: cannot be opened; give a path of Milvus Lite or a new one, and close what else has it open"
+        )
+
+    def _opened(self) -> Any:
+        if self._client is None:
+            self._open()
+        return self._client
+
+    def _open(self) -> None:
+        try:
+            from pymilvus import MilvusClient
+        except ImportError:
+            raise DatabaseError(_INSTALL) from None
+        for name in ("pymilvus", "milvus_lite"):  # they print each fault with its stack: here it is raised, once
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+        self._client = MilvusClient(self._whole_uri, token=self._token, timeout=self._timeout)
+
+    def _without_secrets(self, text: str) -> str:
+        password = _password(self._whole_uri)
+        for secret in (self._token, self._token.partition(":")[2], self._whole_uri if password else "", password):
+            if secret:
+                text = text.replace(secret, "***")
+        return text
+
+
+def check_uri(uri: str) -> str:
+    """Return an address that Milvus can be at.
+
+    Raises:
+        ValueError: it is neither the address of a server nor a path that ends in .db.
+    """
+    if not _is_file(uri) and not (uri.startswith(("http://", "https://", "tcp://")) and urlsplit(uri).hostname):
+        raise ValueError(
+            f"uri: expected http://host:port, https://... or a path that ends in .db, got {without_password(uri)!r}"
+        )
+    return uri
+
+
+def without_password(uri: str) -> str:
+    """Return an address without what a user gives away in it."""
+    return re.sub(r"//[^/@]*@", "//", uri)
+
+
+def _password(uri: str) -> str:
+    found = re.search(r"//([^/@]*)@", uri)
+    return found[1].partition(":")[2] if found else ""
+
+
+def _is_file(uri: str) -> bool:
+    return "://" not in uri and uri.endswith(".db")
+
+
+def _is_from_milvus(error: Exception) -> bool:
+    """Return whether an error is of the client, its connection or its server, and not a bug here."""
+    home = type(error).__module__.partition(".")[0]
+    return home in ("pymilvus", "grpc", "milvus_lite") or isinstance(error, OSError)
