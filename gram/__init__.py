@@ -48,8 +48,8 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 _MODULES = (
     "alignment", "comparability", "diagnostics", "encoders", "errors", "evaluation", "experiments", "failure_tables",
-    "figures", "geometry", "importers", "index", "losses", "measure_table", "measures", "milvus_index", "models", "numbers",
-    "projection", "questions", "retrieval", "training",
+    "figures", "geometry", "importers", "index", "losses", "measure_table", "measures", "milvus_index", "models",
+    "numbers", "projection", "questions", "retrieval", "training",
 )  # fmt: skip
 
 __all__ = ["__version__", "measures", *sorted(_HOME_OF)]
