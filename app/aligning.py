@@ -17,6 +17,7 @@ from app import opened, session
 from gram.alignment import AlignJob, AlignmentSettings, digit_views
 from gram.feature_set import FeatureSet
 from gram.importers import save
+from gram.losses import MEASURES
 
 _JOBS, _MADE = "align_jobs", "align_made"
 
@@ -172,6 +173,15 @@ def zipped(made: Made, loss: str) -> bytes:
     return buffer.getvalue()
 
 
+def names_of(features: opened.Features) -> list[str]:
+    """Return the modalities of features.
+
+    Raises:
+        EmbeddingSetError: they are gone.
+    """
+    return FeatureSet.load(features.folder).names
+
+
 def facts(features: opened.Features) -> str:
     """Return what features are made of, as a line of HTML.
 
@@ -195,16 +205,19 @@ def table(made: Made) -> str:
     rows = []
     for loss in made.losses:
         last = made.history[made.history["model"] == loss].iloc[-1]
-        shares = "".join(f'<td class="n">{100 * last[f"recall_{by}"]:.1f} %</td>' for by in ("volume", "cosine"))
+        shares = "".join(
+            f'<td class="n">{100 * last[f"recall_{by}"]:.1f} %</td>' for by in (MEASURES[loss], "volume", "cosine")
+        )
         steps = f'<td class="n">{int(last["step"]):,}</td>'
-        rows.append(f'<tr><th scope="row">{escape(loss)} heads</th>{shares}{steps}</tr>')
+        title = f'<th scope="row">{escape(loss)} heads, for {MEASURES[loss]}</th>'
+        rows.append(f"<tr>{title}{shares}{steps}</tr>")
     note = (
         " Volume finds what cosine does not: some modality lies on the opposite side of the anchor, which a volume "
         "does not see. Failures says which."
     ) * _opposite(made)
     return (
-        '<div class="panel narrow"><table><thead><tr><th></th><th scope="col">R@1 by volume</th>'
-        '<th scope="col">R@1 by mean cosine</th><th scope="col">steps</th></tr></thead>'
+        '<div class="panel narrow"><table><thead><tr><th></th><th scope="col">R@1 by its own</th>'
+        '<th scope="col">by volume</th><th scope="col">by mean cosine</th><th scope="col">steps</th></tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table>"
         f'<div class="quiet">Of {made.held_out:,} items that no head learned from, the anchor asking the rest: how '
         f"often the right item comes first.{note}</div></div>"

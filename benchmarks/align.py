@@ -13,7 +13,7 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from gram.alignment import LOSSES, AlignmentSettings, align
+from gram.alignment import AlignmentSettings, align
 from gram.feature_set import FeatureSet
 
 NAMES = ("text", "image", "audio")
@@ -39,7 +39,7 @@ def main() -> None:
     given = features(args.items, args.size)
     print(f"{args.items:,} items, {len(NAMES)} modalities of {args.size} features")
     print(f"{'loss':<8} {'steps':>6} {'seconds':>8} {'R@1 by volume':>14} {'R@1 by cosine':>14}  of the held-out items")
-    for loss in LOSSES:
+    for loss in ("gram", "cosine"):
         begun = time.perf_counter()
         made = align(given, AlignmentSettings(loss=loss), device="cpu")
         seconds = time.perf_counter() - begun

@@ -1,5 +1,6 @@
 """Align: train heads that take features of unlike size into one space, watch them learn, keep what is good."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -10,12 +11,17 @@ from app import aligning, opened, session, theme
 from app.components import chart
 from app.plain import plain
 from app.your_data.closing import closing
-from gram.alignment import HEADS, LOSSES, AlignmentSettings
+from gram.alignment import HEADS, AlignmentSettings, losses_for
 from gram.errors import GramError
 from gram.figures.learning import learning
 
 _FEATURES, _FAULT, _GO = "align_features", "align_fault", "align_go"
-_TITLES = {"gram": "GRAM: volume of all", "cosine": "Pairwise: cosine with the anchor"}
+_TITLES = {
+    "gram": "volume of all", "cosine": "cosine with the anchor", "all-pairs": "cosines of all pairs",
+    "gram-cosine": "volume and cosines", "log-volume": "logarithm of the volume", "triangle": "area of a triangle",
+    "singular": "largest singular value", "pmrl": "largest singular value as a share", "symile": "products of all",
+}  # fmt: skip
+_FIRST = ("gram", "cosine")
 _DIMENSIONS = (8, 16, 32, 64, 128, 256)
 
 
@@ -72,7 +78,7 @@ def _one(features: opened.Features) -> None:
     if aligning.job_of(features.key) is not None:  # what ended was taken over
         _progress(features.key)
         return
-    settings = _settings()
+    settings = _settings(aligning.names_of(features))
     begun = "Train again" if aligning.made_of(features.key) else "Train"
     st.button(
         begun,
@@ -88,16 +94,18 @@ def _one(features: opened.Features) -> None:
 # choosing
 
 
-def _settings() -> list[AlignmentSettings]:
-    """Show the controls; return one setting a loss."""
+def _settings(names: Sequence[str]) -> list[AlignmentSettings]:
+    """Show the controls for features of these modalities; return one setting a loss."""
+    offered = losses_for(len(names))
     row = st.container(horizontal=True, vertical_alignment="top", gap="medium", key="align_controls")
     losses = row.pills(
         "Losses",
-        list(LOSSES),
+        offered,
         selection_mode="multi",
-        default=list(LOSSES),
+        default=_FIRST,
         key="align_losses",
-        help="Each gets heads of its own, trained on the same items in the same order: " + "; ".join(_TITLES.values()),
+        help="Each gets heads of its own, trained on the same items in the same order: "
+        + "; ".join(f"{name}, {_TITLES[name]}" for name in offered),
     )
     d = row.select_slider(
         "Dimensions of the space", _DIMENSIONS, 64, key="align_d", width=220,
@@ -121,7 +129,7 @@ def _settings() -> list[AlignmentSettings]:
     base = AlignmentSettings(
         d=int(d), head=str(head), steps=int(steps), batch_size=int(batch), held_out=held_out / 100, seed=int(seed)
     )
-    return [replace(base, loss=loss) for loss in LOSSES if loss in losses]
+    return [replace(base, loss=loss) for loss in offered if loss in losses]
 
 
 # watching

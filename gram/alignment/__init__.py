@@ -9,12 +9,11 @@ from gram.alignment.example import digit_views
 from gram.alignment.fit import Alignment, align
 from gram.alignment.heads import Heads
 from gram.alignment.job import AlignJob
-from gram.alignment.settings import HEADS, LOSSES, AlignmentSettings
+from gram.alignment.settings import HEADS, AlignmentSettings, losses_for
 from gram.alignment.store import load_heads, open_model, save_alignment, save_heads
 
 __all__ = [
     "HEADS",
-    "LOSSES",
     "AlignJob",
     "Alignment",
     "AlignmentSettings",
@@ -22,6 +21,7 @@ __all__ = [
     "align",
     "digit_views",
     "load_heads",
+    "losses_for",
     "open_model",
     "save_alignment",
     "save_heads",

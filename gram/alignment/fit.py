@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from gram.alignment._conditioning import condition, fold
 from gram.alignment.heads import Heads, first_layer
-from gram.alignment.settings import LOSSES, AlignmentSettings
+from gram.alignment.settings import AlignmentSettings, losses_for
 from gram.alignment.split import Split, split_of
 from gram.comparability import usual_measure
 from gram.embedding_set import EmbeddingSet
@@ -21,6 +21,7 @@ from gram.errors import EmbeddingSetError, GramError
 from gram.evaluation import evaluate
 from gram.feature_set import FeatureSet
 from gram.index import pick_device
+from gram.losses import LOSSES
 
 COLUMN = "aligned"  # of the items: which part each was in
 _RANKED, _WARMUP, _LONGEST_STEP = 2000, 0.05, 1.0
@@ -36,7 +37,8 @@ class Alignment:
     Attributes:
         heads: one a modality.
         history: a row an evaluation: step, loss (mean since the row before), temperature, and R@1 of the held-out
-            items, the anchor asking the rest, by the loss's own measure ("recall") and by mean cosine and volume.
+            items, the anchor asking the rest, by the loss's own measure ("recall", and under the measure's name such
+            as "recall_singular"), by volume and by mean cosine.
         held_out: rows of the features that were only ranked, ascending.
         embedding_set: all items in the shared space; the items' column "aligned" says "train", "held-out", or "unused"
             of what was set aside as validation beside test items.
@@ -74,13 +76,19 @@ def align(
         device: "cpu", "cuda", or "auto" for cuda where there is one.
 
     Raises:
-        EmbeddingSetError: fewer than two modalities, or too few items to learn from or to rank.
+        EmbeddingSetError: fewer than two modalities, a number of them that the loss is not defined for, or too few
+            items to learn from or to rank.
         GramError: the loss is no longer finite.
         ValueError: no such device.
     """
     settings = settings or AlignmentSettings()
     if len(features.names) < 2:
         raise EmbeddingSetError("one modality alone has nothing to be aligned with; give two or more")
+    if settings.loss not in (able := losses_for(len(features.names))):
+        raise EmbeddingSetError(
+            f"the loss {settings.loss} is for {LOSSES[settings.loss].modalities} modalities, and these are "
+            f"{len(features.names)}: choose one of {', '.join(able)}"
+        )
     split = split_of(features, settings)
     place = pick_device(device)
     heads = _start(features, settings, split.train)
@@ -178,7 +186,9 @@ def _batches(
 ) -> Iterator[tuple[Int[Tensor, " b"], list[str]]]:
     """Yield rows without end, each time of items that have the same modalities, and which these are."""
     there = torch.stack([features.present(name) for name in names], dim=1)
-    able = train & there[:, 0] & (there.sum(dim=1) > 1)
+    wanted = LOSSES[settings.loss].modalities
+    enough = there.sum(dim=1) > 1 if wanted is None else there.sum(dim=1) == wanted
+    able = train & there[:, 0] & enough
     patterns, group = there[able].unique(dim=0, return_inverse=True)
     rows = able.nonzero().flatten()
     groups = [rows[group == number] for number in range(len(patterns))]
@@ -215,7 +225,8 @@ def _row(
     embedded = heads.apply_to(ranked)
     rest = [name for name in embedded.names if name != embedded.anchor]
     recalls = {
-        name: evaluate(embedded, measure=usual_measure(embedded, rest, name)).recall[1] for name in ("volume", "cosine")
+        name: evaluate(embedded, measure=usual_measure(embedded, rest, name)).recall[1]
+        for name in dict.fromkeys(("volume", "cosine", settings.measure))
     }
     return {
         "step": step,

@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 
-from gram.losses import GramLoss, PairwiseInfoNCE
+from gram.losses import LOSSES, MEASURES
 
-LOSSES = {"gram": GramLoss, "cosine": PairwiseInfoNCE}
-MEASURES = {"gram": "volume", "cosine": "cosine"}  # what each loss trains, and is judged by
 HEADS = ("linear", "mlp")
+
+
+def losses_for(k: int) -> list[str]:
+    """Return the losses that are defined for k modalities."""
+    return [name for name, loss in LOSSES.items() if loss.modalities in (None, k)]
 
 
 @dataclass(frozen=True)
@@ -14,7 +17,7 @@ class AlignmentSettings:
     """Settings of one training; two that differ only in `loss` see the same items in the same order.
 
     Attributes:
-        loss: one of `LOSSES`.
+        loss: one of `gram.losses.LOSSES`.
         d: dimensions of the shared space.
         head: "linear", or "mlp" with one hidden layer.
         hidden: width of that layer.

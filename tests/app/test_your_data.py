@@ -121,7 +121,7 @@ def test_features_of_unlike_size_are_aligned_first_and_the_result_explored():
     job.wait("it")
     at.run()
     assert not at.exception
-    [tabled] = [each.proto.body for each in at.get("html") if "R@1 by volume" in each.proto.body]
+    [tabled] = [each.proto.body for each in at.get("html") if "R@1 by its own" in each.proto.body]
     assert "40 items that no head learned from" in tabled
     press(at, "Explore the held-out items")
     shown = at.session_state["selection"]
