@@ -45,7 +45,7 @@ def found(sentence: str) -> str:
     """Return what was found: each of its clauses on a line, its numbers kept together with their signs and units."""
     set_well = _MINUS.sub("−", sentence).replace(" %", "\N{NO-BREAK SPACE}%")
     first, *rest = _CLAUSE.split(set_well)
-    clauses = "".join(f"<span>{escape(clause)}</span>" for clause in rest)
+    clauses = "".join(f" <span>{escape(clause)}</span>" for clause in rest)
     return f'<p class="found"><b>Found here.</b> {escape(first)}{clauses}</p>'
 
 

@@ -71,7 +71,7 @@ def test_numbers_keep_their_sign_and_unit():
 
 def test_clauses_of_a_finding_stand_on_lines_of_their_own():
     said = evidence_markup.found("one (a; b); two; three")
-    assert said.endswith("one (a; b);<span>two;</span><span>three</span></p>")
+    assert said.endswith("one (a; b); <span>two;</span> <span>three</span></p>")
 
 
 def test_a_result_that_is_not_there_or_cannot_be_read_is_said_in_a_line(tmp_path, monkeypatch):
