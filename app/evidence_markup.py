@@ -37,7 +37,7 @@ def claim(said: Claim, ground: str) -> str:
     """
     return (
         f'<div class="claim"><p><b>{"Claimed" if said.is_published else "Supposed"}.</b> {escape(said.sentence)}</p>'
-        f'<p class="source">{_linked(said.source)}</p>{_published(said, ground)}</div>'
+        f'<p class="source">{_linked(said.source)}</p>{_caution(said)}{_published(said, ground)}</div>'
     )
 
 
@@ -63,6 +63,10 @@ def facts(made: Mapping[str, str]) -> str:
 def _linked(source: str) -> str:
     """Return a source with its arXiv numbers as links."""
     return _ARXIV.sub(r'<a href="https://arxiv.org/abs/\1" target="_blank" rel="noopener">arXiv \1</a>', escape(source))
+
+
+def _caution(said: Claim) -> str:
+    return f'<p class="source"><b>Read with care.</b> {escape(said.caution)}</p>' if said.caution else ""
 
 
 def _published(said: Claim, ground: str) -> str:

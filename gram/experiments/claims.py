@@ -26,12 +26,14 @@ class Claim:
         source: who makes it; or that nobody does, and it is a question of this project.
         figures: published numbers that belong beside it; columns model, asked, data, direction, recall (R@1 in %),
             source. None where there are none here.
+        caution: what to keep in mind when reading the result; "" for nothing.
     """
 
     experiment: str
     sentence: str
     source: str
     figures: pd.DataFrame | None = None
+    caution: str = ""
 
     @property
     def is_published(self) -> bool:
@@ -106,6 +108,9 @@ CLAIMS: dict[str, Claim] = {
             "rivals",
             "The volume aligns more than two modalities better than what was proposed before and since.",
             RIVAL_SOURCES,
+            caution="No loss was tuned: each has its module's usual temperature, and all one learning rate. Those of PMRL "
+            "are its authors', who start from pretrained encoders; from scratch it hardly learns in these steps, and its "
+            "row says no more.",
         ),
         Claim(
             "space",

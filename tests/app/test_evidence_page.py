@@ -61,6 +61,8 @@ def test_published_numbers_and_the_rescoring_stand_together():
     assert "54.2  /  50.5" in said
     assert "scored again, text against video+audio  52.0  /  –" in said
     assert "Claimed." in said
+    assert "Read with care." in evidence_markup.claim(CLAIMS["rivals"], "#ffffff")
+    assert "Read with care." not in said
     assert "Supposed." in evidence_markup.claim(CLAIMS["sensitivity"], "#ffffff")
 
 
