@@ -108,9 +108,11 @@ CLAIMS: dict[str, Claim] = {
             "rivals",
             "The volume aligns more than two modalities better than what was proposed before and since.",
             RIVAL_SOURCES,
-            caution="No loss was tuned: each has its module's usual temperature, and all one learning rate. Those of PMRL "
-            "are its authors', who start from pretrained encoders; from scratch it hardly learns in these steps, and its "
-            "row says no more.",
+            caution=(
+                "No loss was tuned: each has its module's usual temperature, and all one learning rate. Those of PMRL are "
+                "its authors', who start from pretrained encoders; from scratch it hardly learns in these steps, and its "
+                "row says no more."
+            ),
         ),
         Claim(
             "space",
