@@ -109,9 +109,9 @@ CLAIMS: dict[str, Claim] = {
             "The volume aligns more than two modalities better than what was proposed before and since.",
             RIVAL_SOURCES,
             caution=(
-                "No loss was tuned: each has its module's usual temperature, and all one learning rate. Those of PMRL are "
-                "its authors', who start from pretrained encoders; from scratch it hardly learns in these steps, and its "
-                "row says no more."
+                "No loss was tuned: each has its module's usual temperature, and all one learning rate. PMRL's are "
+                "its authors', for pretrained encoders; from scratch it hardly learns in these steps, and its row "
+                "says no more."
             ),
         ),
         Claim(
