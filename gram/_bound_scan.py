@@ -1,18 +1,18 @@
 """One pass over compressed candidates that keeps every one which may be among a query's best; compiled by numba.
 
-Lengths here are those of unit queries, and bases at most 1. The length of a query's projection P t on a candidate's span
-is known from bytes as p, with p - e <= |P t| <= p + e; so V^2 = base^2 (1 - |P t|^2) lies between two bounds.
+Lengths here are those of unit queries, and bases at most 1. The length of a query's projection P t on a candidate's
+span is known from bytes as p, with p - e <= |P t| <= p + e; so V^2 = base^2 (1 - |P t|^2) lies between two bounds.
 Importing this module takes a second or more: import it where it is used.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
-from gram._byte_products import LANES, OFFSET, PER_STEP, products_with
+from gram._byte_products import LANES, PER_STEP, products_with, promising
+from gram._compiled_spans import compiled
 
+GIVEN_UP = -1
 GROUP = 16  # queries at a time: their sums fill half of the registers
 SMALLEST = np.float32(1e-30)  # squared bases are 0, or no less than this
 _SLACK = np.float32(2e-6)  # more than rounding in float32 can change a length of at most 1
@@ -51,68 +51,38 @@ class Found(NamedTuple):
     counts: np.ndarray  # (q,) how many of them; -1 once there was no room
 
 
-def _compiled(function: Callable[..., Any]) -> Any:
-    """Compile so that threads run at once, and keep the code on disk where numba finds a place."""
-    try:
-        return njit(nogil=True, cache=True)(function)
-    except RuntimeError:
-        return njit(nogil=True)(function)
-
-
-@_compiled
-def pack(basis: np.ndarray, codes: np.ndarray, scale: np.ndarray, rest: np.ndarray) -> None:
-    """Write the bases (n, m, d) of candidates, float64, the first of which begins a block."""
-    n, m, d = basis.shape
-    for item in range(n):
-        block, lane = item // LANES, item % LANES
-        largest = 0.0
-        for row in range(m):
-            for at in range(d):
-                largest = max(largest, abs(basis[item, row, at]))
-        scale[item] = np.float32(largest / 127)
-        step = np.float64(scale[item])
-        inverse = 1 / step if step > 0 else 0.0
-        lost = 0.0
-        for row in range(m):
-            for at in range(d):
-                code = min(max(np.rint(basis[item, row, at] * inverse), -127.0), 127.0)
-                left = basis[item, row, at] - code * step
-                lost += left * left
-                codes[block, row, at // PER_STEP, lane, at % PER_STEP] = np.uint8(np.int64(code) + OFFSET)
-        rest[item] = np.float32(np.sqrt(lost)) * _GROW
-
-
-@_compiled
+@compiled()
 def _reach(rest: np.float32, asked: np.float32) -> np.float32:
     """Return e: r + r_t (1 + r), and what rounding may add."""
     return rest + asked * (_ONE + rest) + _SLACK
 
 
-@_compiled
+@compiled()
 def _lower(length: np.float32, reach: np.float32, square: np.float32) -> np.float32:
     far = min(length + reach, _ONE)
     return max(square * ((_ONE - far) * (_ONE + far)) * _SHRINK - SMALLEST, _ZERO)
 
 
-@_compiled
+@compiled()
 def _upper(length: np.float32, reach: np.float32, square: np.float32) -> np.float32:
     near = min(max(length - reach, _ZERO), _ONE)
     upper = square * ((_ONE - near) * (_ONE + near)) * _GROW
     return upper + SMALLEST if square > _ZERO else _ZERO
 
 
-@_compiled
+@compiled()
 def scan(gallery: Compressed, n: int, start: int, stop: int, asked: Asked, found: Found, sums: np.ndarray) -> None:
     """Go on from block `start` up to `stop` of n candidates; sums (m, 1 or 16, 16) is a place to work in."""
     m, steps = gallery.codes.shape[1], gallery.codes.shape[2]
     width, count = sums.shape[1], len(found.counts)
-    lengths = np.empty(LANES, dtype=np.float32)
-    row_bytes, sum_bytes = steps * LANES * PER_STEP, width * LANES * 4
+    row_bytes, sum_bytes, query_bytes = steps * LANES * PER_STEP, width * LANES * 4, steps * PER_STEP
+    scale, rest, square = gallery.scale.ctypes.data, gallery.rest.ctypes.data, gallery.square.ctypes.data
+    numbers = np.stack((asked.scale, asked.rest), axis=1)
+    limits = np.array([_SLACK, _SHRINK, SMALLEST, _ZERO], dtype=np.float32)
     for block in range(start, stop):
         at = block * LANES
         for group in range(0, count, width):
-            questions = asked.codes.ctypes.data + group * steps * PER_STEP
-            first = asked.first.ctypes.data + group * 4
+            questions, first = asked.codes.ctypes.data + group * query_bytes, asked.first.ctypes.data + group * 4
             for row in range(m):
                 candidates = gallery.codes.ctypes.data + (block * m + row) * row_bytes
                 out = sums.ctypes.data + row * sum_bytes
@@ -121,58 +91,55 @@ def scan(gallery: Compressed, n: int, start: int, stop: int, asked: Asked, found
                 else:
                     _group_products(candidates, questions, first, steps, out)
             for query in range(group, min(group + width, count)):
-                if found.counts[query] < 0:
-                    continue
-                best, scale, rest, promising = found.least[query, 0], asked.scale[query], asked.rest[query], 0
-                for lane in range(LANES):
-                    total = _ZERO
-                    for row in range(m):
-                        total += sums[row, query - group, lane] * sums[row, query - group, lane]
-                    length = np.sqrt(total) * (gallery.scale[at + lane] * scale)
-                    lengths[lane] = length
-                    reach = _reach(gallery.rest[at + lane], rest)
-                    promising += _lower(length, reach, gallery.square[at + lane]) < best
-                if promising:
-                    _note(gallery, at, min(LANES, n - at), lengths, rest, found, query)
+                limits[3] = found.least[query, 0]
+                if promising(
+                    sums.ctypes.data + (query - group) * LANES * 4, m, width, scale + at * 4, rest + at * 4,
+                    square + at * 4, numbers.ctypes.data + query * 8, limits.ctypes.data,
+                ):  # fmt: skip
+                    _note(gallery, at, min(LANES, n - at), sums[:, query - group], asked, found, query)
 
 
-@_compiled
-def _note(
-    gallery: Compressed, at: int, there: int, lengths: np.ndarray, rest: np.float32, found: Found, query: int
-) -> None:
-    """Note those of 16 candidates that may be among the best, and what the best is at most."""
+@compiled()
+def _note(gallery: Compressed, at: int, there: int, sums: np.ndarray, asked: Asked, found: Found, query: int) -> None:
+    """Note those of 16 candidates that may be among the best of a query, and what the k-th best is at most."""
     least, room = found.least[query], found.items.shape[1]
     for lane in range(there):
-        reach = _reach(gallery.rest[at + lane], rest)
-        lower = _lower(lengths[lane], reach, gallery.square[at + lane])
+        total = _ZERO
+        for row in range(len(sums)):
+            total += sums[row, lane] * sums[row, lane]
+        length = np.sqrt(total) * gallery.scale[at + lane] * asked.scale[query]
+        reach = _reach(gallery.rest[at + lane], asked.rest[query])
+        lower = _lower(length, reach, gallery.square[at + lane])
         if not lower < least[0]:
             continue
         if found.counts[query] == room:
-            found.counts[query] = _thin_out(found.items[query], found.lower[query], found.upper[query], least[0])
-            if 2 * found.counts[query] > room:
-                found.counts[query] = -1
+            kept = _thin_out(found.items[query], found.lower[query], found.upper[query], least[0])
+            found.counts[query] = kept
+            if 2 * kept > room:
+                found.counts[query] = GIVEN_UP
+                least[:] = _ZERO  # no lower bound is below that
                 return
         place = found.counts[query]
         found.items[query, place] = at + lane
         found.lower[query, place] = lower
-        found.upper[query, place] = _upper(lengths[lane], reach, gallery.square[at + lane])
+        found.upper[query, place] = _upper(length, reach, gallery.square[at + lane])
         found.counts[query] += 1
         if found.upper[query, place] < least[0]:
             _sift(least, found.upper[query, place])
 
 
-@_compiled
+@compiled()
 def _thin_out(items: np.ndarray, lower: np.ndarray, upper: np.ndarray, best: np.float32) -> int:
-    """Drop what is no longer below `best`; return how many are left."""
+    """Drop what is above `best` by now; return how many are left."""
     kept = 0
     for at in range(len(items)):
-        if lower[at] < best:
+        if lower[at] <= best:
             items[kept], lower[kept], upper[kept] = items[at], lower[at], upper[at]
             kept += 1
     return kept
 
 
-@_compiled
+@compiled()
 def _sift(heap: np.ndarray, value: np.float32) -> None:
     """Put a value in the place of the largest of a heap."""
     place = 0

@@ -14,14 +14,14 @@ whole numbers, so exact.
 import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from gram import measures
+from gram._spans import tolerance
 
 if TYPE_CHECKING:
     from gram._bound_scan import Asked, Found
@@ -31,10 +31,11 @@ LARGEST_K = 1000  # beyond, the pass has more to do with its heaps than with can
 _LARGEST_D = 1 << 15  # sums of products stay within 32 bits
 _ROOM = 1 << 14  # candidates that a thread keeps of a query; with more than half of them left, bounds are no help
 _QUERIES = 256  # in one pass
-_PACKED = 1 << 11  # candidates compressed at a time
+_PACKED = 1 << 10  # candidates compressed at a time
 _CHUNK = 1 << 8  # blocks of 16 candidates that a thread takes at a time
-_SCORED = 1 << 11  # pairs scored at a time
+_SCORED = 64  # pairs scored at a time
 
+Result = TypeVar("Result")
 Rows = Callable[[Int[Tensor, " b"]], list[Float[Tensor, "b d"]]]
 
 
@@ -77,35 +78,42 @@ class CompressedSpans:
             n: how many candidates there are.
             rows: gives the vectors of candidates by place, one tensor a modality, NaN where one is missing.
         """
-        from gram import _bound_scan as scan
+        from gram import _bound_scan, _compiled_spans
 
-        self._scan, self._rows, self._n = scan, rows, n
-        self._prepare = measures.get(measure).prepare
-        self._compare = measures.get("volume").compare_side_paired  # minus base x height, and the base is 1 for height
+        self._scan, self._spans, self._rows, self._n = _bound_scan, _compiled_spans, rows, n
         first = rows(torch.arange(1))
-        self._d, blocks = first[0].shape[1], -(-n // scan.LANES)
-        codes = _aligned((blocks, len(first), -(-self._d // scan.PER_STEP), scan.LANES, scan.PER_STEP), np.uint8)
-        codes.fill(scan.OFFSET)
-        self._gallery = scan.Compressed(codes, *np.zeros((3, blocks * scan.LANES), dtype=np.float32))
-        bases, roots = self._pack()
-        self._root = max(roots)
-        self._largest = float(bases.max())
+        m, self._d, self._by_base = len(first), first[0].shape[1], measure != "height"
+        self._limits = (tolerance(m, torch.float32), tolerance(m + 1, torch.float32))
+        lanes, per_step = _bound_scan.LANES, _bound_scan.PER_STEP
+        blocks = -(-n // lanes)
+        codes = _aligned((blocks, m, -(-self._d // per_step), lanes, per_step), np.uint8)
+        codes.fill(_bound_scan.OFFSET)
+        self._gallery = _bound_scan.Compressed(codes, *_aligned((3, blocks * lanes), np.float32))
+        for numbers in self._gallery[1:]:
+            numbers.fill(0)
+        bases, there = self._pack()
+        if not self._by_base:
+            bases.fill(1)
+        roots = 1 + np.unique(there) if measure == "normalized-volume" else np.ones(1)
+        self._root, self._largest = float(roots[0]), float(bases.max())
         self.ranked = len(roots) == 1 and math.isfinite(self._largest)
-        with np.errstate(under="ignore"):
+        with np.errstate(under="ignore", invalid="ignore"):
             squares = np.square(bases / (self._largest or 1.0))
-        self._gallery.square[:n] = np.where(bases > 0, squares.clip(float(scan.SMALLEST)), 0)
+        self._gallery.square[:n] = np.where(bases > 0, squares.clip(float(_bound_scan.SMALLEST)), 0)
 
-    def _pack(self) -> tuple[np.ndarray, set[int]]:
-        """Compress all spans; return the bases, and the roots that the measure takes of volumes."""
-        bases, roots = np.empty(self._n), set()
-        for start in range(0, self._n, _PACKED):
+    def _pack(self) -> tuple[np.ndarray, np.ndarray]:
+        """Compress all spans; return the candidates' bases, and how many vectors each has."""
+        bases, there = np.empty(self._n), np.empty(self._n, dtype=np.int64)
+
+        def pack(start: int) -> None:
             block = slice(start, min(start + _PACKED, self._n))
-            side = self._prepare(*self._rows(torch.arange(block.start, block.stop))).side
-            bases[block] = side[1].numpy()
-            roots.update(side[2].unique().tolist() if len(side) > 2 else [1])
+            vectors = _stacked(self._rows(torch.arange(block.start, block.stop)))
             codes = self._gallery.codes[start // self._scan.LANES :]
-            self._scan.pack(side[0].numpy(), codes, self._gallery.scale[block], self._gallery.rest[block])
-        return bases, roots
+            numbers = (self._gallery.scale[block], self._gallery.rest[block], bases[block], there[block])
+            self._spans.pack(vectors, self._limits[0], codes, *numbers)
+
+        _in_threads(pack, range(0, self._n, _PACKED))
+        return bases, there
 
     def best(self, queries: Float[Tensor, "q d"], k: int) -> Best:
         """Return the k best candidates of queries, for k up to n; equal scores by place, the lower first."""
@@ -161,11 +169,7 @@ class CompressedSpans:
                 self._scan.scan(self._gallery, self._n, start, stop, asked, found, sums)
             return found
 
-        threads = max(1, min(torch.get_num_threads(), blocks // _CHUNK))
-        if threads == 1:
-            return [work(0)]
-        with ThreadPoolExecutor(threads) as pool:
-            return list(pool.map(work, range(threads)))
+        return _in_threads(work, range(max(1, min(torch.get_num_threads(), blocks // _CHUNK))))
 
     def _best(self, queries: Float[Tensor, "q d"], k: int) -> Best:
         asked, lengths = self._as_bytes(queries)
@@ -187,7 +191,7 @@ class CompressedSpans:
         items, scores = np.zeros((len(queries), k), dtype=np.int64), np.zeros((len(queries), k))
         scored = np.zeros(len(queries), dtype=np.int64)
         for query, each, known, order in zip(which, both, volumes, orders):
-            items[query], scores[query], scored[query] = each[order], -(known[order] ** (1 / self._root)), len(each)
+            items[query], scores[query], scored[query] = each[order], 0.0 - known[order] ** (1 / self._root), len(each)
         return Best(*map(torch.from_numpy, (items, scores, scored, certain)))
 
     def _volumes(self, anchors: Float[Tensor, "q d"], items: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -196,11 +200,27 @@ class CompressedSpans:
         which = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts, dtype=torch.int64))
         places = torch.from_numpy(np.concatenate([np.empty(0, np.int64), *items]).astype(np.int64))
         volumes = np.empty(len(places))
-        for start in range(0, len(places), _SCORED):
+
+        def work(start: int) -> None:
             pairs = slice(start, start + _SCORED)
-            side = self._prepare(*self._rows(places[pairs])).side[:2]
-            volumes[pairs] = -self._compare(anchors[which[pairs]], *side).numpy()
+            vectors = _stacked(self._rows(places[pairs]))
+            asked = anchors[which[pairs]].double().numpy()
+            self._spans.volumes(asked, vectors, self._limits, self._by_base, volumes[pairs])
+
+        _in_threads(work, range(0, len(places), _SCORED))
         return np.split(volumes, np.cumsum(counts)[:-1]) if counts else []
+
+
+def _in_threads(work: Callable[[int], Result], parts: Sequence[int]) -> list[Result]:
+    threads = min(torch.get_num_threads(), len(parts))
+    if threads <= 1:
+        return [work(part) for part in parts]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(work, parts))
+
+
+def _stacked(rows: list[Float[Tensor, "b d"]]) -> np.ndarray:
+    return np.stack([row.numpy() for row in rows], axis=1)
 
 
 def _left(found: Sequence["Found"], query: int, k: int) -> tuple[np.ndarray, np.ndarray]:
