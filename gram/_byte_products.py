@@ -82,8 +82,7 @@ def _write(
         b.store(b.sitofp(new, _FLOATS), b.gep(out, [place])).align = _ALIGNED
 
 
-@intrinsic
-def promising(
+def _promising(
     typing: Any, sums: Any, rows: Any, stride: Any, scale: Any, rest: Any, square: Any, asked: Any, limits: Any
 ) -> Any:
     """Return which of 16 candidates, a bit each, have a lower bound below a limit; for numba code.
@@ -97,6 +96,9 @@ def promising(
         return _write_promising(builder, *arguments)
 
     return types.int64(*[types.uintp, types.intp, types.intp, *[types.uintp] * 5]), generate
+
+
+promising: Any = intrinsic(_promising)
 
 
 def _write_promising(

@@ -78,16 +78,17 @@ class CompressedSpans:
             n: how many candidates there are.
             rows: gives the vectors of candidates by place, one tensor a modality, NaN where one is missing.
         """
-        from gram import _bound_scan, _compiled_spans
+        from gram import _bound_scan, _byte_products, _compiled_spans
 
         self._scan, self._spans, self._rows, self._n = _bound_scan, _compiled_spans, rows, n
+        self._offset = _byte_products.OFFSET
         first = rows(torch.arange(1))
         m, self._d, self._by_base = len(first), first[0].shape[1], measure != "height"
         self._limits = (tolerance(m, torch.float32), tolerance(m + 1, torch.float32))
-        lanes, per_step = _bound_scan.LANES, _bound_scan.PER_STEP
+        lanes, per_step = _byte_products.LANES, _byte_products.PER_STEP
         blocks = -(-n // lanes)
         codes = _aligned((blocks, m, -(-self._d // per_step), lanes, per_step), np.uint8)
-        codes.fill(_bound_scan.OFFSET)
+        codes.fill(self._offset)
         self._gallery = _bound_scan.Compressed(codes, *_aligned((3, blocks * lanes), np.float32))
         for numbers in self._gallery[1:]:
             numbers.fill(0)
@@ -108,7 +109,7 @@ class CompressedSpans:
         def pack(start: int) -> None:
             block = slice(start, min(start + _PACKED, self._n))
             vectors = _stacked(self._rows(torch.arange(block.start, block.stop)))
-            codes = self._gallery.codes[start // self._scan.LANES :]
+            codes = self._gallery.codes[start // self._gallery.codes.shape[3] :]
             numbers = (self._gallery.scale[block], self._gallery.rest[block], bases[block], there[block])
             self._spans.pack(vectors, self._limits[0], codes, *numbers)
 
@@ -141,19 +142,19 @@ class CompressedSpans:
         codes = np.rint(unit / np.where(wide > 0, wide, 1)).clip(-127, 127)
         rest = np.linalg.norm(unit - codes * wide, axis=1) * (1 + 1e-6)
         filled = -(-len(unit) // self._width(len(unit))) * self._width(len(unit))
-        whole = _aligned((filled, self._gallery.codes.shape[2] * self._scan.PER_STEP), np.int8)
+        whole = _aligned((filled, math.prod(self._gallery.codes.shape[2::2])), np.int8)
         whole.fill(0)
         whole[: len(unit), : self._d] = codes
-        first = -self._scan.OFFSET * whole.sum(axis=1, dtype=np.int32)
+        first = -self._offset * whole.sum(axis=1, dtype=np.int32)
         return self._scan.Asked(whole, first, scale, rest.astype(np.float32)), lengths
 
     def _width(self, count: int) -> int:
         return 1 if count == 1 else self._scan.GROUP
 
-    def _pass(self, asked: "Asked", count: int, k: int, room: int = _ROOM) -> list["Found"]:
+    def _pass(self, asked: "Asked", count: int, k: int, room: int | None = None) -> list["Found"]:
         """Return what each thread finds. Each takes the next blocks that none has: so it meets them in order."""
         blocks, m = self._gallery.codes.shape[:2]
-        chunks = iter(range(0, blocks, _CHUNK))
+        chunks, room = iter(range(0, blocks, _CHUNK)), room or _ROOM
         width = self._width(count)
 
         def work(_: int) -> "Found":
@@ -163,7 +164,7 @@ class CompressedSpans:
                 *np.empty((2, count, room), dtype=np.float32),
                 np.zeros(count, dtype=np.int64),
             )
-            sums = _aligned((m, width, self._scan.LANES), np.float32)
+            sums = _aligned((m, width, self._gallery.codes.shape[3]), np.float32)
             for start in chunks:
                 stop = min(start + _CHUNK, blocks)
                 self._scan.scan(self._gallery, self._n, start, stop, asked, found, sums)
@@ -176,7 +177,7 @@ class CompressedSpans:
         found = self._pass(asked, len(queries), k)
         certain = (np.stack([each.counts for each in found]) >= 0).all(axis=0) & (lengths.numpy() > 0)
         certain &= np.isfinite(lengths.numpy() * self._largest)
-        which = certain.nonzero()[0]
+        which = certain.nonzero()[0].tolist()
         left = [_left(found, query, k) for query in which]
         anchors, units = queries[which], lengths.numpy()[which] * self._largest
         early = [items[: 2 * k] for items, _ in left]
