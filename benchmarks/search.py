@@ -7,10 +7,12 @@ Items have two modalities m2 and m3; FAISS is asked in two ways, and returns the
 - "mean": the mean (m2 + m3) / 2 taken beforehand: half of the numbers, for a score that is linear in the modalities.
   Nothing like it is there for volumes.
 
-With --plain, Gram's search that scores every item in float32 is timed too. All take turns in one process, and times are medians. "same"
-says whether hits are those of float64 brute force in numpy, items whose volumes differ by less than 1e-12 aside.
+With --plain, Gram's search that scores every item in float32 is timed too. All take turns in one process, and times are
+medians. "same" says whether hits are those of float64 brute force in numpy, items whose squared volumes differ by less
+than 1e-12 aside. Threads that wait for each other take many times as long on a machine that has other things to do: an
+idle one is needed, and its floors are printed.
 
-    python benchmarks/search.py [--items 1000000] [--d 256] [--k 10] [--repeats 9] [--data random] [--threads 2] [--plain]
+    python benchmarks/search.py [--items 1000000] [--d 256] [--k 10] [--threads 2] [--data random] [--plain]
 """
 
 import argparse
@@ -139,7 +141,8 @@ def main() -> None:
         share = "-" if found is None else f"{found.scored.double().mean() / options.items:.4%}"
         ms = {name: f"{each * 1e3:.1f} ms" for name, each in took.items()}
         print(
-            f"{q:>4}{ms['gram']:>10}{ms.get('plain', '-'):>10}{ms['both']:>13}{took['gram'] / took['both']:>7.2f}{aim:>6}"
+            f"{q:>4}{ms['gram']:>10}{ms.get('plain', '-'):>10}"
+            f"{ms['both']:>13}{took['gram'] / took['both']:>7.2f}{aim:>6}"
             f"{ms['mean']:>12}{took['gram'] / took['mean']:>7.2f}{share:>10}"
             f"{'yes' if same(index.search(asked, k=options.k), squares, best) else 'NO':>6}",
             flush=True,
