@@ -1,0 +1,174 @@
+"""Exact search by volume against FAISS's exact search by mean cosine, of the same vectors, in one table.
+
+Items have two modalities m2 and m3; FAISS returns the k items of the largest mean cosine, in three ways:
+
+- "flat": `faiss.IndexFlatIP` of the concatenated vectors, asked with [t, t], as it comes. It reads what Gram would have
+  to, and takes less time than one index a modality, whose two lists need not hold the best mean.
+- "shards": the same in `faiss.IndexShards` of 25,000 items, which stay in a cache for all queries, multiplied by FAISS's
+  own loops (`distance_compute_blas_threshold`), not by the OpenBLAS it ships: the fastest it was found to be at q = 64.
+- "mean": as shards, of the mean (m2 + m3) / 2 taken beforehand: half of the numbers, for a score that is linear in the
+  modalities. Nothing like it is there for volumes.
+
+With --plain, Gram's search that scores every item in float32 is timed too. All take turns in one process, and times are
+medians. "same" says whether hits are those of float64 brute force in numpy, items whose squared volumes differ by less
+than 1e-12 aside. Threads that wait for each other take many times as long on a machine that has other things to do: an
+idle one is needed, and its floors are printed.
+
+    python benchmarks/search.py [--items 1000000] [--d 256] [--k 10] [--threads 2] [--data random] [--plain]
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import faiss
+import numpy as np
+import pandas as pd
+import torch
+from torch.nn.functional import normalize
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import gram
+
+AIMS = {1: 0.5, 64: 0.33}
+BLOCK = 20_000
+EQUAL = 1e-12
+SHARD = 25_000
+BLAS_FROM = faiss.cvar.distance_compute_blas_threshold
+
+
+def drawn(data: str, n: int, d: int, generator: torch.Generator) -> torch.Tensor:
+    """Unit vectors: of random directions, or in clusters of a thousand with a cosine of about 0.8 within them."""
+    noise = torch.randn(n, d, generator=generator)
+    if data == "clusters":
+        centres = normalize(torch.randn(max(1, n // 1000), d, generator=generator), dim=1)
+        noise = 2 * centres[torch.arange(n) % len(centres)] + noise.div_(d**0.5)
+    return normalize(noise, dim=1)
+
+
+def make(options: argparse.Namespace) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    generator = torch.Generator().manual_seed(0)
+    vectors = [drawn(options.data, options.items, options.d, generator) for _ in range(2)]
+    near = vectors[0][torch.randint(options.items, (max(AIMS),), generator=generator)]
+    noise = torch.randn(near.shape, generator=generator) / options.d**0.5
+    return normalize(near + noise if options.data == "clusters" else noise, dim=1), vectors
+
+
+def brute_force(queries: torch.Tensor, vectors: list[torch.Tensor], k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Squared volumes (q, n) as determinants of 3 x 3 Gram matrices written out, and the k least of each query."""
+    asked = queries.double().numpy()
+    length = (asked**2).sum(1)[:, None]
+    squares = np.empty((len(asked), len(vectors[0])))
+    for start in range(0, squares.shape[1], BLOCK):
+        block = slice(start, start + BLOCK)
+        one, two = (each[block].double().numpy() for each in vectors)
+        a, b, c = asked @ one.T, asked @ two.T, (one * two).sum(1)
+        u, v = (one**2).sum(1), (two**2).sum(1)
+        squares[:, block] = length * (u * v - c * c) - a * a * v - b * b * u + 2 * a * b * c
+    return squares, np.sort(np.partition(squares, k - 1, axis=1)[:, :k], axis=1)
+
+
+def same(hits: gram.index.Hits, squares: np.ndarray, best: np.ndarray) -> bool:
+    found = np.take_along_axis(squares[: len(hits.indices)], np.asarray(hits.indices), axis=1)
+    return bool((np.abs(found - best[: len(found)]) <= EQUAL).all())
+
+
+def seconds(ways: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+    """Median time of each, the ways taking turns."""
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for turn in range(repeats + 1):
+        for name, way in ways.items():
+            start = time.perf_counter()
+            way()
+            if turn:  # the first turn warms up
+                times[name].append(time.perf_counter() - start)
+    return {name: statistics.median(each) for name, each in times.items()}
+
+
+def flat(vectors: torch.Tensor) -> faiss.Index:
+    index = faiss.IndexFlatIP(vectors.shape[1])
+    index.add(vectors.numpy())
+    return index
+
+
+def in_shards(vectors: torch.Tensor) -> faiss.Index:
+    index = faiss.IndexShards(vectors.shape[1], False, True)
+    for part in vectors.split(SHARD):
+        shard = flat(part)
+        shard.this.disown()
+        index.own_indices = True
+        index.add_shard(shard)
+    return index
+
+
+def by_own_loops(index: faiss.Index, asked: np.ndarray, k: int) -> None:
+    faiss.cvar.distance_compute_blas_threshold = 1 << 30
+    index.search(asked, k)
+    faiss.cvar.distance_compute_blas_threshold = BLAS_FROM
+
+
+def floors(vectors: list[torch.Tensor], d: int) -> str:
+    """How fast this machine reads, and multiplies matrices."""
+    block = vectors[0][:4096]
+    many = block.new_ones(64, d)
+    ways = {"read": lambda: [each.sum() for each in vectors], "product": lambda: [many @ block.mT for _ in range(50)]}
+    took = seconds(ways, 5)
+    read = sum(each.numel() * 4 for each in vectors) / took["read"] / 1e9
+    return f"read {read:.1f} GB/s, float32 products {50 * 64 * len(block) * d / took['product'] / 1e9:.0f} G/s"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name, default in (("items", 1_000_000), ("d", 256), ("k", 10), ("repeats", 9), ("threads", 2)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--data", choices=["random", "clusters"], default="random")
+    parser.add_argument("--plain", action="store_true", help="time the search that scores every item, too")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    faiss.omp_set_num_threads(options.threads)
+    queries, vectors = make(options)
+    squares, best = brute_force(queries, vectors, options.k)
+    print(
+        f"{options.items:,} items x 2 modalities x d = {options.d}, {options.data}, top {options.k}, "
+        f"{options.threads} thread(s), median of {options.repeats}; {floors(vectors, options.d)}"
+    )
+    items = pd.DataFrame({"id": range(options.items)})
+    gallery = gram.EmbeddingSet(modalities={"m2": vectors[0], "m3": vectors[1]}, items=items)
+    index = gram.Index(gallery, ["m2", "m3"], compressed=True)
+    index.search(queries, k=1)
+    plain = gram.Index(gallery, ["m2", "m3"], compressed=False)
+    start = time.perf_counter()
+    spans = gram.Index(gallery, ["m2", "m3"], compressed=True)
+    spans.search(queries[:1], k=options.k)
+    print(f"compressing: {time.perf_counter() - start:.1f} s, once; search of one query included")
+    joined = torch.cat(vectors, dim=1)
+    indexes = {"flat": flat(joined), "shards": in_shards(joined), "mean": in_shards((vectors[0] + vectors[1]) / 2)}
+    print(
+        f"\n{'q':>4}{'aim':>6}{'Gram':>10}{'plain':>10}{''.join(f'{name:>16}' for name in indexes)}{'scored':>10}  same"
+    )
+    for q, aim in AIMS.items():
+        asked = queries[:q].contiguous()
+        twice = torch.cat([asked, asked], dim=1).numpy()
+        ways: dict[str, Callable[[], object]] = {
+            "gram": lambda asked=asked: index.search(asked, k=options.k),
+            "flat": lambda twice=twice: indexes["flat"].search(twice, options.k),
+            "shards": lambda twice=twice: by_own_loops(indexes["shards"], twice, options.k),
+            "mean": lambda asked=asked.numpy(): by_own_loops(indexes["mean"], asked, options.k),
+        }
+        if options.plain:
+            ways["plain"] = lambda asked=asked: plain.search(asked, k=options.k)
+        took = seconds(ways, options.repeats)
+        found = index._spans().best(asked, options.k) if index._spans() else None
+        share = "-" if found is None else f"{found.scored.double().mean() / options.items:.4%}"
+        ms = {name: f"{each * 1e3:.1f} ms" for name, each in took.items()}
+        cells = "".join(f"{ms[name]:>11}{took['gram'] / took[name]:>5.2f}" for name in indexes)
+        right = "yes" if same(index.search(asked, k=options.k), squares, best) else "NO"
+        print(f"{q:>4}{aim:>6}{ms['gram']:>10}{ms.get('plain', '-'):>10}{cells}{share:>10}{right:>6}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
