@@ -4,15 +4,15 @@ Items have two modalities m2 and m3; FAISS returns the k items of the largest me
 
 - "flat": `faiss.IndexFlatIP` of the concatenated vectors, asked with [t, t], as it comes. It reads what Gram would have
   to, and takes less time than one index a modality, whose two lists need not hold the best mean.
-- "shards": the same in `faiss.IndexShards` of 25,000 items, which stay in a cache for all queries, multiplied by FAISS's
-  own loops (`distance_compute_blas_threshold`), not by the OpenBLAS it ships: the fastest it was found to be at q = 64.
+- "shards": the same in `faiss.IndexShards` of 25,000 items, which stay in a cache for all queries, multiplied by its
+  own loops (`distance_compute_blas_threshold`), not by the OpenBLAS it ships: the fastest that it was found at q = 64.
 - "mean": as shards, of the mean (m2 + m3) / 2 taken beforehand: half of the numbers, for a score that is linear in the
   modalities. Nothing like it is there for volumes.
 
 With --plain, Gram's search that scores every item in float32 is timed too. All take turns in one process, and times are
 medians. "same" says whether hits are those of float64 brute force in numpy, items whose squared volumes differ by less
 than 1e-12 aside. Threads that wait for each other take many times as long on a machine that has other things to do: an
-idle one is needed, and its floors are printed.
+idle one is needed, and its floors are printed; or count a single thread's work: --threads 1 --clock cpu.
 
     python benchmarks/search.py [--items 1000000] [--d 256] [--k 10] [--threads 2] [--data random] [--plain]
 """
@@ -38,6 +38,7 @@ AIMS = {1: 0.5, 64: 0.33}
 BLOCK = 20_000
 EQUAL = 1e-12
 SHARD = 25_000
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 BLAS_FROM = faiss.cvar.distance_compute_blas_threshold
 
 
@@ -77,15 +78,15 @@ def same(hits: gram.index.Hits, squares: np.ndarray, best: np.ndarray) -> bool:
     return bool((np.abs(found - best[: len(found)]) <= EQUAL).all())
 
 
-def seconds(ways: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+def seconds(ways: dict[str, Callable[[], object]], repeats: int, clock: Callable[[], float]) -> dict[str, float]:
     """Median time of each, the ways taking turns."""
     times: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(repeats + 1):
         for name, way in ways.items():
-            start = time.perf_counter()
+            start = clock()
             way()
             if turn:  # the first turn warms up
-                times[name].append(time.perf_counter() - start)
+                times[name].append(clock() - start)
     return {name: statistics.median(each) for name, each in times.items()}
 
 
@@ -111,12 +112,12 @@ def by_own_loops(index: faiss.Index, asked: np.ndarray, k: int) -> None:
     faiss.cvar.distance_compute_blas_threshold = BLAS_FROM
 
 
-def floors(vectors: list[torch.Tensor], d: int) -> str:
+def floors(vectors: list[torch.Tensor], d: int, clock: Callable[[], float]) -> str:
     """How fast this machine reads, and multiplies matrices."""
     block = vectors[0][:4096]
     many = block.new_ones(64, d)
     ways = {"read": lambda: [each.sum() for each in vectors], "product": lambda: [many @ block.mT for _ in range(50)]}
-    took = seconds(ways, 5)
+    took = seconds(ways, 5, clock)
     read = sum(each.numel() * 4 for each in vectors) / took["read"] / 1e9
     return f"read {read:.1f} GB/s, float32 products {50 * 64 * len(block) * d / took['product'] / 1e9:.0f} G/s"
 
@@ -127,14 +128,16 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--data", choices=["random", "clusters"], default="random")
     parser.add_argument("--plain", action="store_true", help="time the search that scores every item, too")
+    parser.add_argument("--clock", choices=list(CLOCKS), default="wall", help="which seconds to count")
     options = parser.parse_args()
+    clock = CLOCKS[options.clock]
     torch.set_num_threads(options.threads)
     faiss.omp_set_num_threads(options.threads)
     queries, vectors = make(options)
     squares, best = brute_force(queries, vectors, options.k)
     print(
         f"{options.items:,} items x 2 modalities x d = {options.d}, {options.data}, top {options.k}, "
-        f"{options.threads} thread(s), median of {options.repeats}; {floors(vectors, options.d)}"
+        f"{options.threads} thread(s), {options.clock} time, median of {options.repeats}; {floors(vectors, options.d, clock)}"
     )
     items = pd.DataFrame({"id": range(options.items)})
     gallery = gram.EmbeddingSet(modalities={"m2": vectors[0], "m3": vectors[1]}, items=items)
@@ -157,11 +160,11 @@ def main() -> None:
             "gram": lambda asked=asked: index.search(asked, k=options.k),
             "flat": lambda twice=twice: indexes["flat"].search(twice, options.k),
             "shards": lambda twice=twice: by_own_loops(indexes["shards"], twice, options.k),
-            "mean": lambda asked=asked.numpy(): by_own_loops(indexes["mean"], asked, options.k),
+            "mean": lambda asked=asked: by_own_loops(indexes["mean"], asked.numpy(), options.k),
         }
         if options.plain:
             ways["plain"] = lambda asked=asked: plain.search(asked, k=options.k)
-        took = seconds(ways, options.repeats)
+        took = seconds(ways, options.repeats, clock)
         found = index._spans().best(asked, options.k) if index._spans() else None
         share = "-" if found is None else f"{found.scored.double().mean() / options.items:.4%}"
         ms = {name: f"{each * 1e3:.1f} ms" for name, each in took.items()}
