@@ -137,7 +137,8 @@ def main() -> None:
     squares, best = brute_force(queries, vectors, options.k)
     print(
         f"{options.items:,} items x 2 modalities x d = {options.d}, {options.data}, top {options.k}, "
-        f"{options.threads} thread(s), {options.clock} time, median of {options.repeats}; {floors(vectors, options.d, clock)}"
+        f"{options.threads} thread(s), {options.clock} time, median of {options.repeats}; "
+        f"{floors(vectors, options.d, clock)}"
     )
     items = pd.DataFrame({"id": range(options.items)})
     gallery = gram.EmbeddingSet(modalities={"m2": vectors[0], "m3": vectors[1]}, items=items)
