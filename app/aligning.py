@@ -173,22 +173,17 @@ def zipped(made: Made, loss: str) -> bytes:
     return buffer.getvalue()
 
 
-def names_of(features: opened.Features) -> list[str]:
-    """Return the modalities of features.
+def load(features: opened.Features) -> FeatureSet:
+    """Return features, mapped from disk.
 
     Raises:
         EmbeddingSetError: they are gone.
     """
-    return FeatureSet.load(features.folder).names
+    return FeatureSet.load(features.folder)
 
 
-def facts(features: opened.Features) -> str:
-    """Return what features are made of, as a line of HTML.
-
-    Raises:
-        EmbeddingSetError: they are gone.
-    """
-    found = FeatureSet.load(features.folder)
+def facts(found: FeatureSet) -> str:
+    """Return what features are made of, as a line of HTML."""
     missing = found.missing()
     parts = [
         f"<b>{escape(name)}</b> {size:,}" + (f" ({missing[name]:,} lack it)" if missing[name] else "")

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from app import data, data_measures, measure_markup, session, theme
+from app import data, data_measures, measure_markup, session, theme, under_way
 from app.plain import plain, safe_csv
 from gram import comparability, measures
 from gram.embedding_set import EmbeddingSet
@@ -141,10 +141,7 @@ def _progress(task: Task) -> None:
         return
     if not job.running:
         st.rerun()
-    bar, stop = st.columns([5, 1], vertical_alignment="center")
-    left = "" if job.seconds_left is None else f", about {job.seconds_left:.0f} s left"
-    bar.progress(job.share, text=f"{job.stage.capitalize()}: {job.share:.0%}{left}")
-    stop.button("Stop", on_click=job.stop, width="stretch", key="measure_stop")
+    under_way.show(job, job.stage, key="measure_stop")
     _results(task, _rows(task, job))
 
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import data, data_projection, opened
+from app import data, data_projection, opened, under_way
 from app.plain import plain
 from gram.embedding_set import EmbeddingSet
 from gram.errors import GramError
@@ -68,10 +68,7 @@ def _progress() -> None:
     if job is None:
         return
     if job.running:
-        bar, stop = st.columns([4, 1], vertical_alignment="center")
-        left = f", about {job.seconds_left:.0f} s left" if job.seconds_left is not None else ""
-        bar.progress(job.share, text=f"{job.stage[:1].upper()}{job.stage[1:]}: {job.share:.0%}{left}")
-        stop.button("Stop", on_click=job.stop, width="stretch")
+        under_way.show(job, job.stage, key="projection_stop")
         return
     del st.session_state[_JOB]
     try:
@@ -109,13 +106,12 @@ def _ranking() -> None:
     """Show how far the ranking is; draw the page anew when it is done."""
     asked, job = st.session_state[_RANKING]
     embedding_set = data.load_set(asked[1])
-    said, button = st.columns([4, 1], vertical_alignment="center")
     if job.running and not job.stopped:
-        left = f", about {job.seconds_left:.0f} s left" if job.seconds_left is not None else ""
         drawn = len(data_projection.drawn_rows(embedding_set))
-        said.progress(job.share, text=f"Ranking {drawn:,} of {len(embedding_set):,} items: {job.share:.0%}{left}")
-        button.button("Stop", on_click=job.stop, key="projection_ranking_stop", width="stretch")
+        stage = f"ranking {drawn:,} of {len(embedding_set):,} items"
+        under_way.show(job, stage, key="projection_ranking_stop")
     elif job.stopped:
+        said, button = st.columns([5, 1], vertical_alignment="center")
         said.caption(f"Ranking by {asked[3]} was stopped, so points have no colour of a rank.")
         button.button("Rank", on_click=_rank, args=(asked,), key="projection_ranking_on", width="stretch")
     else:

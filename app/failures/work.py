@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app import data_failures
+from app import data_failures, under_way
 from app.data_failures import Asked
 from app.plain import plain
 from gram.diagnostics import Cases, Diagnosis, Remedy
@@ -93,7 +93,4 @@ def _progress(key: str) -> None:
     if job is None or st.session_state.setdefault(seen, done) != done:
         st.session_state.pop(seen, None)
         st.rerun()
-    bar, stop = st.columns([5, 1], vertical_alignment="center")
-    left = "" if job.seconds_left is None else f", about {job.seconds_left:.0f} s left"
-    bar.progress(job.share, text=f"{job.stage[:1].upper()}{job.stage[1:]}: {job.share:.0%}{left}")
-    stop.button("Stop", on_click=job.stop, width="stretch", key=f"{key}_stop")
+    under_way.show(job, job.stage, key=f"{key}_stop")

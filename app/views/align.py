@@ -7,7 +7,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from app import aligning, opened, session, theme
+from app import aligning, opened, session, theme, under_way
 from app.components import chart
 from app.plain import plain
 from app.your_data.closing import closing
@@ -71,14 +71,15 @@ def _take(key: str) -> str:
 
 def _one(features: opened.Features) -> None:
     try:
-        st.html(aligning.facts(features))
+        found = aligning.load(features)
     except GramError as error:
         st.error(plain(error))
         return
+    st.html(aligning.facts(found))
     if aligning.job_of(features.key) is not None:  # what ended was taken over
         _progress(features.key)
         return
-    settings = _settings(aligning.names_of(features))
+    settings = _settings(found.names)
     begun = "Train again" if aligning.made_of(features.key) else "Train"
     st.button(
         begun,
@@ -141,10 +142,7 @@ def _progress(key: str) -> None:
     job = aligning.job_of(key)
     if job is None or not job.running:
         st.rerun()
-    bar, keep = st.columns([5, 1.4], vertical_alignment="center")
-    left = "" if job.seconds_left is None else f", about {job.seconds_left:.0f} s left"
-    bar.progress(min(job.share, 1.0), text=f"{job.stage[:1].upper()}{job.stage[1:]}{left}")
-    keep.button("Stop and keep", on_click=job.stop_and_keep, width="stretch", key="align_stop")
+    under_way.show(job, job.stage, key="align_stop", stop="Stop and keep", on_stop=job.stop_and_keep)
     _curves(job.history())
 
 

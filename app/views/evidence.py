@@ -4,7 +4,7 @@ from io import BytesIO
 
 import streamlit as st
 
-from app import data_evidence, evidence_markup, theme
+from app import data_evidence, evidence_markup, theme, under_way
 from app.components import chart
 from app.data_evidence import QUICK, SHIPPED, Result
 from app.plain import safe_csv
@@ -146,10 +146,7 @@ def _progress(name: str) -> None:
     if job is None or job.name != name:
         return
     if job.running:
-        bar, stop = st.columns([5, 1], vertical_alignment="center")
-        left = "" if job.seconds_left is None else f", about {job.seconds_left:.0f} s left"
-        bar.progress(job.share, text=f"{job.stage[:1].upper()}{job.stage[1:]}: {job.share:.0%}{left}")
-        stop.button("Stop", on_click=job.stop, width="stretch", key=f"evidence_stop_{name}")
+        under_way.show(job, job.stage, key=f"evidence_stop_{name}")
         return
     del st.session_state[_JOB]
     try:

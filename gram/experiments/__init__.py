@@ -1,6 +1,6 @@
 """Evidence: what GRAM gives, measured here, on the spoken numbers, under one loop for every arm.
 
-Each experiment is a module with `runs(scale)`, what it trains; `run(scale, place)`, its tidy table (see `tables`); and
+Each experiment is a module with `runs(scale)`, what it trains; `table(outcomes)`, its tidy table (see `tables`); and
 `finding(table)`, one plain sentence computed from it. Runs are trained once and shared (`work`), at one of three
 scales (`runs.SCALES`); `carry_out` keeps a table as Parquet, `load` reads it, `CLAIMS` says what was claimed.
 
@@ -85,8 +85,8 @@ def carry_out(
     module = experiment(name)
     started, begun = datetime.now(UTC), time.monotonic()
     device = choose_device(place.device)
-    frame = module.run(scale, place, progress)
-    found = outcomes(module.runs(scale), scale, place)
+    found = outcomes(module.runs(scale), scale, place, progress)
+    frame: pd.DataFrame = module.table(found)
     facts = facts_of(
         experiment=name, scale=scale.name, device=device, started=started, seconds=time.monotonic() - begun,
         training=sum(each.seconds for each in found.values()), command=command or sys.argv,

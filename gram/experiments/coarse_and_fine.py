@@ -15,7 +15,7 @@ from gram.experiments.outcomes import Outcome
 from gram.experiments.runs import MIXED, TEXTS, Run, Scale, base_runs
 from gram.experiments.sentences import listed, share, verdict
 from gram.experiments.tables import Observation, tabulate, the_row
-from gram.experiments.work import Place, Progress, outcomes, silent
+from gram.experiments.work import Outcomes
 from gram.geometry import volume
 from gram.losses import MEASURES
 
@@ -92,7 +92,7 @@ def _auc(scores: Float[np.ndarray, " n"], fits: Bool[np.ndarray, " n"]) -> float
     return float((rankdata(scores)[fits].sum() - m * (m + 1) / 2) / (m * (n - m)))
 
 
-def run(scale: Scale, place: Place | None = None, progress: Progress = silent) -> pd.DataFrame:
+def table(found: Outcomes) -> pd.DataFrame:
     """Return the table: columns loss, trained, asked, measure, and those of `gram.experiments.tables`.
 
     "trained" is the kind of the texts in training, "asked" in the test. Metrics: "hit", "AUC" and "chance" of a hit, as
@@ -100,13 +100,8 @@ def run(scale: Scale, place: Place | None = None, progress: Progress = silent) -
     volume of the candidates' own vectors. Texts that fit several items of a batch are negatives of each other's items
     in training, under every loss alike. Intervals of one seed are over texts (items for the last two metrics), those of
     all seeds over seeds where there are three.
-
-    Args:
-        scale: of the runs.
-        place: where and how they are trained; by default the cache's folder, this process.
-        progress: as in `gram.experiments.work.outcomes`.
     """
-    return tabulate(observe(outcomes(runs(scale), scale, place or Place.default(), progress)))
+    return tabulate(observe(found))
 
 
 def finding(frame: pd.DataFrame) -> str:

@@ -7,12 +7,13 @@ import pandas as pd
 
 from gram._cache_folder import cache_folder
 from gram._watched_process import Pace, WatchedProcess
+from gram.experiments.runs import FORMAT
 from gram.experiments.saved import load
 
 
 def quick_folder() -> Path:
-    """Return where the results of quick runs are kept: "evidence-quick" in the cache."""
-    return cache_folder("evidence-quick")
+    """Return where the results of quick runs are kept: a folder of this version's format in the cache."""
+    return cache_folder(f"evidence-quick-{FORMAT}")
 
 
 class ExperimentJob(WatchedProcess):

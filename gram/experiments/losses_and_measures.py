@@ -11,7 +11,7 @@ from gram.experiments.ranked import recall_at_1
 from gram.experiments.runs import Run, Scale, base_runs
 from gram.experiments.sentences import points, share, verdict
 from gram.experiments.tables import Observation, difference, highest, over_seeds, tabulate, the_row
-from gram.experiments.work import Place, Progress, outcomes, silent
+from gram.experiments.work import Outcomes
 from gram.losses import MEASURES
 
 NAME = "losses-and-measures"
@@ -42,18 +42,13 @@ def observe(found: Mapping[Run, Outcome]) -> Iterator[Observation]:
                 yield difference(each.keys, DIFFERENCE, run.seed, each, own)
 
 
-def run(scale: Scale, place: Place | None = None, progress: Progress = silent) -> pd.DataFrame:
+def table(found: Outcomes) -> pd.DataFrame:
     """Return the table: columns loss, measure, direction, and those of `gram.experiments.tables`.
 
     The metrics are "R@1" and "R@1 difference", of a measure minus the one that the loss trains. Intervals of one seed
     are over items (paired, for differences), those of all seeds over seeds where there are three.
-
-    Args:
-        scale: of the runs.
-        place: where and how they are trained; by default the cache's folder, this process.
-        progress: as in `gram.experiments.work.outcomes`.
     """
-    return tabulate(observe(outcomes(runs(scale), scale, place or Place.default(), progress)))
+    return tabulate(observe(found))
 
 
 def finding(frame: pd.DataFrame) -> str:

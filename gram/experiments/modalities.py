@@ -10,7 +10,7 @@ from gram.experiments.ranked import recall_at_1
 from gram.experiments.runs import Run, Scale, base_runs
 from gram.experiments.sentences import listed, points
 from gram.experiments.tables import Observation, difference, tabulate, the_row
-from gram.experiments.work import Place, Progress, outcomes, silent
+from gram.experiments.work import Outcomes
 from gram.losses import MEASURES
 
 NAME = "modalities"
@@ -53,20 +53,15 @@ def observe(found: Mapping[Run, Outcome]) -> Iterator[Observation]:
             yield difference(keys, TEST_GAIN, seed, each, own[loss, seed, learned, fewer])
 
 
-def run(scale: Scale, place: Place | None = None, progress: Progress = silent) -> pd.DataFrame:
+def table(found: Outcomes) -> pd.DataFrame:
     """Return the table: columns loss, trained, tested, measure, against, and those of `gram.experiments.tables`.
 
     "trained" and "tested" name the candidates' modalities, "image+speech". Metrics: "R@1"; "R@1 gain", of a model
     trained and tested on one modality more, minus the one without ("against"); "R@1 gain in the test alone", of the
     model trained on all, tested on one more. Both are paired by item and seed, and by the loss's own measure. Intervals
     of one seed are over items, those of all seeds over seeds where there are three.
-
-    Args:
-        scale: of the runs.
-        place: where and how they are trained; by default the cache's folder, this process.
-        progress: as in `gram.experiments.work.outcomes`.
     """
-    return tabulate(observe(outcomes(runs(scale), scale, place or Place.default(), progress)))
+    return tabulate(observe(found))
 
 
 def finding(frame: pd.DataFrame) -> str:

@@ -11,7 +11,7 @@ from gram.experiments.ranked import recall_at_1
 from gram.experiments.runs import Run, Scale, base_runs
 from gram.experiments.sentences import listed, share, sign
 from gram.experiments.tables import Observation, difference, highest, over_seeds, tabulate, the_row
-from gram.experiments.work import Place, Progress, outcomes, silent
+from gram.experiments.work import Outcomes
 from gram.losses import LOSSES
 
 NAME = "rivals"
@@ -80,20 +80,15 @@ def reranked(outcome: Outcome) -> torch.Tensor:
     return found.any(dim=1).double() / first.sum(dim=1)
 
 
-def run(scale: Scale, place: Place | None = None, progress: Progress = silent) -> pd.DataFrame:
+def table(found: Outcomes) -> pd.DataFrame:
     """Return the table: columns loss, modalities, measure, and those of `gram.experiments.tables`.
 
     Metrics: "R@1", text asking the rest; "R@1 difference", by the loss's own measure minus the GRAM loss's by volume on
     the same modalities, paired by item and seed. The loss "gram+matching" is GRAM with the matching head, and its
     measure "matching" orders the 50 best by volume anew. The triangle is for three modalities: text, image, speech.
     Intervals of one seed are over items, those of all seeds over seeds where there are three.
-
-    Args:
-        scale: of the runs.
-        place: where and how they are trained; by default the cache's folder, this process.
-        progress: as in `gram.experiments.work.outcomes`.
     """
-    return tabulate(observe(outcomes(runs(scale), scale, place or Place.default(), progress)))
+    return tabulate(observe(found))
 
 
 def finding(frame: pd.DataFrame) -> str:

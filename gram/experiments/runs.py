@@ -9,7 +9,7 @@ from gram.losses import LOSSES, MEASURES
 from gram.models import ModelConfig
 from gram.numbers import MODALITIES
 
-FORMAT = 1  # of what a run keeps; another one makes every run new
+FORMAT = 1  # of what a run keeps and a table holds; another one makes every run and quick result new
 TEXTS = ("whole", "first-digit", "parity")
 MIXED = "mixed"
 DEGRADED = "image"  # the modality that is made unequal: one that text finds its items by under every loss

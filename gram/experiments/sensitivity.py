@@ -10,7 +10,7 @@ from gram.experiments.ranked import recall_at_1
 from gram.experiments.runs import Run, Scale, base_runs
 from gram.experiments.sentences import listed, share
 from gram.experiments.tables import Observation, highest, lowest, over_seeds, tabulate
-from gram.experiments.work import Place, Progress, outcomes, silent
+from gram.experiments.work import Outcomes
 
 NAME = "sensitivity"
 TITLE = "Sensitivity"
@@ -51,21 +51,15 @@ def _settings_of(run: Run, scale: Scale) -> list[tuple[str, str, float | None]]:
     return [(name, points[name][1], points[name][2]) for name in (away or VARIED)]
 
 
-def run(scale: Scale, place: Place | None = None, progress: Progress = silent) -> pd.DataFrame:
+def table(found: Outcomes) -> pd.DataFrame:
     """Return the table: columns loss, varied, setting, place, and those of `gram.experiments.tables`.
 
     "varied" is d, temperature or batch, "setting" its value in words, "place" the same as a number (NaN for a learned
     temperature). Metrics: "R@1" by the loss's own measure, and the "temperature" at the end. Runs of another batch see
     as many items, so they take fewer or more steps. Intervals of one seed are over items, those of all seeds over
     seeds where there are three.
-
-    Args:
-        scale: of the runs.
-        place: where and how they are trained; by default the cache's folder, this process.
-        progress: as in `gram.experiments.work.outcomes`.
     """
-    found = outcomes(runs(scale), scale, place or Place.default(), progress)
-    return tabulate(observe(found, scale))
+    return tabulate(observe(found, found.scale))
 
 
 def extremes(frame: pd.DataFrame, loss: str, varied: str) -> tuple[pd.Series, pd.Series]:

@@ -14,7 +14,7 @@ from gram.experiments.outcomes import Outcome
 from gram.experiments.runs import Run, Scale, base_runs
 from gram.experiments.sentences import listed, number, share, verdict
 from gram.experiments.tables import Observation, tabulate, the_row
-from gram.experiments.work import Place, Progress, outcomes, silent
+from gram.experiments.work import Outcomes
 from gram.numbers import DIGITS
 from gram.projection import Settings
 from gram.projection.fit import compute_layout
@@ -81,19 +81,14 @@ def probed(rows: Float[np.ndarray, "m d"], labels: np.ndarray, items: int) -> Fl
     return np.asarray(np.mean(right, axis=0).reshape(-1, items).mean(axis=0))
 
 
-def run(scale: Scale, place: Place | None = None, progress: Progress = silent) -> pd.DataFrame:
+def table(found: Outcomes) -> pd.DataFrame:
     """Return the table: columns loss, modality, and those of `gram.experiments.tables`.
 
     Metrics: "silhouette" (-1 to 1) and "probe accuracy" (0 to 1, chance about 0.1) of the digits, for each modality and
     for all together, and the "trustworthiness" of the UMAP of all. Intervals of one seed are over items, those of all
     seeds over seeds where there are three.
-
-    Args:
-        scale: of the runs.
-        place: where and how they are trained; by default the cache's folder, this process.
-        progress: as in `gram.experiments.work.outcomes`.
     """
-    return tabulate(observe(outcomes(runs(scale), scale, place or Place.default(), progress)))
+    return tabulate(observe(found))
 
 
 def finding(frame: pd.DataFrame) -> str:

@@ -10,7 +10,7 @@ from gram.experiments.ranked import recall_at_1
 from gram.experiments.runs import DEGRADATIONS, DEGRADED, Run, Scale, base_runs
 from gram.experiments.sentences import listed, points
 from gram.experiments.tables import Observation, difference, highest, lowest, over_seeds, tabulate
-from gram.experiments.work import Place, Progress, outcomes, silent
+from gram.experiments.work import Outcomes
 from gram.losses import MEASURES
 
 NAME = "unequal"
@@ -41,20 +41,15 @@ def observe(found: Mapping[Run, Outcome]) -> Iterator[Observation]:
             yield difference(keys, CHANGE, run.seed, each, intact[run.loss, run.seed, measure])
 
 
-def run(scale: Scale, place: Place | None = None, progress: Progress = silent) -> pd.DataFrame:
+def table(found: Outcomes) -> pd.DataFrame:
     """Return the table: columns loss, degradation, measure, and those of `gram.experiments.tables`.
 
     Pictures are degraded in training and in the test alike (see `gram.experiments.runs.Run`). Metrics: "R@1", text
     asking all three; "R@1 change", minus that of the intact model of the same seed, paired by item; "R@1 without it",
     text asking speech and tones of the same model. Items that lack a picture are ranked by the vectors they have, as
     each measure does. Intervals of one seed are over items, those of all seeds over seeds where there are three.
-
-    Args:
-        scale: of the runs.
-        place: where and how they are trained; by default the cache's folder, this process.
-        progress: as in `gram.experiments.work.outcomes`.
     """
-    return tabulate(observe(outcomes(runs(scale), scale, place or Place.default(), progress)))
+    return tabulate(observe(found))
 
 
 def changes(frame: pd.DataFrame, loss: str) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from gram.experiments.outcomes import Outcome
 from gram.experiments.runs import Run, Scale, base_runs
 from gram.experiments.sentences import listed, number, share
 from gram.experiments.tables import ALL_SEEDS, Observation, ordered, tabulate, the_row
-from gram.experiments.work import Place, Progress, outcomes, silent
+from gram.experiments.work import Outcomes
 from gram.geometry import volume
 
 NAME = "volume-as-metric"
@@ -69,20 +69,14 @@ def facts(embedded: EmbeddingSet, run: Run) -> dict[str, float]:
     }
 
 
-def run(scale: Scale, place: Place | None = None, progress: Progress = silent) -> pd.DataFrame:
+def table(found: Outcomes) -> pd.DataFrame:
     """Return the table: columns loss, step, scope, target, predictor, and those of `gram.experiments.tables`.
 
     Rows with a step hold what `facts` gives, by run and over seeds (Student's t where there are three). Rows with a
     scope hold "pearson" and "spearman" of a target with a predictor over all checkpoints but the untrained one ("at
     the end": over the last of every run), with a percentile bootstrap over whole runs ("runs"): checkpoints of a run go
     together.
-
-    Args:
-        scale: of the runs.
-        place: where and how they are trained; by default the cache's folder, this process.
-        progress: as in `gram.experiments.work.outcomes`.
     """
-    found = outcomes(runs(scale), scale, place or Place.default(), progress)
     points = tabulate(observe(found))
     return ordered(pd.concat([points, pd.DataFrame(correlations(points))], ignore_index=True))
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from gram.experiments.data import Data, load_data, prepare_data
-from gram.experiments.outcomes import Outcome, is_kept, keep, load_outcome, runs_folder
+from gram.experiments.outcomes import Outcome, is_kept, keep, load_outcome
 from gram.experiments.runs import Run, Scale
 from gram.experiments.train import train_run
 
@@ -34,11 +34,6 @@ class Place:
     folder: Path
     device: str = "auto"
     workers: int = 1
-
-    @classmethod
-    def default(cls) -> "Place":
-        """Return the cache's folder, any device, this process."""
-        return cls(runs_folder())
 
 
 def silent(phase: str, what: str, done: float, whole: float) -> None:
@@ -81,14 +76,19 @@ def outcomes(runs: Sequence[Run], scale: Scale, place: Place, progress: Progress
         done += run.seconds(scale)
         progress(TRAINING, str(run), done, whole)
     items = data.items["test"]
-    return Outcomes({run: load_outcome(place.folder, run, scale, items) for run in unique(runs)}, progress)
+    return Outcomes({run: load_outcome(place.folder, run, scale, items) for run in unique(runs)}, scale, progress)
 
 
 class Outcomes(dict[Run, Outcome]):
-    """Outcomes by run, that say how far whoever goes through their `items()` has come."""
+    """Outcomes by run, that say how far whoever goes through their `items()` has come.
 
-    def __init__(self, found: Mapping[Run, Outcome], progress: Progress) -> None:
+    Attributes:
+        scale: that of the runs.
+    """
+
+    def __init__(self, found: Mapping[Run, Outcome], scale: Scale, progress: Progress = silent) -> None:
         super().__init__(found)
+        self.scale = scale
         self._progress = progress
 
     def items(self) -> Any:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from app import data
-from app.views.geometry import pair
+from app.views.geometry import picking
 from gram.embedding_set import EmbeddingSet
 from gram.projection import project
 
@@ -188,7 +188,7 @@ def type_into(app, key: str, typed: str):
 def test_any_id_can_be_typed_and_one_that_is_unknown_is_said_and_changes_nothing(
     made: EmbeddingSet, monkeypatch: pytest.MonkeyPatch, picker: str, place: int, listed: int
 ):
-    monkeypatch.setattr(pair, "LISTED", listed)
+    monkeypatch.setattr(picking, "LISTED", listed)
     app = open_app("geometry", set="large", item=str(100 + OUTSIDE[0]), partner=str(100 + OUTSIDE[9])).run()
     other = str(100 + OUTSIDE[2])
     assert other not in app.selectbox(key=picker).options

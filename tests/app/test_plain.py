@@ -68,6 +68,19 @@ def test_names_in_a_file_are_text(named_by_a_stranger: None, page: str, query: d
     assert not pictures_in(at)
 
 
+def test_names_of_several_words_can_be_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    rng = np.random.default_rng(1)
+    names = ("the text", "a still picture", "a long sound", "other sound")
+    rows = {name: rng.normal(size=(20, 8)).astype(np.float32) for name in names}
+    items = pd.DataFrame({"id": range(20)})
+    EmbeddingSet(rows, items, {"name": "words", "anchor": "the text"}).save(tmp_path / "words")
+    monkeypatch.setenv("GRAM_DATA_DIR", str(tmp_path))
+    at = open_app("geometry", set="words").run()
+    at.segmented_control(key="draw").set_value("a still picture other sound").run()
+    assert not at.exception
+    assert any("left out" in each.value.lower() or "a long sound" in each.value for each in at.caption)
+
+
 @pytest.mark.parametrize(("page", "key"), [
     ("geometry", "lesson"),
     ("geometry", "item"),

@@ -10,6 +10,7 @@ import pytest
 from gram.cli import main
 from gram.embedding_set import EmbeddingSet
 from gram.feature_set import FeatureSet
+from gram.losses import LOSSES
 
 
 @pytest.fixture
@@ -70,3 +71,9 @@ def test_heads_that_are_not_there_are_said_in_one_line(features: Path, tmp_path:
     said = capsys.readouterr().err
     assert "missing; heads are a folder with" in said
     assert said.count("\n") == 1
+
+
+def test_the_help_names_every_loss(capsys: pytest.CaptureFixture):
+    assert main(["align", "--help"]) == 0
+    said = "".join(capsys.readouterr().out.split())
+    assert ",".join(LOSSES) in said

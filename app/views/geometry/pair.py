@@ -1,7 +1,6 @@
 """Item and mismatch: one item's vectors as an exact picture, beside those of a mismatch."""
 
 import math
-import random
 from html import escape
 from itertools import combinations
 from typing import NamedTuple
@@ -15,14 +14,13 @@ import gram
 from app import data, panels, session, theme, unlike
 from app.components import scene3d
 from app.plain import plain, safe_csv
+from app.views.geometry import picking
 from gram.embedding_set import EmbeddingSet
 from gram.figures import Body, number, parallelotopes
 
 URL_KEYS = ()  # its widgets keep their own
 _COLUMNS = [2, 1]
 _PLAYING, _SECONDS_A_STOP = "geometry_playing", 0.8
-_ANOTHER = ("Hardest", "Random")
-LISTED = 2_000  # ids that a picker lists at most: a browser looks through all with each letter that is typed
 
 
 class Pair(NamedTuple):
@@ -75,7 +73,7 @@ def render() -> None:
 
 def _lesson(playing: bool) -> None:
     selection = session.current()
-    drawn = _choose(selection)
+    drawn = picking.choose(selection)
     picture, numbers = st.columns(_COLUMNS, gap="large")
     with picture:
         scene = st.container()
@@ -90,95 +88,7 @@ def _lesson(playing: bool) -> None:
         st.rerun()  # how often the lesson runs by itself is settled where it is started
 
 
-# choosing
-
-
-def _choose(selection: session.Selection) -> tuple[str, ...]:
-    """Show the controls above the picture; return the names of the modalities to draw."""
-    embedding_set = data.load_set(selection.model)
-    sampled, whole = data.sample_size(selection.model), len(data.load_whole(selection.model))
-    ids = embedding_set.items["id"].iloc[:: math.ceil(len(embedding_set) / LISTED)].astype(str).tolist()
-    more = len(ids) < whole
-    listed = f"Listed are {len(ids):,} of {whole:,} items; type any other's id" if more else None
-    ids += [each for each in dict.fromkeys((selection.item, selection.partner)) if each not in ids]
-    st.session_state["geometry_item"] = selection.item
-    st.session_state["geometry_partner"] = selection.partner
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.selectbox(
-            "Item",
-            ids,
-            key="geometry_item",
-            on_change=_take_item,
-            accept_new_options=more,
-            help=listed,
-            width=165,
-        )
-        st.selectbox(
-            "Mismatched with",
-            [known for known in ids if known != selection.item],
-            key="geometry_partner",
-            on_change=_take_partner,
-            accept_new_options=more,
-            help="Whose other modalities stand in for the item's own in the second body",
-            width=165,
-        )
-        st.menu_button(
-            "Another mismatch",
-            _ANOTHER,
-            key="geometry_another",
-            on_click=_take_another,
-            help="Hardest: the candidate with the lowest volume of all that do not belong to the item; by V^(1/k) "
-            "where some lack modalities" + f"; sought in {sampled}" * bool(sampled),
-        )
-        return _choose_drawn(embedding_set.anchor, selection.candidates)
-
-
-def _choose_drawn(anchor: str, candidates: tuple[str, ...]) -> tuple[str, ...]:
-    """Let choose two candidate modalities where there are more: space holds the anchor and two, exactly."""
-    if len(candidates) < 3:
-        return (anchor, *candidates)
-    chosen = st.segmented_control(
-        f"Draw {plain(anchor)} with",
-        [" ".join(pair) for pair in combinations(candidates, 2)],
-        format_func=lambda option: plain(option.replace(" ", " + ")),
-        required=True,
-        wrap=True,
-        key="draw",
-        bind="query-params",
-        default=" ".join(candidates[:2]),
-        help="Space has three dimensions, so three vectors can be drawn exactly; the numbers tell of all.",
-    )
-    return (anchor, *str(chosen).split(" "))
-
-
-def _take_item() -> None:
-    if _is_known(item := st.session_state["geometry_item"]):
-        session.select_item(item)
-
-
-def _take_partner() -> None:
-    if _is_known(partner := st.session_state["geometry_partner"]):
-        session.select_partner(partner)
-
-
-def _is_known(item: str | None) -> bool:
-    """Return whether there is such an item; say in one line that there is none, for ids can be typed."""
-    known = item is not None and data.load_whole(session.current().model).find(item) is not None
-    if not known:
-        st.toast(plain(f"No item “{item}” in this set."))
-    return known
-
-
-def _take_another() -> None:
-    selection = session.current()
-    if st.session_state["geometry_another"] == "Hardest":
-        session.select_partner(data.hardest_mismatch(selection.model, selection.candidates, selection.item))
-        return
-    ids = data.load_whole(selection.model).items["id"]
-    taken = {selection.item, selection.partner}
-    if len(ids) > len(taken):
-        rows = random.sample(range(len(ids)), len(taken) + 1)
-        session.select_partner(next(known for row in rows if (known := str(ids.iloc[row])) not in taken))
+# training
 
 
 def _replay(selection: session.Selection) -> EmbeddingSet:

@@ -68,13 +68,13 @@ def test_a_killed_call_goes_on_with_the_rest_alone(tmp_path: Path, workers: str)
         if phase == "training":
             trained.append(what)
 
-    first.run(QUICK, Place(tmp_path, "cpu"), tell)
+    first.table(outcomes(runs, QUICK, Place(tmp_path, "cpu"), tell))
     assert trained == [str(run) for run in left]
     assert {path: path.stat().st_mtime_ns for path in kept(tmp_path) if path in before} == before
     assert len(kept(tmp_path)) == len(runs)
     assert outstanding(runs, QUICK, tmp_path) == []
     trained.clear()
-    first.run(QUICK, Place(tmp_path, "cpu"), tell)
+    first.table(outcomes(runs, QUICK, Place(tmp_path, "cpu"), tell))
     assert trained == []
 
 
