@@ -140,7 +140,7 @@ def _progress(task: Task) -> None:
     if job is None:
         return
     if not job.running:
-        st.rerun()
+        under_way.draw_anew()
     under_way.show(job, job.stage, key="measure_stop")
     _results(task, _rows(task, job))
 

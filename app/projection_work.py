@@ -78,7 +78,7 @@ def _progress() -> None:
         st.session_state[_FAILED] = str(error)  # this fragment runs again at once, and would wipe it away
     if found is not None:
         st.session_state[_DONE] = (st.session_state[f"{_JOB}_model"], found)
-    st.rerun()
+    under_way.draw_anew()
 
 
 def ranks(model: str, candidates: tuple[str, ...], measure: str) -> data_projection.Ranks | None:
@@ -116,4 +116,4 @@ def _ranking() -> None:
         button.button("Rank", on_click=_rank, args=(asked,), key="projection_ranking_on", width="stretch")
     else:
         job.result()
-        st.rerun()
+        under_way.draw_anew()

@@ -97,6 +97,11 @@ def select_partner(partner: str) -> None:
         _hold(was._replace(partner=partner))
 
 
+def say_again() -> None:
+    """Put the selection into the URL once more, where a run has begun with an address from before it."""
+    _hold(current())
+
+
 def measures_for(k: int, *, key: str = "measure") -> list[str]:
     """Return the measures defined for k modalities; a choice under `key` that is not one of them is put back.
 

@@ -1,9 +1,11 @@
 """Work in another process or thread, as a page shows it: how far it is, the time left, and a button that stops it."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import streamlit as st
+
+from app import session
 
 
 class Job(Protocol):
@@ -34,3 +36,13 @@ def show(job: Job, stage: str, *, key: str, stop: str = "Stop", on_stop: Callabl
     share = min(job.share, 1.0)
     bar.progress(share, text=f"{stage[:1].upper()}{stage[1:]}: {share:.0%}{left}")
     button.button(stop, on_click=on_stop or job.stop, key=key, width="stretch")
+
+
+def draw_anew() -> NoReturn:
+    """Run the whole page again, from a fragment that runs by itself.
+
+    With each such run the browser says what its address is, which may still be that of before the last press. What is
+    selected is said anew first, so that an address which is late is not taken for a wish to go back.
+    """
+    session.say_again()
+    st.rerun()

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import streamlit as st
 
-from app import rankings
+from app import rankings, session
 from app.plain import plain
 from app.rankings import SIDES, Judge
 
@@ -200,10 +200,19 @@ def hold(view: View) -> None:
         st.query_params.update(wanted)
 
 
+def say_again() -> None:
+    """Put the view into the URL once more, where a run has begun with an address from before it."""
+    hold(current())
+
+
 def change(**fields: str) -> None:
-    """Change some fields; a change of anything but the order begins the list anew."""
+    """Change some fields; a change of anything but the order begins the list anew.
+
+    Of two quick presses the second may come with the address of before the first, so the selection is said anew.
+    """
     view = current()._replace(**fields)
     hold(view if set(fields) <= {"rows"} else view._replace(rows=str(STEP)))
+    session.say_again()
 
 
 def bound(field: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import streamlit as st
 
 from app import data_failures, under_way
 from app.data_failures import Asked
+from app.failures import view as views
 from app.plain import plain
 from gram.diagnostics import Cases, Diagnosis, Remedy
 from gram.errors import GramError
@@ -92,5 +93,6 @@ def _progress(key: str) -> None:
     done = len(job.done) if job else -1
     if job is None or st.session_state.setdefault(seen, done) != done:
         st.session_state.pop(seen, None)
-        st.rerun()
+        views.say_again()
+        under_way.draw_anew()
     under_way.show(job, job.stage, key=f"{key}_stop")

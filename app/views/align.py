@@ -141,7 +141,7 @@ def _progress(key: str) -> None:
     """Show how the heads do on the held-out items, as they learn."""
     job = aligning.job_of(key)
     if job is None or not job.running:
-        st.rerun()
+        under_way.draw_anew()
     under_way.show(job, job.stage, key="align_stop", stop="Stop and keep", on_stop=job.stop_and_keep)
     _curves(job.history())
 

@@ -154,4 +154,4 @@ def _progress(name: str) -> None:
         st.session_state[f"{_NEW}{name}"] = QUICK
     except GramError as error:
         st.session_state.setdefault(_FAILED, {})[name] = str(error)
-    st.rerun()
+    under_way.draw_anew()

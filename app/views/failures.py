@@ -220,3 +220,4 @@ def _pressed(action: dict[str, str]) -> None:
             views.clear(*action["fields"].split(","))()
         case "case":
             session.select_item(action["id"], partner=action["winner"])
+            views.say_again()

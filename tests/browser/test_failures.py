@@ -40,6 +40,37 @@ def lists(page, wanted):
     page.locator(".listed h4", has_text=re.compile(rf": {wanted:,} cases?$")).wait_for()
 
 
+# What the server says reaches the page when `late` is set to false again.
+LATE = """
+  window.late = false;
+  const waiting = [];
+  const release = setInterval(() => { while (!window.late && waiting.length) waiting.shift()(); }, 20);
+  window.WebSocket = class extends WebSocket {
+    addEventListener(kind, listener, ...rest) {
+      const heard = kind !== "message" ? listener : (event) => {
+        if (window.late || waiting.length) waiting.push(() => listener(event));
+        else listener(event);
+      };
+      super.addEventListener(kind, heard, ...rest);
+    }
+  };
+"""
+
+
+def test_what_is_pressed_holds_though_the_browser_learns_its_address_late(open_page):
+    page = opened(open_page, f"{PAIR}&candidates=tones", before=LATE)
+    page.locator("[data-testid=stProgress]").first.wait_for()  # findings and remedies are still to come
+    page.evaluate("window.late = true")
+    page.locator('[data-cell="both-missed"]').click()
+    page.wait_for_timeout(8_000)  # they come, and the browser asks for them with the address of before the press
+    page.evaluate("window.late = false")
+    page.wait_for_selector(".remedies")
+    settle(page)
+    assert page.locator('[data-cell][aria-pressed="true"]').get_attribute("data-cell") == "both-missed"
+    assert "cell=both-missed" in page.url
+    assert shown(page) == count(page, "both-missed")
+
+
 def test_a_cell_lists_its_items_and_a_case_states_its_cause(failures):
     total = count(failures, "left-missed")
     assert total == count(failures, "only-right") + count(failures, "both-missed")
@@ -48,6 +79,7 @@ def test_a_cell_lists_its_items_and_a_case_states_its_cause(failures):
     failures.wait_for_url(re.compile("cell=only-right"))
     failures.wait_for_selector('[data-cell="only-right"][aria-pressed="true"]')
     lists(failures, count(failures, "only-right"))
+    settle(failures)
     row = failures.locator("tr.case").nth(1)
     item, winner = row.get_attribute("data-id"), row.get_attribute("data-winner")
     row.click()
