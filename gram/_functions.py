@@ -1,12 +1,12 @@
 """The differentiable steps under the geometry: volumes of sets of rows, distances from spans.
 
-Each keeps nothing but its inputs and outputs for the gradient and orthonormalises again on the way back, which
-costs little beside the products and keeps memory at one block. The gradients are closed forms on the orthonormal
+Volumes and heights of sets of rows keep nothing but their inputs and outputs for the gradient and orthonormalise again
+on the way back; heights of all pairs keep their products. The gradients are closed forms on the orthonormal
 basis, so that they stay exact for nearly dependent rows and finite for dependent ones; second derivatives are not
 offered.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
@@ -15,16 +15,19 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from gram._pair_gradients import Kept, distance_gradients, distances_of
 from gram._spans import (
     blocks,
     missing_rows,
     paired_distances,
-    pairwise_distance_gradients,
     pairwise_distances,
+    pull_back_each,
     residuals,
     spans_of,
     tolerance,
 )
+
+_MOST_KEPT = 1 << 28  # numbers of products that are kept for a gradient: 1 GiB in float32
 
 
 def _first_derivative_only(backward: Callable[..., Any]) -> Callable[..., Any]:
@@ -101,42 +104,69 @@ class PairedHeight(torch.autograd.Function):
 
 
 class BaseAndHeight(torch.autograd.Function):
-    """(q, d), (n, d)... -> (n,), (q, n): each candidate's own volume, each anchor's distance from its span."""
+    """(q, d), (n, d)... -> (n,), (q, n): each candidate's own volume, each anchor's distance from its span.
+
+    With `keeps`, the bases and the products of the anchors with them are kept for the gradient, up to `_MOST_KEPT`
+    numbers of products; else they are computed anew on the way back.
+    """
 
     @staticmethod
     def forward(
-        ctx: Any, anchor: Float[Tensor, "q d"], *others: Float[Tensor, "n d"]
+        ctx: Any, keeps: bool, anchor: Float[Tensor, "q d"], *others: Float[Tensor, "n d"]
     ) -> tuple[Float[Tensor, "n"], Float[Tensor, "q n"]]:
         limit = tolerance(len(others) + 1, anchor.dtype)
         base = anchor.new_empty(len(others[0]))
         height = anchor.new_empty(len(anchor), len(others[0]))
-        for block in candidate_blocks(anchor, len(others), len(others[0])):
+        keeps = keeps and len(others) * height.numel() <= _MOST_KEPT
+        kept: list[Tensor | None] = []
+        for block in candidate_blocks(anchor, len(others), len(others[0]), whole=keeps):
             spans = spans_of(torch.stack([other[block] for other in others], dim=1))
             base[block] = spans.volume
-            height[:, block] = pairwise_distances(anchor, spans.basis, limit)
-        ctx.save_for_backward(anchor, height, *others)
+            if keeps:
+                height[:, block], found = distances_of(anchor, spans.basis, limit)
+                kept += [spans.lower, *found]
+            else:
+                height[:, block] = pairwise_distances(anchor, spans.basis, limit)
+        ctx.save_for_backward(anchor, base, height, *others, *kept)
+        ctx.modalities = len(others)
         return base, height
 
     @staticmethod
     @_first_derivative_only
-    def backward(
-        ctx: Any, anchor: Float[Tensor, "q d"], height: Float[Tensor, "q n"], *rest: Tensor
-    ) -> tuple[Tensor, ...]:
-        *others, base_gradient, height_gradient = rest
+    def backward(ctx: Any, anchor: Tensor, base: Tensor, height: Tensor, *rest: Tensor) -> tuple[Tensor | None, ...]:
+        others, kept = rest[: ctx.modalities], rest[ctx.modalities : -2]
+        base_gradient, height_gradient = rest[-2:]
         for_anchor = torch.zeros_like(anchor)
         for_others = [torch.empty_like(other) for other in others]
-        for block in candidate_blocks(anchor, len(others), len(others[0])):
-            spans = spans_of(torch.stack([other[block] for other in others], dim=1))
-            for_vectors, for_basis = pairwise_distance_gradients(
-                anchor, spans.basis, height[:, block], height_gradient[:, block]
+        blocks_of_them = candidate_blocks(anchor, len(others), len(others[0]), whole=bool(kept))
+        for place, block in enumerate(blocks_of_them):
+            each = [other[block] for other in others]
+            if kept:
+                lower, *products = kept[4 * place : 4 * place + 4]
+                found = Kept(*products)
+            else:
+                lower, found = _kept_of(anchor, each)
+            for_vectors, for_basis = distance_gradients(
+                anchor, each, found, height[:, block], height_gradient[:, block]
             )
             for_anchor += for_vectors
-            for_basis += (base_gradient[block] * spans.volume)[:, None, None] * spans.basis
-            for for_other, pulled in zip(for_others, spans.pull_back(for_basis).unbind(dim=1)):
+            for_basis += (base_gradient[block] * base[block]).unsqueeze(-1) * found.basis
+            pulled_rows = for_basis.to(lower.dtype).unbind()
+            pull_back_each(lower, pulled_rows)
+            for for_other, pulled in zip(for_others, pulled_rows):
                 for_other[block] = pulled
-        return for_anchor, *for_others
+        return None, for_anchor, *for_others
 
 
-def candidate_blocks(anchor: Float[Tensor, "q d"], modalities: int, count: int) -> list[slice]:
-    """Return blocks of candidates for which products with all anchors, and the candidates' bases, stay small."""
-    return list(blocks(count, max(len(anchor), modalities * anchor.shape[1]), anchor.device, smallest=64))
+def _kept_of(anchor: Float[Tensor, "q d"], others: Sequence[Float[Tensor, "n d"]]) -> tuple[Tensor, Kept]:
+    spans = spans_of(torch.stack(list(others), dim=1))
+    return spans.lower, distances_of(anchor, spans.basis, tolerance(len(others) + 1, anchor.dtype))[1]
+
+
+def candidate_blocks(anchor: Float[Tensor, "q d"], modalities: int, count: int, *, whole: bool = False) -> list[slice]:
+    """Return blocks of candidates for which products with all anchors, and the candidates' bases, stay small.
+
+    With `whole`, blocks of sixteen times the size, for what is kept of all of them anyway.
+    """
+    size = max(len(anchor), modalities * anchor.shape[1])
+    return list(blocks(count, max(1, size // 16) if whole else size, anchor.device, smallest=64))

@@ -7,7 +7,7 @@ its own, so that the rows after it are still measured against the span that is r
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -34,11 +34,9 @@ class Spans(NamedTuple):
 
     def pull_back(self, gradient: Float[Tensor, "*batch m d"]) -> Float[Tensor, "*batch m d"]:
         """Return L^-T gradient: what a turn of the span means for the rows; 0 for dependent and missing rows."""
-        dropped = self.lower.diagonal(dim1=-2, dim2=-1) == 0
-        identity = torch.eye(self.lower.shape[-1], dtype=self.lower.dtype, device=self.lower.device)
-        lower = torch.where(dropped.unsqueeze(-1), identity, self.lower)
-        pulled = torch.linalg.solve_triangular(lower.mT, gradient, upper=True)
-        return pulled.masked_fill(dropped.unsqueeze(-1), 0)
+        pulled = gradient.to(self.lower.dtype, copy=True)
+        pull_back_each(self.lower, pulled.unbind(dim=-2))
+        return pulled
 
 
 def tolerance(rows: int, dtype: torch.dtype) -> float:
@@ -48,6 +46,15 @@ def tolerance(rows: int, dtype: torch.dtype) -> float:
     a distance under a few eps a row is rounding and not geometry. The length d does not come in: sums are float64.
     """
     return 2 * rows * torch.finfo(dtype).eps
+
+
+def pull_back_each(lower: Float[Tensor, "*batch m m"], gradient: Sequence[Float[Tensor, "*batch d"]]) -> None:
+    """Put L^-T gradient in the gradient's place, row by row from the last; see `Spans.pull_back`."""
+    for place in reversed(range(len(gradient))):
+        for after in range(place + 1, len(gradient)):
+            gradient[place].addcmul_(lower[..., after, place].unsqueeze(-1), gradient[after], value=-1)
+        own = lower[..., place, place].unsqueeze(-1)
+        gradient[place].mul_((1 / own).masked_fill(own == 0, 0))
 
 
 def missing_rows(rows: Float[Tensor, "*batch d"]) -> Bool[Tensor, "*batch"]:
@@ -76,8 +83,8 @@ def blocks(count: int, size_of_one: int, device: torch.device, smallest: int = 1
 def spans_of(rows: Float[Tensor, "*batch m d"]) -> Spans:
     """Return an orthonormal basis of the rows, and the rows in it. Carries no gradient."""
     limit = tolerance(rows.shape[-2], rows.dtype)
-    missing = missing_rows(rows)
-    basis = torch.empty_like(rows, dtype=widest(rows.device)).copy_(rows).masked_fill_(missing.unsqueeze(-1), 0)
+    basis = torch.empty_like(rows, dtype=widest(rows.device)).copy_(rows)
+    missing = _without_missing(basis)
     lower = basis.new_zeros(*rows.shape[:-1], rows.shape[-2])
     for place, row in enumerate(basis.unbind(dim=-2)):
         whole = torch.linalg.vector_norm(row, dim=-1)
@@ -88,6 +95,15 @@ def spans_of(rows: Float[Tensor, "*batch m d"]) -> Spans:
         lower[..., place, place] = length
         row.mul_((1 / length).masked_fill_(length == 0, 0).unsqueeze(-1))
     return Spans(basis, lower, lower.diagonal(dim1=-2, dim2=-1).masked_fill(missing, 1))
+
+
+def _without_missing(rows: Float[Tensor, "*batch m d"]) -> Bool[Tensor, "*batch m"]:
+    """Put zeros in the place of missing rows; return which they are."""
+    missing = rows[..., :1].isnan().squeeze(-1)
+    if missing.any():
+        missing = missing_rows(rows)
+        rows.masked_fill_(missing.unsqueeze(-1), 0)
+    return missing
 
 
 def _take_out(
@@ -149,60 +165,17 @@ def pairwise_distances(
         for direction in basis.to(vectors.dtype).unbind(dim=1):
             inside = vectors @ direction.mT
             squared.addcmul_(inside, inside, value=-1)
-    small = squared <= _small(vectors.dtype) * squared_norms
-    if _crowded(small, vectors.dtype):
+    small = squared <= small_height(vectors.dtype) * squared_norms
+    if crowded(small, vectors.dtype):
         return pairwise_distances(vectors.double(), basis, limit, points).to(vectors.dtype)
     distances = squared.clamp_min_(0).sqrt_()
-    for rows, columns in _pairs(small, basis):
+    for rows, columns in pairs(small, basis):
         moved = vectors[rows] if points is None else vectors[rows].to(points.dtype) - points[columns]
         distances[rows, columns] = paired_distances(moved, basis[columns], limit).to(vectors.dtype)
     return distances
 
 
-def pairwise_distance_gradients(
-    vectors: Float[Tensor, "q d"],
-    basis: Float[Tensor, "n m d"],
-    distances: Float[Tensor, "q n"],
-    gradient: Float[Tensor, "q n"],
-) -> tuple[Float[Tensor, "q d"], Float[Tensor, "n m d"]]:
-    """Return the gradients of the distances: for the vectors, and for a turn of the basis out of its span.
-
-    With residual r and unit residual u = r / |r|: dh/dt = u and dh/de_i = -(t . e_i) u; 0 where the distance is 0.
-    """
-    small = distances.square() <= _small(vectors.dtype) * vectors.square().sum(dim=1, keepdim=True)
-    if _crowded(small, vectors.dtype):
-        wide = (tensor.double() for tensor in (vectors, basis, distances, gradient))
-        for_vectors, for_basis = pairwise_distance_gradients(*wide)
-        return for_vectors.to(vectors.dtype), for_basis
-    weights = (gradient / distances).masked_fill_(small, 0)
-    with full_precision(vectors.device):
-        for_vectors, for_basis = _gradients_by_products(vectors, basis, weights)
-    for rows, columns in _pairs(small, basis):
-        residual, inside = residuals(vectors[rows], basis[columns])
-        length = torch.linalg.vector_norm(residual, dim=-1)
-        flat = (distances[rows, columns] == 0) | (length == 0)
-        unit = (gradient[rows, columns] / length).masked_fill(flat, 0).unsqueeze(-1) * residual
-        for_vectors.index_add_(0, rows, unit.to(for_vectors.dtype))
-        for_basis.index_add_(0, columns, -inside.unsqueeze(-1) * unit.unsqueeze(-2))
-    return for_vectors, for_basis
-
-
-def _gradients_by_products(vectors: Tensor, basis: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    directions = basis.to(vectors.dtype).unbind(dim=1)
-    insides = [vectors @ direction.mT for direction in directions]
-    for_vectors = weights.sum(dim=1, keepdim=True) * vectors
-    for_basis = torch.zeros_like(basis)
-    for place, (inside, direction) in enumerate(zip(insides, directions)):
-        weighted = weights * inside
-        for_vectors.addmm_(weighted, direction, alpha=-1)
-        turned = -(weighted.mT @ vectors)
-        for other_inside, other_direction in zip(insides, directions):
-            turned.addcmul_((weighted * other_inside).sum(dim=0).unsqueeze(-1), other_direction)
-        for_basis[:, place] = turned
-    return for_vectors, for_basis
-
-
-def _small(dtype: torch.dtype) -> float:
+def small_height(dtype: torch.dtype) -> float:
     """Return the squared height, relative to |t|^2, under which the difference is not accurate enough.
 
     The difference is off by about eps |t|^2, so a height whose square is x |t|^2 by about eps / (2 x) of itself.
@@ -210,13 +183,15 @@ def _small(dtype: torch.dtype) -> float:
     return torch.finfo(dtype).eps / _ACCURACY[dtype]
 
 
-def _crowded(small: Bool[Tensor, "q n"], dtype: torch.dtype) -> bool:
+def crowded(small: Bool[Tensor, "q n"], dtype: torch.dtype) -> bool:
+    """Return whether so many heights are small that all pairs are cheaper in float64 than these one by one."""
     if dtype == widest(small.device):
         return False
     return int(small.count_nonzero()) > _CROWDED * small.numel()
 
 
-def _pairs(small: Bool[Tensor, "q n"], basis: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+def pairs(small: Bool[Tensor, "q n"], basis: Float[Tensor, "n m d"]) -> Iterator[tuple[Tensor, Tensor]]:
+    """Return rows and columns of the pairs with a small height, in blocks whose bases fit the workspace."""
     if not small.any():
         return
     found = small.nonzero()

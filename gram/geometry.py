@@ -138,7 +138,7 @@ def base_and_height(
     their span: h^2 = |t|^2 - sum (t . e)^2 over an orthonormal basis of that span. This costs k - 1 matrix products
     and memory for the result only. Heights too small for that difference are taken from their residual in float64,
     so they are good to about 1e-5 of themselves (1e-10 in float64) down to the dependence limit, below which they
-    are 0.
+    are 0. Where a gradient is to be taken, the k - 1 products (q, n) are kept for it, up to 2^28 numbers.
 
     Gradients are closed forms and finite everywhere: 0 by the anchor where the height is 0, and 0 by a candidate's
     vector that is dependent on those before it. They can be taken once, not twice.
@@ -159,7 +159,8 @@ def base_and_height(
 
 def _base_and_height(anchor: Tensor, *others: Tensor) -> tuple[Tensor, Tensor]:
     anchor, others = as_pairs(anchor, *others)
-    base, height = BaseAndHeight.apply(anchor, *others)
+    keeps = torch.is_grad_enabled() and any(each.requires_grad for each in (anchor, *others))
+    base, height = BaseAndHeight.apply(keeps, anchor, *others)
     return base, height
 
 

@@ -14,7 +14,7 @@ from gram.index import pick_device
 
 
 @dataclass(frozen=True, eq=False)
-class Task:
+class CaseTask:
     """A retrieval task on a set: the gallery is the items that have the query and enough candidates, as in `evaluate`.
 
     Attributes:
@@ -71,13 +71,13 @@ class Task:
         return self.embedding_set.items[column].astype(str).iloc[self.rows.numpy()].tolist()
 
 
-def make_task(
+def case_task_of(
     embedding_set: EmbeddingSet,
     query: str | None,
     candidates: Sequence[str] | None,
     measure: str,
     device: str | torch.device,
-) -> Task:
+) -> CaseTask:
     """Return the task; its vectors are used as given.
 
     Raises:
@@ -90,4 +90,4 @@ def make_task(
         raise EmbeddingSetError(f"only one item has {asked.needed}; a failure takes two")
     kept = slice(None) if len(asked.rows) == len(embedding_set) else asked.rows
     anchors, *others = (embedding_set.modalities[name][kept] for name in asked.names)
-    return Task(*asked, pick_device(device), anchors, tuple(others))
+    return CaseTask(*asked, pick_device(device), anchors, tuple(others))

@@ -14,7 +14,7 @@ from torch.nn.functional import cosine_similarity, normalize
 
 from gram import measures
 from gram._ranking import BLOCK
-from gram.diagnostics._case_task import Task
+from gram.diagnostics._case_task import CaseTask
 from gram.diagnostics._scan import Scan, own_scores, paired, ranks, scan
 from gram.geometry import volume
 
@@ -101,7 +101,7 @@ class Numbers:
 
 
 def examine(
-    task: Task,
+    task: CaseTask,
     at: Int[Tensor, " m"],
     *,
     winner: Int[Tensor, " m"] | None = None,
@@ -149,7 +149,7 @@ def examine(
 
 
 def examine_known(
-    task: Task, at: Int[Tensor, " m"], winner: Int[Tensor, " m"], reference: Reference, ranks_of: pd.DataFrame
+    task: CaseTask, at: Int[Tensor, " m"], winner: Int[Tensor, " m"], reference: Reference, ranks_of: pd.DataFrame
 ) -> Numbers:
     """Return the numbers of cases whose ranks are known, without ranking anything; `lead` is left out, as NaN.
 
@@ -179,7 +179,7 @@ def examine_known(
     return replace(numbers, rounding=_filled(numbers.rank != 1, lambda rows: _rounding(task, at[rows], winner[rows])))
 
 
-def _compared(task: Task, at: Int[Tensor, " m"], winner: Int[Tensor, " m"], found: Scan) -> Numbers:
+def _compared(task: CaseTask, at: Int[Tensor, " m"], winner: Int[Tensor, " m"], found: Scan) -> Numbers:
     """Return what a true item and a winner tell without another ranking; the rest is NaN."""
     beaten = paired(task.measure, task.anchors[at], task.others, winner, device=task.device).cpu()
     margin = (found.score - beaten).masked_fill((found.score - beaten).abs() <= found.tolerance, 0)
@@ -212,7 +212,7 @@ def _compared(task: Task, at: Int[Tensor, " m"], winner: Int[Tensor, " m"], foun
     )
 
 
-def _of_wrong_ones(task: Task, numbers: Numbers, reference: Reference) -> Numbers:
+def _of_wrong_ones(task: CaseTask, numbers: Numbers, reference: Reference) -> Numbers:
     """Return the numbers with those filled in that only failures have, and of them only the ones concerned."""
     wrong = numbers.rank != 1
     hubs = reference.firsts >= reference.many
@@ -239,7 +239,7 @@ def _filled(which: Bool[Tensor, " m"], values: Callable[[Tensor], Tensor]) -> Fl
 
 
 def scan_without(
-    task: Task, at: Int[Tensor, " m"], place: int, progress: Callable[[float], None] = lambda share: None
+    task: CaseTask, at: Int[Tensor, " m"], place: int, progress: Callable[[float], None] = lambda share: None
 ) -> tuple[Float[Tensor, " m"], Float[Tensor, " m"]]:
     """Return rank and margin with one candidate modality left out of all; NaN where that leaves no score."""
     others = [other for number, other in enumerate(task.others) if number != place]
@@ -269,7 +269,7 @@ def many_firsts(asked: int, n: int) -> int:
     return 1 + int(scipy.stats.poisson.isf(_CHANCE / n, asked / n))
 
 
-def _reference(task: Task, found: Scan, numbers: Numbers) -> Reference:
+def _reference(task: CaseTask, found: Scan, numbers: Numbers) -> Reference:
     first = torch.where(found.better == 0, numbers.at, found.best_at)
     bases = torch.cat([_bases(task, places) for places in torch.arange(len(task)).split(BLOCK)])
     right = numbers.height[numbers.rank == 1, 0]
@@ -291,7 +291,7 @@ def _reliably_negative(values: Float[Tensor, " m"]) -> bool:
     return len(known) >= _FEWEST and bool(known.mean() < -_RELIABLE * known.std() / math.sqrt(len(known)))
 
 
-def _usual_cosines(task: Task, anchors: Float[Tensor, "m d"]) -> Float[Tensor, "m c"]:
+def _usual_cosines(task: CaseTask, anchors: Float[Tensor, "m d"]) -> Float[Tensor, "m c"]:
     """Return each query's mean cosine with each modality of the gallery: its product with the mean of unit rows."""
     centres = []
     for other in task.others:
@@ -304,18 +304,18 @@ def _usual_cosines(task: Task, anchors: Float[Tensor, "m d"]) -> Float[Tensor, "
     return normalize(anchors, dim=1) @ torch.stack(centres, dim=1)
 
 
-def _turned(task: Task, numbers: Numbers, reference: Reference) -> Bool[Tensor, "m c"]:
+def _turned(task: CaseTask, numbers: Numbers, reference: Reference) -> Bool[Tensor, "m c"]:
     alone = (numbers.cosines < 0) & (numbers.excess < -turned_from(task.embedding_set.d))
     whole = torch.tensor([name in reference.turned for name in task.candidates])
     return torch.where(whole, numbers.excess < 0, alone)
 
 
-def _bases(task: Task, places: Int[Tensor, " m"]) -> Float[Tensor, " m"]:
+def _bases(task: CaseTask, places: Int[Tensor, " m"]) -> Float[Tensor, " m"]:
     return volume(torch.stack([other[places].double() for other in task.others], dim=1))
 
 
 def _bases_and_heights(
-    task: Task, at: Int[Tensor, " m"], winner: Int[Tensor, " m"]
+    task: CaseTask, at: Int[Tensor, " m"], winner: Int[Tensor, " m"]
 ) -> tuple[Float[Tensor, "m 2"], Float[Tensor, "m 2"]]:
     bases, heights = [], []
     for places in (at, winner):
@@ -325,7 +325,7 @@ def _bases_and_heights(
 
 
 def _same_base(
-    task: Task, found: Scan, beaten: Float[Tensor, " m"], volumes: Float[Tensor, " m"]
+    task: CaseTask, found: Scan, beaten: Float[Tensor, " m"], volumes: Float[Tensor, " m"]
 ) -> Float[Tensor, " m"]:
     """Return the true item's rank if the winner's volume were this one: its height with the true item's base."""
     if task.measure != "volume":
@@ -338,7 +338,9 @@ def _same_base(
     return ranks(found.score, better, tied)
 
 
-def _rank_turned(task: Task, numbers: Numbers, reference: Reference, rows: Int[Tensor, " w"]) -> Float[Tensor, " w"]:
+def _rank_turned(
+    task: CaseTask, numbers: Numbers, reference: Reference, rows: Int[Tensor, " w"]
+) -> Float[Tensor, " w"]:
     """Return ranks with turned vectors turned back: of whole modalities everyone's, of others the true item's alone."""
     at, anchors = numbers.at[rows], task.anchors[numbers.at[rows]]
     others = [-each if name in reference.turned else each for name, each in zip(task.candidates, task.others)]
@@ -350,7 +352,7 @@ def _rank_turned(task: Task, numbers: Numbers, reference: Reference, rows: Int[T
     return scan(task.measure, anchors, others, at, scores=scores, device=task.device).ranks
 
 
-def _alike(task: Task, at: Int[Tensor, " m"], winner: Int[Tensor, " m"]) -> Bool[Tensor, " m"]:
+def _alike(task: CaseTask, at: Int[Tensor, " m"], winner: Int[Tensor, " m"]) -> Bool[Tensor, " m"]:
     """Return whether two items have the same candidate vectors, to within how they are rounded."""
     alike = torch.ones(len(at), dtype=torch.bool)
     for other in task.others:
@@ -360,7 +362,7 @@ def _alike(task: Task, at: Int[Tensor, " m"], winner: Int[Tensor, " m"]) -> Bool
     return alike
 
 
-def _rounding(task: Task, at: Int[Tensor, " w"], winner: Int[Tensor, " w"]) -> Float[Tensor, " w"]:
+def _rounding(task: CaseTask, at: Int[Tensor, " w"], winner: Int[Tensor, " w"]) -> Float[Tensor, " w"]:
     """Return by how much the margin changes, root mean square, when vectors are rounded another way.
 
     Each stored number stands for all that round to it: it is moved by up to eps / 2 of itself, at random. Every case

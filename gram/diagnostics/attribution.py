@@ -8,7 +8,7 @@ import torch
 from torch.nn.functional import cosine_similarity
 
 from gram.diagnostics import _sentences
-from gram.diagnostics._case_task import Task, make_task
+from gram.diagnostics._case_task import CaseTask, case_task_of
 from gram.diagnostics._examine import Numbers, Reference, examine, examine_known
 from gram.diagnostics.cases import Cases, decide, find_cases, is_hub_by_base
 from gram.embedding_set import EmbeddingSet
@@ -143,7 +143,7 @@ def attribute(
         ValueError: as `find_cases`; an item that is its own winner; cases of another task.
         EmbeddingSetError: an id that the set does not have; an item that lacks the query or too many candidates.
     """
-    task = make_task(embedding_set, query, candidates, measure, device)
+    task = case_task_of(embedding_set, query, candidates, measure, device)
     at = task.place(item)
     against = None if winner is None else torch.tensor([task.place(winner)])
     if against is not None and int(against) == at:
@@ -168,7 +168,7 @@ def attribute(
     return _attribution(task, numbers, reference, *(str(each[0]) for each in decide(task, numbers, reference)))
 
 
-def _attribution(task: Task, numbers: Numbers, reference: Reference, cause: str, at_fault: str) -> Attribution:
+def _attribution(task: CaseTask, numbers: Numbers, reference: Reference, cause: str, at_fault: str) -> Attribution:
     score, margin = float(numbers.score[0]), float(numbers.margin[0])
     turned = tuple(name for place, name in enumerate(task.candidates) if numbers.turned[0, place])
     return Attribution(
@@ -201,7 +201,7 @@ def _attribution(task: Task, numbers: Numbers, reference: Reference, cause: str,
     )
 
 
-def _side(task: Task, asked: int, place: int, score: float) -> Side:
+def _side(task: CaseTask, asked: int, place: int, score: float) -> Side:
     own = torch.stack([other[place].double() for other in task.others])
     vectors = torch.cat([task.anchors[asked].double()[None], own])
     each = dict(zip((task.query, *task.candidates), heights(vectors).tolist()))

@@ -32,7 +32,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from gram.diagnostics._case_task import Task, make_task
+from gram.diagnostics._case_task import CaseTask, case_task_of
 from gram.diagnostics._examine import Numbers, Progress, Reference, examine
 from gram.embedding_set import EmbeddingSet
 
@@ -158,7 +158,7 @@ def find_cases(
     """
     if sample < 1:
         raise ValueError(f"sample: expected at least 1, got {sample}")
-    task = make_task(embedding_set, query, candidates, measure, device)
+    task = case_task_of(embedding_set, query, candidates, measure, device)
     at = torch.arange(len(task))
     if len(task) > sample:
         drawn = np.random.default_rng(seed).choice(len(task), sample, replace=False)
@@ -175,7 +175,7 @@ def find_cases(
     )
 
 
-def _table(task: Task, numbers: Numbers, reference: Reference) -> pd.DataFrame:
+def _table(task: CaseTask, numbers: Numbers, reference: Reference) -> pd.DataFrame:
     """Return the table of `find_cases` for cases whose numbers are known."""
     ids, labels = (np.array(each, dtype=object) for each in (task.ids, task.labels))
     at, winner = numbers.at.numpy(), numbers.winner.numpy()
@@ -208,7 +208,7 @@ def _table(task: Task, numbers: Numbers, reference: Reference) -> pd.DataFrame:
     )
 
 
-def decide(task: Task, numbers: Numbers, reference: Reference) -> tuple[np.ndarray, np.ndarray]:
+def decide(task: CaseTask, numbers: Numbers, reference: Reference) -> tuple[np.ndarray, np.ndarray]:
     """Return cause and modality at fault of each case, by the order at the head of this module."""
     names = np.array(task.candidates, dtype=object)
     without, lead = numbers.without.numpy(), numbers.lead.numpy()
@@ -241,7 +241,7 @@ def decide(task: Task, numbers: Numbers, reference: Reference) -> tuple[np.ndarr
     return cause, at_fault
 
 
-def is_hub_by_base(task: Task, numbers: Numbers, reference: Reference) -> np.ndarray:
+def is_hub_by_base(task: CaseTask, numbers: Numbers, reference: Reference) -> np.ndarray:
     """Return whether a small base is what makes the winner win: with equal bases the true item is before it."""
     if task.measure not in OWN_VECTORS_COUNT or len(task.candidates) < 2:
         return np.zeros(len(numbers.at), dtype=bool)
@@ -250,7 +250,7 @@ def is_hub_by_base(task: Task, numbers: Numbers, reference: Reference) -> np.nda
     return (small & (numbers.height[:, 0] <= numbers.height[:, 1])).numpy()
 
 
-def _is_query(task: Task, numbers: Numbers, reference: Reference) -> np.ndarray:
+def _is_query(task: CaseTask, numbers: Numbers, reference: Reference) -> np.ndarray:
     if len(task.candidates) < 2:  # of two vectors nothing tells which one is off
         return np.zeros(len(numbers.at), dtype=bool)
     far = (numbers.height[:, 0] > reference.height) & (numbers.rank_by_height != 1)

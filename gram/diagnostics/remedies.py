@@ -18,7 +18,7 @@ from torch import Tensor
 
 from gram import measures
 from gram._ranking import TOLERANCE
-from gram.diagnostics._case_task import Task, make_task
+from gram.diagnostics._case_task import CaseTask, case_task_of
 from gram.diagnostics._examine import Progress
 from gram.diagnostics._scan import usual_score
 from gram.diagnostics.signs import reorient
@@ -108,7 +108,7 @@ def measure_remedies(
     """
     if sample < _LEAST:
         raise ValueError(f"sample: expected at least {_LEAST}, got {sample}")
-    task = make_task(embedding_set, query, candidates, measure, device)
+    task = case_task_of(embedding_set, query, candidates, measure, device)
     if len(task) < _LEAST:
         raise EmbeddingSetError(
             f"{len(task)} items can be ranked; choosing on one half and judging on the other takes 8"
@@ -149,10 +149,10 @@ class _Half(NamedTuple):
     ranking: _Ranking
 
 
-_Make = Callable[[Task, _Half, _Half], tuple[str, _Ranking]]
+_Make = Callable[[CaseTask, _Half, _Half], tuple[str, _Ranking]]
 
 
-def _half(task: Task, places: Int[Tensor, " h"]) -> _Half:
+def _half(task: CaseTask, places: Int[Tensor, " h"]) -> _Half:
     vectors = tuple(each[places].to(task.device, torch.float64) for each in (task.anchors, *task.others))
     return _Half(vectors, _ranked(task.measure, vectors))
 
@@ -197,7 +197,7 @@ def dual_softmax(scores: Float[Tensor, "q n"], temperature: float) -> Float[Tens
     return both.masked_fill(scores == -torch.inf, -torch.inf)
 
 
-def _makers(task: Task) -> dict[str, tuple[str, _Make]]:
+def _makers(task: CaseTask) -> dict[str, tuple[str, _Make]]:
     makers: dict[str, tuple[str, _Make]] = {}
     if task.measure != "height":
         title = measures.get(task.measure).title.lower()
@@ -211,11 +211,11 @@ def _makers(task: Task) -> dict[str, tuple[str, _Make]]:
     return makers
 
 
-def _height(task: Task, chooser: _Half, judge: _Half) -> tuple[str, _Ranking]:
+def _height(task: CaseTask, chooser: _Half, judge: _Half) -> tuple[str, _Ranking]:
     return "", _ranked("height", judge.vectors)
 
 
-def _reoriented(task: Task, chooser: _Half, judge: _Half) -> tuple[str, _Ranking]:
+def _reoriented(task: CaseTask, chooser: _Half, judge: _Half) -> tuple[str, _Ranking]:
     names = (task.query, *task.candidates)
     items = pd.DataFrame({"id": range(len(chooser.vectors[0]))})
     before = EmbeddingSet(dict(zip(names, chooser.vectors)), items, {"anchor": task.query})
@@ -226,7 +226,7 @@ def _reoriented(task: Task, chooser: _Half, judge: _Half) -> tuple[str, _Ranking
     return chosen, _ranked(task.measure, vectors)
 
 
-def _centred(task: Task, chooser: _Half, judge: _Half) -> tuple[str, _Ranking]:
+def _centred(task: CaseTask, chooser: _Half, judge: _Half) -> tuple[str, _Ranking]:
     centres = [_unit(each).nanmean(dim=0) for each in chooser.vectors]
     return "", _ranked(task.measure, [_unit(_unit(each) - mean) for each, mean in zip(judge.vectors, centres)])
 
@@ -236,7 +236,7 @@ def _unit(rows: Float[Tensor, "h d"]) -> Float[Tensor, "h d"]:
     return rows / length.masked_fill(length == 0, 1)
 
 
-def _csls(task: Task, chooser: _Half, judge: _Half) -> tuple[str, _Ranking]:
+def _csls(task: CaseTask, chooser: _Half, judge: _Half) -> tuple[str, _Ranking]:
     def scaled(half: _Half, neighbours: int) -> _Ranking:
         return _Ranking(csls(half.ranking.scores, neighbours), 4 * half.ranking.usual)
 
@@ -244,7 +244,7 @@ def _csls(task: Task, chooser: _Half, judge: _Half) -> tuple[str, _Ranking]:
     return f"{best} neighbours" if best > 1 else "1 neighbour", scaled(judge, best)
 
 
-def _dual_softmax(task: Task, chooser: _Half, judge: _Half) -> tuple[str, _Ranking]:
+def _dual_softmax(task: CaseTask, chooser: _Half, judge: _Half) -> tuple[str, _Ranking]:
     scores = chooser.ranking.scores
     spread = float(scores[scores.isfinite()].std()) or 1.0
 
@@ -255,7 +255,7 @@ def _dual_softmax(task: Task, chooser: _Half, judge: _Half) -> tuple[str, _Ranki
     return f"temperature {best:.3g}", shared(judge, best)
 
 
-def _left_out(task: Task, chooser: _Half, judge: _Half) -> tuple[str, _Ranking]:
+def _left_out(task: CaseTask, chooser: _Half, judge: _Half) -> tuple[str, _Ranking]:
     def without(half: _Half, name: str) -> _Ranking:
         place = 1 + task.candidates.index(name)
         return _ranked(task.measure, half.vectors[:place] + half.vectors[place + 1 :])

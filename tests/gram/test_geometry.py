@@ -189,14 +189,20 @@ def test_gradients_of_pairs(others: int) -> None:
 
 
 @pytest.mark.parametrize("alike", [False, True], ids=["a few small heights", "only small heights"])
-def test_float32_gradients_of_small_heights_are_those_of_float64(alike: bool) -> None:
-    anchor, candidates = draw(8, 60, 16), draw(9, 3, 50, 16)
+@pytest.mark.parametrize("kept", [0, 1 << 20], ids=["computed anew", "kept"])
+@pytest.mark.parametrize("candidate_count", [50, 150], ids=["one block", "blocks"])
+def test_float32_gradients_of_small_heights_are_those_of_float64(
+    alike: bool, kept: int, candidate_count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gram._functions._MOST_KEPT", kept)
+    monkeypatch.setattr("gram._spans._WORKSPACE", {"cpu": 1})  # blocks of the least number of candidates
+    anchor, candidates = draw(8, 60, 16), draw(9, 3, candidate_count, 16)
     if alike:
         anchor, candidates = anchor[:1] + 1e-3 * anchor, anchor[:1] + 1e-3 * candidates
     anchor[:20] = candidates[1, :20] + 1e-4 * draw(11, 20, 16)
     single = [tensor.float().requires_grad_() for tensor in (anchor, *candidates.unbind())]
     double = [tensor.detach().double().requires_grad_() for tensor in single]
-    weights = draw(10, 60, 50)
+    weights = draw(10, 60, candidate_count)
     found = torch.autograd.grad((pairwise_volume(*single) * weights.float()).sum(), single)
     stacked = pairs(double[0], *double[1:])
     factor = torch.linalg.qr(stacked.mT).R.diagonal(dim1=-2, dim2=-1).abs().prod(-1)
