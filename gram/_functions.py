@@ -114,48 +114,86 @@ class BaseAndHeight(torch.autograd.Function):
     def forward(
         ctx: Any, keeps: bool, anchor: Float[Tensor, "q d"], *others: Float[Tensor, "n d"]
     ) -> tuple[Float[Tensor, "n"], Float[Tensor, "q n"]]:
-        limit = tolerance(len(others) + 1, anchor.dtype)
-        base = anchor.new_empty(len(others[0]))
-        height = anchor.new_empty(len(anchor), len(others[0]))
-        keeps = keeps and len(others) * height.numel() <= _MOST_KEPT
-        kept: list[Tensor | None] = []
-        for block in candidate_blocks(anchor, len(others), len(others[0]), whole=keeps):
-            spans = spans_of(torch.stack([other[block] for other in others], dim=1))
-            base[block] = spans.volume
-            if keeps:
-                height[:, block], found = distances_of(anchor, spans.basis, limit)
-                kept += [spans.lower, *found]
-            else:
-                height[:, block] = pairwise_distances(anchor, spans.basis, limit)
-        ctx.save_for_backward(anchor, base, height, *others, *kept)
-        ctx.modalities = len(others)
-        return base, height
+        return _base_and_height(ctx, keeps, anchor, *others)
 
     @staticmethod
     @_first_derivative_only
-    def backward(ctx: Any, anchor: Tensor, base: Tensor, height: Tensor, *rest: Tensor) -> tuple[Tensor | None, ...]:
-        others, kept = rest[: ctx.modalities], rest[ctx.modalities : -2]
-        base_gradient, height_gradient = rest[-2:]
-        for_anchor = torch.zeros_like(anchor)
-        for_others = [torch.empty_like(other) for other in others]
-        blocks_of_them = candidate_blocks(anchor, len(others), len(others[0]), whole=bool(kept))
-        for place, block in enumerate(blocks_of_them):
-            each = [other[block] for other in others]
-            if kept:
-                lower, *products = kept[4 * place : 4 * place + 4]
-                found = Kept(*products)
-            else:
-                lower, found = _kept_of(anchor, each)
-            for_vectors, for_basis = distance_gradients(
-                anchor, each, found, height[:, block], height_gradient[:, block]
-            )
-            for_anchor += for_vectors
-            for_basis += (base_gradient[block] * base[block]).unsqueeze(-1) * found.basis
-            pulled_rows = for_basis.to(lower.dtype).unbind()
-            pull_back_each(lower, pulled_rows)
-            for for_other, pulled in zip(for_others, pulled_rows):
-                for_other[block] = pulled
-        return None, for_anchor, *for_others
+    def backward(ctx: Any, *saved_and_gradients: Tensor) -> tuple[Tensor | None, ...]:
+        *saved, base_gradient, height_gradient = saved_and_gradients
+        return None, *_pair_gradients(ctx.modalities, saved, base_gradient, height_gradient)
+
+
+class PairwiseVolume(torch.autograd.Function):
+    """(q, d), (n, d)... -> (q, n): base times height, see `BaseAndHeight`; neither has a gradient of its own."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, keeps: bool, anchor: Float[Tensor, "q d"], *others: Float[Tensor, "n d"]
+    ) -> Float[Tensor, "q n"]:
+        base, height = _base_and_height(ctx, keeps, anchor, *others)
+        return height * base if keeps else height.mul_(base)
+
+    @staticmethod
+    @_first_derivative_only
+    def backward(ctx: Any, *saved_and_gradients: Tensor) -> tuple[Tensor | None, ...]:
+        *saved, gradient = saved_and_gradients
+        _, base, height, *_ = saved
+        base_gradient = torch.zeros_like(base)
+        for rows in blocks(len(height), len(base), height.device):
+            base_gradient += (gradient[rows] * height[rows]).sum(dim=0)
+        return None, *_pair_gradients(ctx.modalities, saved, base_gradient, gradient, scale=base)
+
+
+def _base_and_height(ctx: Any, keeps: bool, anchor: Tensor, *others: Tensor) -> tuple[Tensor, Tensor]:
+    """Return base and height; save with them what `_pair_gradients` takes."""
+    limit = tolerance(len(others) + 1, anchor.dtype)
+    base = anchor.new_empty(len(others[0]))
+    height = anchor.new_empty(len(anchor), len(others[0]))
+    keeps = keeps and len(others) * height.numel() <= _MOST_KEPT
+    kept: list[Tensor | None] = []
+    for block in candidate_blocks(anchor, len(others), len(others[0]), whole=keeps):
+        spans = spans_of(torch.stack([other[block] for other in others], dim=1))
+        base[block] = spans.volume
+        if keeps:
+            height[:, block], found = distances_of(anchor, spans.basis, limit)
+            kept += [spans.lower, *found]
+        else:
+            height[:, block] = pairwise_distances(anchor, spans.basis, limit)
+    ctx.save_for_backward(anchor, base, height, *others, *kept)
+    ctx.modalities = len(others)
+    return base, height
+
+
+def _pair_gradients(
+    modalities: int,
+    saved: Sequence[Tensor],
+    base_gradient: Float[Tensor, "n"],
+    height_gradient: Float[Tensor, "q n"],
+    scale: Float[Tensor, "n"] | None = None,
+) -> tuple[Tensor, ...]:
+    """Return the gradients for anchors and candidates, from those for base and height, this times a scale if any."""
+    anchor, base, height, *rest = saved
+    others, kept = rest[:modalities], rest[modalities:]
+    for_anchor = torch.zeros_like(anchor)
+    for_others = [torch.empty_like(other) for other in others]
+    for place, block in enumerate(candidate_blocks(anchor, modalities, len(others[0]), whole=bool(kept))):
+        each = [other[block] for other in others]
+        if kept:
+            lower, *products = kept[4 * place : 4 * place + 4]
+            found = Kept(*products)
+        else:
+            lower, found = _kept_of(anchor, each)
+        for_vectors, for_basis = distance_gradients(
+            anchor, each, found, height[:, block], height_gradient[:, block], None if scale is None else scale[block]
+        )
+        for_anchor += for_vectors
+        for_basis.addcmul_((base_gradient[block] * base[block]).unsqueeze(-1), found.basis)
+        for part in blocks(len(lower), modalities * anchor.shape[1], anchor.device):
+            pulled = for_basis[:, part].to(lower.dtype).unbind()
+            pull_back_each(lower[part], pulled)
+            for for_other, rows in zip(for_others, pulled):
+                for_other[block][part] = rows
+    return for_anchor, *for_others
 
 
 def _kept_of(anchor: Float[Tensor, "q d"], others: Sequence[Float[Tensor, "n d"]]) -> tuple[Tensor, Kept]:

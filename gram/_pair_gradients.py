@@ -11,7 +11,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from gram._spans import crowded, full_precision, paired_distances, pairs, residuals, small_height, spans_of
+from gram._spans import blocks, crowded, full_precision, paired_distances, pairs, residuals, small_height, spans_of
+
+_FEWEST_ROWS = 256  # vectors at a time, of whose weights products are made
 
 
 class Kept(NamedTuple):
@@ -52,27 +54,34 @@ def distance_gradients(
     kept: Kept,
     distances: Float[Tensor, "q n"],
     gradient: Float[Tensor, "q n"],
+    scale: Float[Tensor, "n"] | None = None,
 ) -> tuple[Float[Tensor, "q d"], Float[Tensor, "m n d"]]:
     """Return the gradients of the distances: for the vectors, and for a turn of the basis out of its span.
 
     With residual r and unit residual u = r / |r|: dh/dt = u and dh/de_i = -(t . e_i) u; 0 where the distance is 0.
-    Summed over vectors with weights w / |r|, the second is -W^T T less its part inside the span.
+    Summed over vectors with weights w / |r|, the second is -W^T T less its part inside the span. A scale multiplies
+    the gradient by a number of each span.
     """
-    dtype = kept.basis.dtype
-    vectors, distances, gradient = (each.to(dtype) for each in (vectors, distances, gradient))
-    weights = gradient / distances
-    if kept.small is not None:
-        weights.masked_fill_(kept.small, 0)
-    weighted = (kept.products * weights.unsqueeze(1)).flatten(1)
-    with full_precision(vectors.device):
-        for_vectors = weights.sum(dim=1, keepdim=True) * vectors
-        for_vectors.addmm_(weighted, kept.basis.flatten(0, 1), alpha=-1)
-        for_basis = (weighted.mT @ vectors).unflatten(0, kept.basis.shape[:2]).neg_()
+    basis = kept.basis
+    vectors = vectors.to(basis.dtype)
+    for_vectors, for_basis = torch.empty_like(vectors), torch.zeros_like(basis)
+    for rows in blocks(len(vectors), basis[..., 0].numel(), vectors.device, smallest=_FEWEST_ROWS):
+        weights = gradient[rows].to(basis.dtype) / distances[rows]
+        if scale is not None:
+            weights *= scale
+        if kept.small is not None:
+            weights.masked_fill_(kept.small[rows], 0)
+        weighted = (kept.products[rows] * weights.unsqueeze(1)).flatten(1)
+        with full_precision(vectors.device):
+            own = torch.mul(weights.sum(dim=1, keepdim=True), vectors[rows], out=for_vectors[rows])
+            own.addmm_(weighted, basis.flatten(0, 1), alpha=-1)
+            for_basis.flatten(0, 1).addmm_(weighted.mT, vectors[rows], alpha=-1)
     for turned in for_basis:
-        for direction in kept.basis:
+        for direction in basis:
             turned.addcmul_(torch.linalg.vecdot(turned, direction).unsqueeze(-1), direction, value=-1)
     if kept.small is not None:
-        _add_one_by_one(vectors, others, kept.small, distances, gradient, for_vectors, for_basis)
+        whole = gradient if scale is None else gradient * scale
+        _add_one_by_one(vectors, others, kept.small, distances, whole, for_vectors, for_basis)
     return for_vectors, for_basis
 
 

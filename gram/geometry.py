@@ -20,7 +20,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gram._arrays import ArrayT, as_pairs, as_vectors, through_torch
-from gram._functions import BaseAndHeight, PairedHeight, Volume
+from gram._functions import BaseAndHeight, PairedHeight, PairwiseVolume, Volume
 from gram._spans import full_precision, missing_rows, spans_of, widest
 
 
@@ -159,9 +159,13 @@ def base_and_height(
 
 def _base_and_height(anchor: Tensor, *others: Tensor) -> tuple[Tensor, Tensor]:
     anchor, others = as_pairs(anchor, *others)
-    keeps = torch.is_grad_enabled() and any(each.requires_grad for each in (anchor, *others))
-    base, height = BaseAndHeight.apply(keeps, anchor, *others)
+    base, height = BaseAndHeight.apply(_keeps(anchor, *others), anchor, *others)
     return base, height
+
+
+def _keeps(*vectors: Tensor) -> bool:
+    """Return whether a gradient is to be taken, for which products are worth keeping."""
+    return torch.is_grad_enabled() and any(each.requires_grad for each in vectors)
 
 
 def pairwise_volume(anchor: Float[ArrayT, "q d"], *others: Float[ArrayT, "n d"]) -> Float[ArrayT, "q n"]:
@@ -189,8 +193,9 @@ def pairwise_volume(anchor: Float[ArrayT, "q d"], *others: Float[ArrayT, "n d"])
 
 
 def _pairwise_volume(anchor: Tensor, *others: Tensor) -> Tensor:
-    base, height = _base_and_height(anchor, *others)
-    return base * height if height.requires_grad else height.mul_(base)
+    anchor, others = as_pairs(anchor, *others)
+    volumes: Tensor = PairwiseVolume.apply(_keeps(anchor, *others), anchor, *others)
+    return volumes
 
 
 def embed_in_3d(vectors: Float[ArrayT, "k d"]) -> tuple[Float[ArrayT, "k 3"], float]:
