@@ -41,12 +41,19 @@ def claim(said: Claim, ground: str) -> str:
     )
 
 
-def found(sentence: str) -> str:
-    """Return what was found: each of its clauses on a line, its numbers kept together with their signs and units."""
-    set_well = _MINUS.sub("−", sentence).replace(" %", "\N{NO-BREAK SPACE}%")
-    first, *rest = _CLAUSE.split(set_well)
+def found(headline: str, finding: str) -> str:
+    """Return what was found: in short, and folded up the whole of it, each of its clauses on a line."""
+    first, *rest = _CLAUSE.split(_set_well(finding))
     clauses = "".join(f" <span>{escape(clause)}</span>" for clause in rest)
-    return f'<p class="found"><b>Found here.</b> {escape(first)}{clauses}</p>'
+    return (
+        f'<div class="found"><p><b>Found here.</b> {escape(_set_well(headline))}</p>'
+        f"<details><summary>With every interval</summary><p>{escape(first)}{clauses}</p></details></div>"
+    )
+
+
+def _set_well(text: str) -> str:
+    """Return text with its numbers kept together with their signs and units."""
+    return _MINUS.sub("−", text).replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 def facts(made: Mapping[str, str]) -> str:

@@ -78,7 +78,7 @@ def _show(name: str, result: Result, kind: str) -> None:
     finding = EXPERIMENTS[name].finding(result.table)
     if kind == QUICK:
         st.caption(":material/science: A quick run: a tiny model and few items. It shows that it works, and no more.")
-    st.html(evidence_markup.found(finding))
+    st.html(evidence_markup.found(EXPERIMENTS[name].headline(result.table), finding))
     figure = drawn(name, result.table, dark=theme.is_dark())
     chart.show(
         figure,

@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
         finding = experiment(name).finding(frame)
         told.append({"experiment": name, "file": str(file), "finding": finding, "rows": plain_rows(frame)})
         if not args.json:
-            print(f"{name}: {finding}\n  {file}", flush=True)
+            print(f"{name}: {experiment(name).headline(frame)}\n  {finding}\n  {file}", flush=True)
     if args.json:
         print_json(told)
     return 0

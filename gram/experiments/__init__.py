@@ -1,8 +1,9 @@
 """Evidence: what GRAM gives, measured here, on the spoken numbers, under one loop for every arm.
 
-Each experiment is a module with `runs(scale)`, what it trains; `table(outcomes)`, its tidy table (see `tables`); and
-`finding(table)`, one plain sentence computed from it. Runs are trained once and shared (`work`), at one of three
-scales (`runs.SCALES`); `carry_out` keeps a table as Parquet, `load` reads it, `CLAIMS` says what was claimed.
+Each experiment is a module with `runs(scale)`, what it trains; `table(outcomes)`, its tidy table (see `tables`);
+`finding(table)`, one plain sentence computed from it, and `headline(table)`, the same in short. Runs are trained once
+and shared (`work`), at one of three scales (`runs.SCALES`); `carry_out` keeps a table as Parquet, `load` reads it,
+`CLAIMS` says what was claimed.
 
 >>> from gram import experiments
 >>> list(experiments.EXPERIMENTS)[:3]

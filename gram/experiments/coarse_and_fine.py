@@ -13,7 +13,7 @@ from gram.embedding_set import EmbeddingSet
 from gram.evaluation import evaluate
 from gram.experiments.outcomes import Outcome
 from gram.experiments.runs import MIXED, TEXTS, Run, Scale, base_runs
-from gram.experiments.sentences import listed, share, verdict
+from gram.experiments.sentences import leader, listed, rate, share, verdict
 from gram.experiments.tables import Observation, tabulate, the_row
 from gram.experiments.work import Outcomes
 from gram.geometry import volume
@@ -23,6 +23,7 @@ NAME = "coarse-and-fine"
 TITLE = "Coarse and fine texts"
 HIT, AUC, CHANCE = "hit", "AUC", "chance"
 BETWEEN, BASE = "R@1 image to tones", "mean base"
+_TOLD = {"whole": "the whole number", "first-digit": "its first digit", "parity": "odd or even"}
 _MEASURES = ("volume", "height", "cosine")
 
 
@@ -118,3 +119,15 @@ def finding(frame: pd.DataFrame) -> str:
             f"cosine (chance {100 * chance['value']:.1f} %; {verdict('gram', gram, 'cosine', cosine)})"
         )
     return f"Trained on mixed texts, {listed(said)}."
+
+
+def headline(frame: pd.DataFrame) -> str:
+    """Return the finding in short, without its intervals."""
+    said = []
+    for asked in TEXTS:
+        gram, cosine = (
+            the_row(frame, loss=loss, trained=MIXED, asked=asked, measure=MEASURES[loss], metric=HIT)
+            for loss in ("gram", "cosine")
+        )
+        said.append(f"{_TOLD[asked]} {rate(gram)} with GRAM, {rate(cosine)} with cosine ({leader(gram, cosine)})")
+    return f"The top item satisfies these texts, after training on all kinds: {'; '.join(said)}."

@@ -9,7 +9,7 @@ from gram.evaluation import DIRECTIONS
 from gram.experiments.outcomes import Outcome
 from gram.experiments.ranked import recall_at_1
 from gram.experiments.runs import Run, Scale, base_runs
-from gram.experiments.sentences import points, share, verdict
+from gram.experiments.sentences import leader, points, rate, share, verdict
 from gram.experiments.tables import Observation, difference, highest, over_seeds, tabulate, the_row
 from gram.experiments.work import Outcomes
 from gram.losses import MEASURES
@@ -66,4 +66,16 @@ def finding(frame: pd.DataFrame) -> str:
         f"ranked by the other's measure, the GRAM model changes by {points(turned)} and the cosine model by "
         f"{points(crossed)}; by height alone the cosine model changes by {points(height)}, and the best of all pairs "
         f"is {best['loss']} by {best['measure']} with {share(best)}."
+    )
+
+
+def headline(frame: pd.DataFrame) -> str:
+    """Return the finding in short, without its intervals."""
+    asked = {"direction": DIRECTIONS[0], "metric": "R@1"}
+    gram = the_row(frame, loss="gram", measure="volume", **asked)
+    cosine = the_row(frame, loss="cosine", measure="cosine", **asked)
+    best = highest(over_seeds(frame, **asked))
+    return (
+        f"R@1 by the measure each loss trains: GRAM {rate(gram)}, cosine {rate(cosine)} ({leader(gram, cosine)}). "
+        f"The best of all pairs is the {best['loss']} loss ranked by {best['measure']}, {rate(best)}."
     )

@@ -8,7 +8,7 @@ import pandas as pd
 from gram.experiments.outcomes import Outcome
 from gram.experiments.ranked import recall_at_1
 from gram.experiments.runs import Run, Scale, base_runs
-from gram.experiments.sentences import listed, points
+from gram.experiments.sentences import leader, listed, moved, points
 from gram.experiments.tables import Observation, difference, tabulate, the_row
 from gram.experiments.work import Outcomes
 from gram.losses import MEASURES
@@ -78,3 +78,16 @@ def finding(frame: pd.DataFrame) -> str:
         f"Added in training and in the test, {listed(said)}: a gain is seen for {listed(gains)}, a loss for "
         f"{listed(harms)}."
     )
+
+
+def headline(frame: pd.DataFrame) -> str:
+    """Return the finding in short, without its intervals."""
+    said = []
+    for added, tested in (("Speech", "image+speech"), ("tones", "image+speech+tones")):
+        gram, cosine = (
+            the_row(frame, loss=loss, metric=GAIN, trained=tested, tested=tested) for loss in ("gram", "cosine")
+        )
+        said.append(
+            f"{added} {moved(gram)} points of R@1 under GRAM and {moved(cosine)} under cosine ({leader(gram, cosine)})"
+        )
+    return f"{'; '.join(said)}."

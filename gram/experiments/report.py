@@ -20,16 +20,30 @@ def findings_table(folder: Path = EVIDENCE) -> str:
         GramError: a result is missing or cannot be read.
     """
     results = {name: load(name, folder) for name in EXPERIMENTS}
-    lines = [
-        f"| [{EXPERIMENTS[name].TITLE}](notebooks/05_evidence.ipynb) | {EXPERIMENTS[name].finding(table)} |"
-        for name, (table, _) in results.items()
+    short = [
+        f"| {EXPERIMENTS[name].TITLE} | {EXPERIMENTS[name].headline(table)} |" for name, (table, _) in results.items()
+    ]
+    full = [
+        f"- **{EXPERIMENTS[name].TITLE}.** {EXPERIMENTS[name].finding(table)}" for name, (table, _) in results.items()
     ]
     made = sorted({(facts["scale"], facts["device"], facts["commit"][:7]) for _, facts in results.values()})
     told = "; ".join(
         f"scale {scale} ({_SCALES.get(scale, scale)}), {device}, commit {commit}" for scale, device, commit in made
     )
     return "\n".join(
-        ["| experiment | what was found |", "|---|---|", *lines, "", f"Made by `gram experiment all`: {told}."]
+        [
+            "| experiment | what was found, in short |",
+            "|---|---|",
+            *short,
+            "",
+            "<details><summary>The findings with their intervals</summary>",
+            "",
+            *full,
+            "",
+            "</details>",
+            "",
+            f"Made by `gram experiment all`: {told}.",
+        ]
     )
 
 

@@ -9,7 +9,7 @@ from gram import measures
 from gram.experiments.outcomes import Outcome
 from gram.experiments.ranked import recall_at_1
 from gram.experiments.runs import Run, Scale, base_runs
-from gram.experiments.sentences import listed, share, sign
+from gram.experiments.sentences import listed, moved, rate, share, sign
 from gram.experiments.tables import Observation, difference, highest, over_seeds, tabulate, the_row
 from gram.experiments.work import Outcomes
 from gram.losses import LOSSES
@@ -106,4 +106,19 @@ def finding(frame: pd.DataFrame) -> str:
         f"Each by its own measure, GRAM finds {share(gram)} first and {lead}: ahead of GRAM are {listed(groups[1])}, "
         f"behind it {listed(groups[-1])}, not told apart {listed(groups[0])}; of three modalities, the triangle is "
         f"{beside} GRAM."
+    )
+
+
+def headline(frame: pd.DataFrame) -> str:
+    """Return the finding in short, without its intervals."""
+    rows = over_seeds(frame, metric=DIFFERENCE, modalities="text+image+speech+tones")
+    rows = rows[rows["loss"] != "gram"].sort_values("value", ascending=False)
+    gram = the_row(frame, metric="R@1", loss="gram", measure="volume", modalities="text+image+speech+tones")
+    said = {
+        side: listed([f"{row['loss']} ({moved(row)})" for _, row in rows.iterrows() if sign(row) == side])
+        for side in (1, -1, 0)
+    }
+    return (
+        f"R@1 of GRAM {rate(gram)}, each by its own measure. Ahead, in points: {said[1]}. Not told apart: {said[0]}. "
+        f"Behind: {said[-1]}."
     )

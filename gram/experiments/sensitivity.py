@@ -80,3 +80,13 @@ def finding(frame: pd.DataFrame) -> str:
         more = "neither" if len(set(ranges.values())) == 1 else max(ranges, key=lambda loss: ranges[loss])
         said.append(f"with {varied}, {listed(words)} ({more} is moved more)")
     return f"R@1 by each loss's own measure: {'; '.join(said)}."
+
+
+def headline(frame: pd.DataFrame) -> str:
+    """Return the finding in short, without its intervals."""
+    said = []
+    for varied in VARIED:
+        gram, cosine = (extremes(frame, loss, varied) for loss in ("gram", "cosine"))
+        moved = [100 * (best["value"] - worst["value"]) for worst, best in (gram, cosine)]
+        said.append(f"{varied} {moved[0]:.0f} under GRAM and {moved[1]:.0f} under cosine")
+    return f"Points of R@1 between the worst setting and the best: {'; '.join(said)}."

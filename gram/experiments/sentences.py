@@ -21,6 +21,16 @@ def number(row: pd.Series, form: str = ".2f") -> str:
     return f"{row['value']:{form}}" + _ends(row, form, scale=1.0)
 
 
+def rate(row: pd.Series) -> str:
+    """Return a share alone: "81.2 %"."""
+    return f"{100 * row['value']:.1f} %"
+
+
+def moved(row: pd.Series) -> str:
+    """Return a difference of shares alone, in points: "-12.3"."""
+    return f"{100 * row['value']:+.1f}"
+
+
 def _ends(row: pd.Series, form: str, scale: float = 100.0) -> str:
     if math.isnan(row["low"]):
         return ""
@@ -48,6 +58,11 @@ def verdict(first: str, one: pd.Series, second: str, other: pd.Series) -> str:
     return {
         1: f"{first} is ahead", -1: f"{second} is ahead", 0: "the intervals do not tell them apart",
     }[apart(one, other)]  # fmt: skip
+
+
+def leader(gram: pd.Series, cosine: pd.Series) -> str:
+    """Return which of the two losses is ahead, in two or three words, by their intervals."""
+    return {1: "GRAM ahead", -1: "cosine ahead", 0: "not told apart"}[apart(gram, cosine)]
 
 
 def listed(parts: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from gram.embedding_set import EmbeddingSet
 from gram.experiments.outcomes import Outcome
 from gram.experiments.runs import Run, Scale, base_runs
-from gram.experiments.sentences import listed, number, share, verdict
+from gram.experiments.sentences import leader, listed, number, rate, share, verdict
 from gram.experiments.tables import Observation, tabulate, the_row
 from gram.experiments.work import Outcomes
 from gram.numbers import DIGITS
@@ -101,3 +101,16 @@ def finding(frame: pd.DataFrame) -> str:
             f"({verdict('gram', gram, 'cosine', cosine)})"
         )
     return f"Of the digits in the space of all modalities, {listed(said)}."
+
+
+def headline(frame: pd.DataFrame) -> str:
+    """Return the finding in short, without its intervals."""
+    said = []
+    for metric, told in ((PROBE, rate), (SILHOUETTE, _bare), (TRUST, _bare)):
+        gram, cosine = (the_row(frame, loss=loss, metric=metric, modality=TOGETHER) for loss in ("gram", "cosine"))
+        said.append(f"{metric} {told(gram)} with GRAM, {told(cosine)} with cosine ({leader(gram, cosine)})")
+    return f"Digits in the space of all modalities: {'; '.join(said)}."
+
+
+def _bare(row: pd.Series) -> str:
+    return f"{row['value']:.2f}"

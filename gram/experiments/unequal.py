@@ -8,7 +8,7 @@ from gram import measures
 from gram.experiments.outcomes import Outcome
 from gram.experiments.ranked import recall_at_1
 from gram.experiments.runs import DEGRADATIONS, DEGRADED, Run, Scale, base_runs
-from gram.experiments.sentences import listed, points
+from gram.experiments.sentences import listed, moved, points
 from gram.experiments.tables import Observation, difference, highest, lowest, over_seeds, tabulate
 from gram.experiments.work import Outcomes
 from gram.losses import MEASURES
@@ -77,3 +77,17 @@ def finding(frame: pd.DataFrame) -> str:
             f"{MEASURES[loss]} (a loss is seen for {listed(hurt)}; with 90 % missing, {best} ranks best)"
         )
     return f"With one modality unequal, {listed(said)}."
+
+
+def headline(frame: pd.DataFrame) -> str:
+    """Return the finding in short, without its intervals."""
+    said = []
+    for loss, name in (("gram", "GRAM"), ("cosine", "cosine")):
+        worst = lowest(changes(frame, loss))
+        said.append(f"under {name} {DEGRADED} {_told(str(worst['degradation']))}, {moved(worst)} points of R@1")
+    return f"What costs most: {'; '.join(said)}."
+
+
+def _told(degradation: str) -> str:
+    kind, _, share = degradation.partition("missing-")
+    return f"missing from {share} %" if share else kind

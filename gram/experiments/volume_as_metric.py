@@ -152,6 +152,20 @@ def finding(frame: pd.DataFrame) -> str:
     )
 
 
+def headline(frame: pd.DataFrame) -> str:
+    """Return the finding in short, without its intervals."""
+    signs: list[str] = []
+    others: list[str] = []
+    for scope in SCOPES:
+        own = strengths(frame, scope).get("mean volume")
+        told = f"{scope} {'unknown' if own is None else format(own['value'], '+.2f')}"
+        (signs if own is not None and own["high"] < 0 else others).append(told)
+    return (
+        f"Spearman's correlation of R@1 with the mean volume, where a smaller one goes with a higher R@1: "
+        f"{listed(signs)}; where that is not seen: {listed(others)}."
+    )
+
+
 def _after_training(frame: pd.DataFrame) -> str:
     """Return what the last checkpoints say: volume and R@1 of both losses, hubs by volume, modalities turned round."""
     last = frame[frame["step"] == frame["step"].max()]

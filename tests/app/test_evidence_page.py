@@ -67,13 +67,14 @@ def test_published_numbers_and_the_rescoring_stand_together():
 
 
 def test_numbers_keep_their_sign_and_unit():
-    said = evidence_markup.found("changed by -3.1 points (-4 to +2) at 30 %, text-2 <b>")
+    said = evidence_markup.found("moved by -2.0 points", "changed by -3.1 points (-4 to +2) at 30 %, text-2 <b>")
+    assert "<b>Found here.</b> moved by −2.0 points</p>" in said
     assert "−3.1 points (−4 to +2) at 30\N{NO-BREAK SPACE}%, text-2 &lt;b&gt;" in said
 
 
 def test_clauses_of_a_finding_stand_on_lines_of_their_own():
-    said = evidence_markup.found("one (a; b); two; three")
-    assert said.endswith("one (a; b); <span>two;</span> <span>three</span></p>")
+    said = evidence_markup.found("in short", "one (a; b); two; three")
+    assert "<p>one (a; b); <span>two;</span> <span>three</span></p>" in said
 
 
 def test_a_result_that_is_not_there_or_cannot_be_read_is_said_in_a_line(tmp_path, monkeypatch):

@@ -133,3 +133,57 @@ def test_whose_space_is_better_ordered(quick) -> None:
         "silhouette is 0.70 (0.69 to 0.71) after gram and 0.50 (0.49 to 0.51) after cosine (gram is ahead)"
         in finding("space", ahead)
     )
+
+
+def headline(name: str, frame: pd.DataFrame) -> str:
+    return EXPERIMENTS[name].headline(frame)
+
+
+@pytest.mark.parametrize("name", list(EXPERIMENTS))
+def test_a_headline_is_short_and_ends_as_a_sentence_does(quick, name: str) -> None:
+    said = headline(name, quick.frame(name))
+    assert len(said) < 320
+    assert said.endswith(".")
+    assert "nan" not in said
+
+
+def test_headlines_of_two_losses_say_who_is_ahead(quick) -> None:
+    frame = altered(quick.frame("losses-and-measures"), 0.2, metric="R@1")
+    gram = altered(frame, 0.9, metric="R@1", loss="gram", measure="volume")
+    assert "GRAM 90.0 %, cosine 20.0 % (GRAM ahead)." in headline("losses-and-measures", gram)
+    assert "the gram loss ranked by volume, 90.0 %." in headline("losses-and-measures", gram)
+    assert "(not told apart)" in headline("losses-and-measures", frame)
+    gains = altered(quick.frame("modalities"), 0.1, metric="R@1 gain")
+    gains = altered(gains, 0.3, metric="R@1 gain", loss="cosine", trained="image+speech", tested="image+speech")
+    said = headline("modalities", gains)
+    assert said.startswith("Speech +10.0 points of R@1 under GRAM and +30.0 under cosine (cosine ahead); tones +10.0")
+    hits = altered(quick.frame("coarse-and-fine"), 0.4, metric="hit")
+    hits = altered(hits, 0.6, metric="hit", loss="gram", asked="parity", trained="mixed", measure="volume")
+    assert "its first digit 40.0 % with GRAM, 40.0 % with cosine (not told apart); odd or even 60.0 %" in headline(
+        "coarse-and-fine", hits
+    )
+    space = altered(quick.frame("space"), 0.5, metric="probe accuracy")
+    space = altered(space, 0.25, metric="probe accuracy", loss="cosine")
+    assert "probe accuracy 50.0 % with GRAM, 25.0 % with cosine (GRAM ahead)" in headline("space", space)
+
+
+def test_headlines_of_what_moves_recall(quick) -> None:
+    frame = altered(quick.frame("sensitivity"), 0.5, metric="R@1")
+    frame = altered(frame, 0.1, metric="R@1", loss="gram", varied="temperature", setting="0.5")
+    said = headline("sensitivity", frame)
+    assert "d 0 under GRAM and 0 under cosine; temperature 40 under GRAM and 0 under cosine; batch 0" in said
+    frame = altered(quick.frame("unequal"), 0.0, metric="R@1 change")
+    frame = altered(frame, -0.3, metric="R@1 change", loss="gram", degradation="noisy")
+    frame = altered(frame, -0.2, metric="R@1 change", loss="cosine", degradation="missing-60")
+    said = headline("unequal", frame)
+    assert "under GRAM image noisy, -30.0 points of R@1; under cosine image missing from 60 %, -20.0 points" in said
+    frame = altered(quick.frame("rivals"), -0.2, metric="R@1 difference")
+    frame = altered(frame, 0.2, metric="R@1 difference", loss="symile")
+    frame = altered(frame, 0.0, metric="R@1 difference", loss="pmrl")
+    said = headline("rivals", frame)
+    assert "Ahead, in points: symile (+20.0). Not told apart: pmrl (+0.0). Behind: " in said
+    assert said.count("(-20.0)") == 6
+    frame = altered(quick.frame("volume-as-metric"), -0.9, metric="spearman", predictor="mean volume")
+    frame = altered(frame, 0.5, metric="spearman", predictor="mean volume", scope="pooled")
+    said = headline("volume-as-metric", frame)
+    assert "within gram -0.90, within cosine -0.90 and at the end -0.90; where that is not seen: pooled +0.50." in said

@@ -8,6 +8,7 @@ import pytest
 
 from gram._cache_folder import cache_folder
 from gram.errors import GramError
+from gram.experiments import EXPERIMENTS
 from gram.experiments.job import ExperimentJob, quick_folder
 from gram.experiments.report import findings_table, main
 
@@ -50,7 +51,10 @@ def test_the_readme_gets_the_findings_of_all_results(quick, tmp_path, capsys):
     assert "LAST YEAR" not in written
     assert written.startswith("before\n")
     assert written.endswith("after\n")
-    assert written.count("\n| [") == 8
+    for module in EXPERIMENTS.values():
+        table = quick.frame(module.NAME)
+        assert f"\n| {module.TITLE} | {module.headline(table)} |\n" in written
+        assert f"\n- **{module.TITLE}.** {module.finding(table)}\n" in written
     assert findings_table(quick.out) in written
     assert "scale quick" in written
 
