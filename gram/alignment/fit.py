@@ -1,6 +1,5 @@
 """Training heads on features: batches of items alike in what they lack, and a part of the items that is only ranked."""
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -9,8 +8,9 @@ import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Bool, Int
-from torch import Tensor, nn
+from torch import Tensor
 
+from gram._descent import descend, optimizer_of, pace
 from gram.alignment._conditioning import condition, fold
 from gram.alignment.heads import Heads, first_layer
 from gram.alignment.settings import AlignmentSettings, losses_for
@@ -24,7 +24,7 @@ from gram.index import pick_device
 from gram.losses import LOSSES
 
 COLUMN = "aligned"  # of the items: which part each was in
-_RANKED, _WARMUP, _LONGEST_STEP = 2000, 0.05, 1.0
+_RANKED, _WARMUP = 2000, 0.05
 _FEWEST = 2  # items of a batch: one alone has nothing to be told from
 
 Progress = Callable[[dict[str, Any]], None]
@@ -139,12 +139,8 @@ class _Training:
         self.device = heads.get_buffer("mean_0").device
         self.loss = LOSSES[settings.loss](settings.temperature, label_smoothing=settings.label_smoothing)
         self.loss.to(self.device)
-        weights = [p for p in heads.parameters() if p.ndim > 1]
-        rest = [p for p in (*heads.parameters(), *self.loss.parameters()) if p.ndim < 2]
-        self.optimizer = torch.optim.AdamW(
-            [{"params": weights, "weight_decay": settings.weight_decay}, {"params": rest, "weight_decay": 0.0}],
-            lr=settings.learning_rate,
-        )
+        learned = [*heads.parameters(), *self.loss.parameters()]
+        self.optimizer = optimizer_of(learned, settings.learning_rate, settings.weight_decay)
         self.features = features
         self.names = [features.anchor, *(name for name in features.names if name != features.anchor)]
         self.batches = _batches(features, self.names, train, settings)
@@ -160,25 +156,14 @@ class _Training:
         Raises:
             GramError: it is not finite.
         """
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.settings.learning_rate * _pace(number / self.settings.steps)
         rows, names = next(self.batches)
         vectors = [self.heads(name, self.features.modalities[name][rows].to(self.device)) for name in names]
         loss: Tensor = self.loss(*vectors)
         if not torch.isfinite(loss):
             raise GramError(f"the loss is not finite at step {number}: take a lower learning rate")
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.heads.parameters(), _LONGEST_STEP)
-        self.optimizer.step()
+        rate = self.settings.learning_rate * pace(number - 1, self.settings.steps, _WARMUP)
+        descend(self.heads.parameters(), loss, self.optimizer, rate)
         return float(loss.detach())
-
-
-def _pace(share: float) -> float:
-    """Return the part of the learning rate after a share of the steps: up along a line, down along a cosine."""
-    if share < _WARMUP:
-        return share / _WARMUP
-    return 0.5 * (1 + math.cos(math.pi * (share - _WARMUP) / (1 - _WARMUP)))
 
 
 def _batches(

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gram._descent import descend, optimizer_of, pace
 from gram.embedding_set import EmbeddingSet
 from gram.evaluation import evaluate
 from gram.experiments.arm import Arm, inputs, text_kinds
@@ -14,7 +15,6 @@ from gram.experiments.data import Data
 from gram.experiments.outcomes import Outcome, half
 from gram.experiments.runs import DEGRADED, TEXTS, Run, Scale
 from gram.models import choose_device
-from gram.training.loop import descend, optimizer_of, pace
 
 WARMUP, WEIGHT_DECAY = 0.05, 0.01
 _BLOCK = 256
@@ -41,7 +41,7 @@ def train_run(
     place = choose_device(device)
     spread = data.spread(DEGRADED) if run.degradation in ("noisy", "pure-noise") else 1.0
     arm = Arm(run, scale, spread=spread).to(place)
-    optimizer = optimizer_of(arm, scale.learning_rate, WEIGHT_DECAY)
+    optimizer = optimizer_of(arm.parameters(), scale.learning_rate, WEIGHT_DECAY)
     pool = data.pool(run.modalities, run.seed, scale.numbers)
     labels = data.items["train"]["label"].to_numpy()
     steps, checkpoints = run.steps(scale), run.checkpoint_steps(scale)
@@ -93,7 +93,7 @@ def _step(
     with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
         vectors = arm.embed(batches, there, noise)
         loss = arm.value(vectors, there)
-    descend(arm, loss, optimizer, rate)
+    descend(arm.parameters(), loss, optimizer, rate)
     return float(loss.detach())
 
 

@@ -1,7 +1,6 @@
 """The training loop: the built-in model under one loss, resumable, on one CPU, one GPU or several."""
 
 import json
-import math
 import os
 import platform
 import time
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 import gram
+from gram._descent import descend, optimizer_of, pace
 from gram.evaluation import evaluate
 from gram.losses import MEASURES
 from gram.models import Batch, MultimodalModel, choose_device, save_model
@@ -27,32 +27,6 @@ from gram.training.pool import TrainingPool, render_pool
 
 Items = tuple[pd.DataFrame, dict[str, list[Tensor]]]
 Report = Callable[[str, int, int, Mapping[str, float]], None]  # (phase, done, all, numbers to show)
-
-
-def optimizer_of(objective: nn.Module, learning_rate: float, weight_decay: float) -> torch.optim.Optimizer:
-    """Return AdamW over an objective's parameters, with weight decay on matrices alone."""
-    decayed = [p for p in objective.parameters() if p.ndim > 1]
-    plain = [p for p in objective.parameters() if p.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=learning_rate)
-
-
-def pace(step: int, steps: int, warmup: float) -> float:
-    """Return the learning rate's factor at a step, counted from 0: linear warm-up, then half a cosine to zero."""
-    share = (step + 1) / steps
-    if share < warmup:
-        return share / warmup
-    return 0.5 * (1 + math.cos(math.pi * (share - warmup) / (1 - warmup)))
-
-
-def descend(objective: nn.Module, loss: Tensor, optimizer: torch.optim.Optimizer, learning_rate: float) -> None:
-    """Take one step down a loss at a learning rate, the gradient clipped to a length of 1."""
-    for group in optimizer.param_groups:
-        group["lr"] = learning_rate
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    nn.utils.clip_grad_norm_(objective.parameters(), 1.0)
-    optimizer.step()
 
 
 class Objective(nn.Module):
@@ -116,7 +90,7 @@ class _Run:
             self.device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         torch.manual_seed(config.seed)
         self.objective = Objective(config, distributed=self.world > 1).to(self.device)
-        self.optimizer = optimizer_of(self.objective, config.learning_rate, config.weight_decay)
+        self.optimizer = optimizer_of(self.objective.parameters(), config.learning_rate, config.weight_decay)
         self.step, self.seconds = 0, 0.0
 
     def go(self, *, resume: bool) -> MultimodalModel:
@@ -169,7 +143,7 @@ class _Run:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             loss = trained(batches)
         rate = self.config.learning_rate * pace(self.step, self.config.steps, self.config.warmup)
-        descend(self.objective, loss, self.optimizer, rate)
+        descend(self.objective.parameters(), loss, self.optimizer, rate)
         self.step += 1
         return float(loss.detach())
 

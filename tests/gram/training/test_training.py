@@ -7,13 +7,13 @@ import pytest
 import torch
 
 import gram
+from gram._descent import pace
 from gram.cli.train import LOSSES as COMMAND_LOSSES
 from gram.losses import LOSSES as ALL_LOSSES
 from gram.models import ModelConfig, MultimodalModel, load_model
 from gram.numbers import MODALITIES, numbers_of
 from gram.training import LOSSES, TrainingConfig, embed_items, embed_many, half_precision, split_items, train
 from gram.training import pool as pool_module
-from gram.training.loop import pace
 from gram.training.pool import TrainingPool, render_pool
 
 SMALL = ModelConfig(d=8, text_width=8, image_channels=4, audio_channels=8, audio_width=8)
