@@ -18,17 +18,14 @@ On a machine that is busy with other things, `--clock cpu` counts the seconds of
 
 import argparse
 import json
-import re
-import resource
-import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
+from _measure import CLOCKS, extra_bytes, median_seconds
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -38,7 +35,6 @@ from gram import pairwise_volume
 
 AIM_FORWARD, AIM_BOTH, AIM_MEMORY = 15, 5, 1.5
 NOISE = 1e-4
-CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 PATIENCE = 30  # seconds after which a slow way is not repeated
 PART = 50  # anchors at a time, where all would not fit
 
@@ -108,19 +104,6 @@ def deviation(way: Callable[..., Tensor], vectors: list[Tensor]) -> float:
     return float(np.max(np.abs(way(*vectors).diagonal().numpy() - expected) / expected))
 
 
-def peak_bytes() -> int:
-    status = Path("/proc/self/status")
-    if status.exists():
-        return int(re.search(r"VmHWM:\s+(\d+)", status.read_text())[1]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-
-
-def forget_peak() -> None:
-    switch = Path("/proc/self/clear_refs")
-    if switch.exists():
-        switch.write_text("5")
-
-
 def measure(options: argparse.Namespace) -> dict[str, float]:
     """Memory of the first full call after a small one, then the median time of the others."""
     way, vectors = WAYS[options.way], spread(options)
@@ -133,16 +116,9 @@ def measure(options: argparse.Namespace) -> dict[str, float]:
             torch.autograd.grad(volumes.sum(), vectors)
 
     call(*(vector[:64] for vector in vectors))
-    forget_peak()
-    before = peak_bytes()
-    call(*vectors)
-    memory = peak_bytes() - before
-    clock, times = CLOCKS[options.clock], []
-    while len(times) < options.repeats and sum(times) < PATIENCE:
-        start = clock()
-        call(*vectors)
-        times.append(clock() - start)
-    return {"seconds": statistics.median(times), "bytes": memory}
+    memory = extra_bytes(lambda: call(*vectors))
+    seconds = median_seconds(lambda: call(*vectors), options.repeats, PATIENCE, options.clock)
+    return {"seconds": seconds, "bytes": memory}
 
 
 def measure_apart(way: str, k: int, gradient: bool) -> dict[str, float]:
