@@ -20,12 +20,13 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 from _measure import CLOCKS, extra_bytes, median_seconds
+from _rows import FLAG, Row, tell
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -139,7 +140,7 @@ def line(title: str, values: dict[str, str], outcome: str) -> None:
     print(f"{title:28}" + "".join(f"{values.get(way, '-'):>18}" for way in WAYS) + f"  {outcome}")
 
 
-def report(options: argparse.Namespace, k: int) -> None:
+def report(options: argparse.Namespace, k: int) -> Iterator[Row]:
     print(
         f"\nq = {options.queries}, n = {options.candidates}, k = {k}, d = {options.d}, float32, "
         f"{torch.get_num_threads()} thread(s), {options.clock} time, median of up to {options.repeats}"
@@ -160,6 +161,15 @@ def report(options: argparse.Namespace, k: int) -> None:
         line(f"{title}, time", times, f"{ratio:.1f}x less than {rival} ({aim}x), {against}")
         memory = {way: f"{figures['bytes'] / 2**20:.1f} MiB" for way, figures in found.items()}
         line(f"{title}, peak memory", memory, outcome + ("" if gradient else f" ({AIM_MEMORY}x)"))
+        yield Row(f"k = {k}, {title}: times faster than {rival}", f"{ratio:.1f}", f"at least {aim}", ratio >= aim)
+        if not gradient:
+            share = ours["bytes"] / size
+            yield Row(
+                f"k = {k}, {title}: memory beside the products",
+                f"{share:.2f}",
+                f"at most {AIM_MEMORY}",
+                share <= AIM_MEMORY,
+            )
     print("largest relative deviation from float64, of the volumes of items with themselves")
     options.k = [k]
     for title, vectors in (("random", spread(options)), (f"differing by {NOISE:g}", nearly_equal(options))):
@@ -174,12 +184,12 @@ def main() -> None:
     parser.add_argument("--clock", choices=list(CLOCKS), default="wall", help="which seconds to count")
     parser.add_argument("--way", choices=list(WAYS), help=argparse.SUPPRESS)
     parser.add_argument("--gradient", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument(FLAG, action="store_true", help="print the rows as JSON")
     options = parser.parse_args()
     if options.way:
         print(json.dumps(measure(options)))
     else:
-        for k in options.k:
-            report(options, k)
+        tell(lambda: (row for k in options.k for row in report(options, k)), options.json)
 
 
 if __name__ == "__main__":
