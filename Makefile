@@ -55,11 +55,8 @@ contracts: $(VENV)/.dev-ready ## check that imports run one way
 notebooks: $(VENV)/.dev-ready ## run every notebook from top to bottom
 	$(BIN)/python -m pytest tests/test_notebooks.py
 
-bench: $(VENV)/.dev-ready ## print the benchmarks' tables
-	$(BIN)/python benchmarks/pairwise_volume.py
-	$(BIN)/python benchmarks/ask.py
-	$(BIN)/python benchmarks/planted_faults.py
-	$(BIN)/python benchmarks/align.py
+bench: $(VENV)/.dev-ready ## run the benchmarks; print each one's table, then all beside their aims
+	$(BIN)/python benchmarks/all.py
 
 fuzz: $(VENV)/.dev-ready ## damage 10,000 files of every kind that is read; each must open or be refused
 	nice $(BIN)/python -m tests.gram.fuzz_importers --count 10000

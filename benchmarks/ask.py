@@ -11,12 +11,13 @@ On a machine that is busy with other things, `--clock cpu` counts the seconds of
 import argparse
 import statistics
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
 import torch
+from _measure import CLOCKS
+from _rows import FLAG, Row, tell
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -25,22 +26,30 @@ from gram.retrieval import JointQuery, Query, Retriever, compare
 
 NAMES = ("text", "image", "speech", "tones")
 QUERIES = 9
-CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
+TITLES = ("made ready", "ask, volume", "ask, cosine", "two columns", "joint, volume")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--items", type=int, nargs="+", default=[2_000, 100_000], help="default: %(default)s")
     parser.add_argument("--clock", choices=CLOCKS, default="wall", help="default: %(default)s")
+    parser.add_argument(FLAG, action="store_true", help="print the rows as JSON")
     arguments = parser.parse_args()
+    tell(lambda: rows(arguments), arguments.json)
+    return 0
+
+
+def rows(arguments: argparse.Namespace) -> Iterator[Row]:
     now = CLOCKS[arguments.clock]
     print(f"seconds of the {arguments.clock} clock, {torch.get_num_threads()} threads")
     print("|   items | ready (s) | ask, volume (s) | ask, cosine (s) | two columns (s) | joint, volume (s) |")
     print("|--------:|----------:|----------------:|----------------:|----------------:|------------------:|")
     for n in arguments.items:
-        cells = zip(measured(n, now), (9, 15, 15, 15, 17))
+        took = measured(n, now)
+        cells = zip(took, (9, 15, 15, 15, 17))
         print(f"| {n:7,} | " + " | ".join(f"{seconds:{width}.3f}" for seconds, width in cells) + " |")
-    return 0
+        for title, seconds in zip(TITLES, took):
+            yield Row(f"{n:,} items, {title}", f"{seconds:.3f} s")
 
 
 def measured(n: int, now: Callable[[], float]) -> tuple[float, ...]:

@@ -18,17 +18,15 @@ On a machine that is busy with other things, `--clock cpu` counts the seconds of
 
 import argparse
 import json
-import re
-import resource
-import statistics
 import subprocess
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
+from _measure import CLOCKS, extra_bytes, median_seconds
+from _rows import FLAG, Row, tell
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -38,7 +36,6 @@ from gram import pairwise_volume
 
 AIM_FORWARD, AIM_BOTH, AIM_MEMORY = 15, 5, 1.5
 NOISE = 1e-4
-CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 PATIENCE = 30  # seconds after which a slow way is not repeated
 PART = 50  # anchors at a time, where all would not fit
 
@@ -108,19 +105,6 @@ def deviation(way: Callable[..., Tensor], vectors: list[Tensor]) -> float:
     return float(np.max(np.abs(way(*vectors).diagonal().numpy() - expected) / expected))
 
 
-def peak_bytes() -> int:
-    status = Path("/proc/self/status")
-    if status.exists():
-        return int(re.search(r"VmHWM:\s+(\d+)", status.read_text())[1]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-
-
-def forget_peak() -> None:
-    switch = Path("/proc/self/clear_refs")
-    if switch.exists():
-        switch.write_text("5")
-
-
 def measure(options: argparse.Namespace) -> dict[str, float]:
     """Memory of the first full call after a small one, then the median time of the others."""
     way, vectors = WAYS[options.way], spread(options)
@@ -133,16 +117,9 @@ def measure(options: argparse.Namespace) -> dict[str, float]:
             torch.autograd.grad(volumes.sum(), vectors)
 
     call(*(vector[:64] for vector in vectors))
-    forget_peak()
-    before = peak_bytes()
-    call(*vectors)
-    memory = peak_bytes() - before
-    clock, times = CLOCKS[options.clock], []
-    while len(times) < options.repeats and sum(times) < PATIENCE:
-        start = clock()
-        call(*vectors)
-        times.append(clock() - start)
-    return {"seconds": statistics.median(times), "bytes": memory}
+    memory = extra_bytes(lambda: call(*vectors))
+    seconds = median_seconds(lambda: call(*vectors), options.repeats, PATIENCE, options.clock)
+    return {"seconds": seconds, "bytes": memory}
 
 
 def measure_apart(way: str, k: int, gradient: bool) -> dict[str, float]:
@@ -163,7 +140,7 @@ def line(title: str, values: dict[str, str], outcome: str) -> None:
     print(f"{title:28}" + "".join(f"{values.get(way, '-'):>18}" for way in WAYS) + f"  {outcome}")
 
 
-def report(options: argparse.Namespace, k: int) -> None:
+def report(options: argparse.Namespace, k: int) -> Iterator[Row]:
     print(
         f"\nq = {options.queries}, n = {options.candidates}, k = {k}, d = {options.d}, float32, "
         f"{torch.get_num_threads()} thread(s), {options.clock} time, median of up to {options.repeats}"
@@ -184,6 +161,15 @@ def report(options: argparse.Namespace, k: int) -> None:
         line(f"{title}, time", times, f"{ratio:.1f}x less than {rival} ({aim}x), {against}")
         memory = {way: f"{figures['bytes'] / 2**20:.1f} MiB" for way, figures in found.items()}
         line(f"{title}, peak memory", memory, outcome + ("" if gradient else f" ({AIM_MEMORY}x)"))
+        yield Row(f"k = {k}, {title}: times faster than {rival}", f"{ratio:.1f}", f"at least {aim}", ratio >= aim)
+        if not gradient:
+            share = ours["bytes"] / size
+            yield Row(
+                f"k = {k}, {title}: memory beside the products",
+                f"{share:.2f}",
+                f"at most {AIM_MEMORY}",
+                share <= AIM_MEMORY,
+            )
     print("largest relative deviation from float64, of the volumes of items with themselves")
     options.k = [k]
     for title, vectors in (("random", spread(options)), (f"differing by {NOISE:g}", nearly_equal(options))):
@@ -198,12 +184,12 @@ def main() -> None:
     parser.add_argument("--clock", choices=list(CLOCKS), default="wall", help="which seconds to count")
     parser.add_argument("--way", choices=list(WAYS), help=argparse.SUPPRESS)
     parser.add_argument("--gradient", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument(FLAG, action="store_true", help="print the rows as JSON")
     options = parser.parse_args()
     if options.way:
         print(json.dumps(measure(options)))
     else:
-        for k in options.k:
-            report(options, k)
+        tell(lambda: (row for k in options.k for row in report(options, k)), options.json)
 
 
 if __name__ == "__main__":

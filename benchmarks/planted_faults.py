@@ -17,7 +17,10 @@ import argparse
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+
+from _rows import FLAG, Row, tell
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -57,7 +60,13 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--faults", default=",".join((*FAULTS, NONE, NOISY)), help="kinds, with commas")
     parser.add_argument("--verbose", action="store_true", help="show the sets that were judged wrongly")
+    parser.add_argument(FLAG, action="store_true", help="print the rows as JSON")
     options = parser.parse_args()
+    missed = any(row.met is False for row in tell(lambda: rows(options), options.json))
+    return int(missed and not options.json)
+
+
+def rows(options: argparse.Namespace) -> Iterator[Row]:
     seeds, missed = range(options.first, options.first + options.draws), False
     print(f"seeds {seeds.start} to {seeds.stop - 1}")
     print(f"{'set':<12}{'named or silent':>17}{'worst':>8}{'s a set':>9}  also")
@@ -67,8 +76,9 @@ def main() -> int:
         others = ", ".join(f"{cause} {count}" for cause, count in also.most_common())
         print(f"{fault:<12}{f'{good} of {len(seeds)}':>17}{first:>8}{seconds:>9.2f}  {others}", flush=True)
         missed |= good < AIM * len(seeds)
+        what = f"{fault}: silent" if fault in (NONE, NOISY) else f"{fault}: named"
+        yield Row(what, f"{good / len(seeds):.0%} of {len(seeds)}", f"at least {AIM:.0%}", good >= AIM * len(seeds))
     print(f"aim: {AIM:.0%} each{', MISSED' if missed else ''}")
-    return int(missed)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +38,8 @@ if torch.backends.cpu.get_cpu_capability().startswith("AVX512"):
     os.environ.setdefault("OPENBLAS_CORETYPE", "SKYLAKEX")  # read when faiss loads its library
 
 import faiss
+from _measure import CLOCKS
+from _rows import FLAG, Row, tell
 
 import gram
 
@@ -45,7 +47,6 @@ AIMS = {1: 0.5, 64: 0.33}
 BLOCK = 20_000
 EQUAL = 1e-12
 RIVALS = ("as it comes", "fastest", "mean")
-CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 BLAS_FROM = faiss.cvar.distance_compute_blas_threshold
 
 
@@ -126,7 +127,12 @@ def main() -> None:
     parser.add_argument("--data", choices=["random", "clusters"], default="random")
     parser.add_argument("--plain", action="store_true", help="time the search that scores every item, too")
     parser.add_argument("--clock", choices=list(CLOCKS), default="wall", help="which seconds to count")
+    parser.add_argument(FLAG, action="store_true", help="print the rows as JSON")
     options = parser.parse_args()
+    tell(lambda: rows(options), options.json)
+
+
+def rows(options: argparse.Namespace) -> Iterator[Row]:
     clock = CLOCKS[options.clock]
     torch.set_num_threads(options.threads)
     faiss.omp_set_num_threads(options.threads)
@@ -169,6 +175,10 @@ def main() -> None:
         cells = "".join(f"{ms[name]:>11}{took['gram'] / took[name]:>5.2f}" for name in RIVALS)
         right = "yes" if same(index.search(asked, k=options.k), squares, best) else "NO"
         print(f"{q:>4}{aim:>6}{ms['gram']:>10}{ms.get('plain', '-'):>10}{cells}{share:>10}{right:>6}", flush=True)
+        ratio, what = took["gram"] / took["fastest"], f"{options.items:,} items, {options.data}, q = {q}"
+        measured = f"{ratio:.2f}, {ms['gram']}"
+        yield Row(f"{what}: time beside FAISS at its fastest", measured, f"at most {aim}", ratio <= aim)
+        yield Row(f"{what}: hits are those of brute force", right, "yes", right == "yes")
 
 
 if __name__ == "__main__":

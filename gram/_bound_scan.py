@@ -35,7 +35,7 @@ class Compressed(NamedTuple):
 class Asked(NamedTuple):
     """Unit queries."""
 
-    codes: np.ndarray  # (q, 4 steps) bytes, q filled up to whole groups
+    codes: np.ndarray  # (q, 4 steps) bytes, or numbers of 16 bits (`ASKED`), q filled up to whole groups
     first: np.ndarray  # (q,) int32: what makes up for the 128 in the candidates
     scale: np.ndarray  # (q,) float32
     rest: np.ndarray  # (q,) as of candidates
@@ -75,7 +75,8 @@ def scan(gallery: Compressed, n: int, start: int, stop: int, asked: Asked, found
     """Go on from block `start` up to `stop` of n candidates; sums (m, 1 or 16, 16) is a place to work in."""
     m, steps = gallery.codes.shape[1], gallery.codes.shape[2]
     width, count = sums.shape[1], len(found.counts)
-    row_bytes, sum_bytes, query_bytes = steps * LANES * PER_STEP, width * LANES * 4, steps * PER_STEP
+    row_bytes, sum_bytes = steps * LANES * PER_STEP, width * LANES * 4
+    query_bytes = steps * PER_STEP * asked.codes.itemsize
     scale, rest, square = gallery.scale.ctypes.data, gallery.rest.ctypes.data, gallery.square.ctypes.data
     numbers = np.stack((asked.scale, asked.rest), axis=1)
     limits = np.array([_SLACK, _SHRINK, SMALLEST, _ZERO], dtype=np.float32)

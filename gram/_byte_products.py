@@ -1,48 +1,82 @@
 """Products of vectors of bytes, and the bounds they give, 16 candidates at a time: the innermost loops, as LLVM's code.
 
 `vpdpbusd` (AVX-512 VNNI) multiplies 64 unsigned bytes by 64 signed ones and adds them up in fours, in 32-bit integers
-and so exactly. No compiler makes it of a loop over this layout, so it is asked for by name; nor did numba use whole
-registers for the bounds, which then took twice the time of the products. This module imports numba, which takes a
-second: import it where it is used.
+and so exactly. Where there is AVX2 alone, bytes are widened to 16 bits and `vpmaddwd` multiplies 16 of them and adds
+them up in twos, in 32 bits too; `vpmaddubsw`, for bytes, has sums of 16 bits, which saturate. No compiler makes either
+of a loop over this layout, so they are asked for by name; nor did numba use whole registers for the bounds, which then
+took twice the time of the products. This module imports numba, which takes a second: import it where it is used.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
-import llvmlite.binding
+import numpy as np
 from llvmlite import ir
-from numba import types
+from numba import config, types
+from numba.core.codegen import get_host_cpu_features
 from numba.extending import intrinsic
 
 LANES = 16  # candidates side by side, a 32-bit sum each
-PER_STEP = 4  # coordinates of each that one instruction takes
+PER_STEP = 4  # coordinates of each that are taken at once
 OFFSET = 128  # bytes of candidates are stored with this added, so that they are unsigned
 _ALIGNED = 64
 
-_I8, _I32, _I64 = ir.IntType(8), ir.IntType(32), ir.IntType(64)
-_SUMS, _BYTES, _FLOATS = ir.VectorType(_I32, LANES), ir.VectorType(_I8, 64), ir.VectorType(ir.FloatType(), LANES)
-_DOT = ir.FunctionType(_SUMS, [_SUMS, _BYTES, _BYTES])
+_I8, _I16, _I32, _I64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
+_SUMS, _FLOATS = ir.VectorType(_I32, LANES), ir.VectorType(ir.FloatType(), LANES)
 _ROOT = ir.FunctionType(_FLOATS, [_FLOATS])
 
 
+class _Instruction(NamedTuple):
+    """One that multiplies and adds up: each of `parts` registers has its part of the 64 bytes of a step."""
+
+    name: str  # LLVM's
+    accumulates: bool  # whether it adds to sums itself
+    parts: int
+    numbers: ir.VectorType  # what it takes of candidates and of queries
+    sums: ir.VectorType
+    together: int  # queries whose sums fit into the registers, beside a step of the candidates
+    asked: type  # how queries are stored
+
+
+_VNNI = _Instruction(
+    "llvm.x86.avx512.vpdpbusd.512", True, 1, ir.VectorType(_I8, 64), ir.VectorType(_I32, 16), 16, np.int8
+)
+_AVX2 = _Instruction("llvm.x86.avx2.pmadd.wd", False, 4, ir.VectorType(_I16, 16), ir.VectorType(_I32, 8), 2, np.int16)
+
+
+def _chosen() -> _Instruction | None:
+    """Return the instruction for the processor that numba compiles for, which its settings may limit; None for none."""
+    set_by_user: str | None = config.CPU_FEATURES  # type: ignore[attr-defined]  # numba makes its settings as it goes
+    features = set((get_host_cpu_features() if set_by_user is None else set_by_user).split(","))
+    if {"+avx512vnni", "+avx512f"} <= features:
+        return _VNNI
+    return _AVX2 if "+avx2" in features else None
+
+
+_INSTRUCTION = _chosen()
+ASKED: type = (_INSTRUCTION or _VNNI).asked
+
+
 def available() -> bool:
-    """Return whether this processor has the instruction."""
-    features = llvmlite.binding.get_host_cpu_features()
-    return bool(features.get("avx512vnni")) and bool(features.get("avx512f"))
+    """Return whether this processor has such an instruction."""
+    return _INSTRUCTION is not None
 
 
 def products_with(count: int) -> Callable[..., None]:
     """Return a function for numba code: products of 16 candidates with `count` queries at once.
 
-    It takes the addresses of the candidates' bytes (steps, 16, 4), at a multiple of 64, of the queries' bytes
-    (count, steps, 4) and of their first sums (count,) in int32, then steps, then the address of what it writes:
-    (count, 16) in float32, at a multiple of 64, each first sum + sum of products. Sums of 2^24 and more are rounded.
+    It takes the addresses of the candidates' bytes (steps, 16, 4), at a multiple of 64, of the queries' numbers
+    (count, steps, 4) as `ASKED` and of their first sums (count,) in int32, then steps, then the address of what it
+    writes: (count, 16) in float32, at a multiple of 64, each first sum + sum of products. Sums of 2^24 and more are
+    rounded.
     """
 
     @intrinsic
     def products(typing: Any, codes: Any, asked: Any, first: Any, steps: Any, out: Any) -> Any:
         def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
-            _write(builder, count, *arguments)
+            by = _INSTRUCTION or _VNNI
+            for start in range(0, count, by.together):
+                _write(builder, by, range(start, min(start + by.together, count)), *arguments)
             return context.get_dummy_value()
 
         return types.void(types.uintp, types.uintp, types.uintp, types.intp, types.uintp), generate
@@ -51,35 +85,75 @@ def products_with(count: int) -> Callable[..., None]:
 
 
 def _write(
-    b: ir.IRBuilder, count: int, codes: ir.Value, asked: ir.Value, first: ir.Value, steps: ir.Value, out: ir.Value
+    b: ir.IRBuilder,
+    by: _Instruction,
+    queries: range,
+    codes: ir.Value,
+    asked: ir.Value,
+    first: ir.Value,
+    steps: ir.Value,
+    out: ir.Value,
 ) -> None:
     """Write the loop over steps: sums stay in registers, a step loads the candidates once and each query's four."""
-    codes, out = b.inttoptr(codes, _BYTES.as_pointer()), b.inttoptr(out, _FLOATS.as_pointer())
-    asked, first = b.inttoptr(asked, _I32.as_pointer()), b.inttoptr(first, _I32.as_pointer())
-    places = [ir.Constant(_I64, place) for place in range(count)]
-    starts = [_everywhere(b, b.load(b.gep(first, [place]))) for place in places]
+    bytes_ = ir.VectorType(_I8, LANES * PER_STEP // by.parts)
+    codes, out = b.inttoptr(codes, bytes_.as_pointer()), b.inttoptr(out, _FLOATS.as_pointer())
+    four = ir.IntType(PER_STEP * np.dtype(by.asked).itemsize * 8)
+    asked, first = b.inttoptr(asked, four.as_pointer()), b.inttoptr(first, _I32.as_pointer())
+    places = [ir.Constant(_I64, query) for query in queries]
     before, loop, after = b.block, b.append_basic_block("steps"), b.append_basic_block("done")
     b.branch(loop)
     b.position_at_end(loop)
     step = b.phi(_I64)
     step.add_incoming(ir.Constant(_I64, 0), before)
-    sums = [b.phi(_SUMS) for _ in places]
-    candidates = b.load(b.gep(codes, [step]))
-    candidates.align = _ALIGNED
-    dot, added = _function(b.module, "llvm.x86.avx512.vpdpbusd.512", _DOT), []
-    for place, total in zip(places, sums):
-        four = b.load(b.gep(asked, [b.add(b.mul(steps, place), step)]))
-        query = b.bitcast(_everywhere(b, four), _BYTES)
-        added.append(b.call(dot, [total, candidates, query]))
+    sums = [[b.phi(by.sums) for _ in range(by.parts)] for _ in places]
+    begin = b.mul(step, ir.Constant(_I64, by.parts))
+    candidates = []
+    for part in range(by.parts):
+        loaded = b.load(b.gep(codes, [b.add(begin, ir.Constant(_I64, part))]))
+        loaded.align = _ALIGNED // by.parts
+        candidates.append(loaded if by.numbers == bytes_ else b.zext(loaded, by.numbers))
+    added = []
+    for place, totals in zip(places, sums):
+        taken = b.load(b.gep(asked, [b.add(b.mul(steps, place), step)]))
+        query = b.bitcast(_everywhere(b, taken, by.numbers), by.numbers)
+        added.append([_dot(b, by, total, part, query) for total, part in zip(totals, candidates)])
     following = b.add(step, ir.Constant(_I64, 1))
     step.add_incoming(following, loop)
-    for total, start, new in zip(sums, starts, added):
-        total.add_incoming(start, before)
-        total.add_incoming(new, loop)
+    for totals, news in zip(sums, added):
+        for total, new in zip(totals, news):
+            total.add_incoming(ir.Constant(by.sums, [0] * by.sums.count), before)
+            total.add_incoming(new, loop)
     b.cbranch(b.icmp_signed("<", following, steps), loop, after)
     b.position_at_end(after)
-    for place, new in zip(places, added):
-        b.store(b.sitofp(new, _FLOATS), b.gep(out, [place])).align = _ALIGNED
+    for place, news in zip(places, added):
+        start = _everywhere(b, b.load(b.gep(first, [place])), _SUMS)
+        b.store(b.sitofp(b.add(_of_lanes(b, news), start), _FLOATS), b.gep(out, [place])).align = _ALIGNED
+
+
+def _dot(b: ir.IRBuilder, by: _Instruction, total: ir.Value, candidates: ir.Value, query: ir.Value) -> ir.Value:
+    if by.accumulates:
+        kind = ir.FunctionType(by.sums, [by.sums, by.numbers, by.numbers])
+        return b.call(_function(b.module, by.name, kind), [total, candidates, query])
+    kind = ir.FunctionType(by.sums, [by.numbers, by.numbers])
+    return b.add(total, b.call(_function(b.module, by.name, kind), [candidates, query]))
+
+
+def _of_lanes(b: ir.IRBuilder, parts: list[ir.Value]) -> ir.Value:
+    """Return one sum a candidate, of as many registers as there are: each candidate's are side by side."""
+    while len(parts) > 1:
+        size = 2 * parts[0].type.count
+        order = ir.Constant(ir.VectorType(_I32, size), list(range(size)))
+        parts = [b.shuffle_vector(low, high, order) for low, high in zip(parts[::2], parts[1::2])]
+    (whole,) = parts
+    while whole.type.count > LANES:
+        nothing = ir.Constant(whole.type, ir.Undefined)
+        count = whole.type.count // 2
+        orders = (list(range(start, 2 * count, 2)) for start in range(2))
+        even, odd = (
+            b.shuffle_vector(whole, nothing, ir.Constant(ir.VectorType(_I32, count), order)) for order in orders
+        )
+        whole = b.add(even, odd)
+    return whole
 
 
 def _promising(
@@ -153,14 +227,15 @@ def _load(b: ir.IRBuilder, address: ir.Value, place: ir.Value | None = None) -> 
 def _numbers(b: ir.IRBuilder, address: ir.Value, place: int) -> ir.Value:
     """Return one float32, 16 times."""
     number = b.load(b.gep(b.inttoptr(address, _I32.as_pointer()), [ir.Constant(_I64, place)]))
-    return b.bitcast(_everywhere(b, number), _FLOATS)
+    return b.bitcast(_everywhere(b, number, _SUMS), _FLOATS)
 
 
-def _everywhere(b: ir.IRBuilder, number: ir.Value) -> ir.Value:
-    """Return a vector of one number, 16 times."""
-    nothing = ir.Constant(_SUMS, ir.Undefined)
+def _everywhere(b: ir.IRBuilder, number: ir.Value, vector: ir.VectorType) -> ir.Value:
+    """Return a vector as large as `vector` that holds nothing but one whole number, again and again."""
+    count = vector.count * vector.element.width // number.type.width
+    nothing = ir.Constant(ir.VectorType(number.type, count), ir.Undefined)
     alone = b.insert_element(nothing, number, ir.Constant(_I32, 0))
-    return b.shuffle_vector(alone, nothing, ir.Constant(_SUMS, [0] * LANES))
+    return b.shuffle_vector(alone, nothing, ir.Constant(ir.VectorType(_I32, count), [0] * count))
 
 
 def _function(module: ir.Module, name: str, kind: ir.FunctionType) -> ir.Function:

@@ -51,7 +51,7 @@ class Best(NamedTuple):
 def supported(measure: str, d: int) -> bool:
     """Return whether there are bounds for a measure, and the processor multiplies bytes.
 
-    The measures of `MEASURES`, for x86 processors with AVX-512 VNNI; numba has to be there.
+    The measures of `MEASURES`, for x86 processors with AVX-512 VNNI or AVX2; numba has to be there.
     """
     if measure not in MEASURES or d > _LARGEST_D:
         return False
@@ -81,7 +81,7 @@ class CompressedSpans:
         from gram import _bound_scan, _byte_products, _compiled_spans
 
         self._scan, self._spans, self._rows, self._n = _bound_scan, _compiled_spans, rows, n
-        self._offset = _byte_products.OFFSET
+        self._offset, self._asked = _byte_products.OFFSET, _byte_products.ASKED
         first = rows(torch.arange(1))
         m, self._d, self._by_base = len(first), first[0].shape[1], measure != "height"
         self._limits = (tolerance(m, torch.float32), tolerance(m + 1, torch.float32))
@@ -142,7 +142,7 @@ class CompressedSpans:
         codes = np.rint(unit / np.where(wide > 0, wide, 1)).clip(-127, 127)
         rest = np.linalg.norm(unit - codes * wide, axis=1) * (1 + 1e-6)
         filled = -(-len(unit) // self._width(len(unit))) * self._width(len(unit))
-        whole = _aligned((filled, math.prod(self._gallery.codes.shape[2::2])), np.int8)
+        whole = _aligned((filled, math.prod(self._gallery.codes.shape[2::2])), self._asked)
         whole.fill(0)
         whole[: len(unit), : self._d] = codes
         first = -self._offset * whole.sum(axis=1, dtype=np.int32)

@@ -45,8 +45,8 @@ class Index:
     coordinate by at most 2^-11 of itself, bfloat16 by 2^-8: hits are those of the rounded vectors.
 
     Many items are compressed at the first search by `volume`, `height` or `normalized-volume`, on a processor with
-    AVX-512 VNNI: a byte a coordinate and 12 an item, so a quarter of the memory of float32 on top. A search then
-    reads those, bounds every item's score from both sides, and scores in float64 the few that may be among the
+    AVX-512 VNNI or AVX2: a byte a coordinate and 12 an item, so a quarter of the memory of float32 on top. A search
+    then reads those, bounds every item's score from both sides, and scores in float64 the few that may be among the
     best. Hits are as exact: an item is left out only where its bound proves that k others are better. Where bounds
     prove too little, and for k above 1,000, every item is scored as above.
 

@@ -23,6 +23,7 @@ from gram.models import Batch, MultimodalModel, choose_device, save_model
 from gram.numbers.voices import Voice
 from gram.training.built_in import embed_prepared, half_precision, prepare_items, split_items
 from gram.training.config import LOSSES, TrainingConfig
+from gram.training.over_ranks import normalized_over_ranks, padded_over_ranks
 from gram.training.pool import TrainingPool, render_pool
 
 Items = tuple[pd.DataFrame, dict[str, list[Tensor]]]
@@ -107,6 +108,7 @@ class _Run:
             seed=self.config.seed,
             extra_voices=self.extra_voices,
             robust=self.config.robust,
+            processes=max(1, (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))),
             progress=lambda done, whole: self.report("rendering", done, whole, {}),
         )
         self._loop(pool, validation, trajectory)
@@ -121,7 +123,7 @@ class _Run:
     def _loop(self, pool: TrainingPool, validation: Items, trajectory: Items) -> None:
         trained: nn.Module = self.objective
         if self.world > 1:
-            trained = DistributedDataParallel(nn.SyncBatchNorm.convert_sync_batchnorm(self.objective))
+            trained = DistributedDataParallel(normalized_over_ranks(self.objective))
         checkpoints, evaluations = set(self.config.checkpoint_steps()), self.config.evaluation_steps()
         if self.step == 0:
             self._snapshot(trajectory)
@@ -139,6 +141,8 @@ class _Run:
     def _one_step(self, trained: nn.Module, pool: TrainingPool) -> float:
         rows = pool.rows(self.step, self.config.batch_size)[self.rank :: self.world]
         batches = pool.batch(rows, self.device, step=self.step, varied=self.config.share_varied(self.step))
+        if self.world > 1:
+            batches = padded_over_ranks(batches)
         trained.train()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             loss = trained(batches)

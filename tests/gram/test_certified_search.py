@@ -1,6 +1,9 @@
 """Search of compressed items: its bounds, and that hits are those of brute force in float64, on many kinds of sets."""
 
 import itertools
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -8,6 +11,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba import njit
+from numba.core.codegen import get_host_cpu_features
 
 from gram import EmbeddingSet, Index, _compressed
 from gram._compressed import CompressedSpans
@@ -18,6 +23,7 @@ pytestmark = pytest.mark.skipif(
     not _compressed.supported("volume", 8),
     reason="this processor does not multiply bytes: every search is the plain one",
 )
+AVX2_ALONE = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2,+fma"}
 NAMES = ("image", "speech", "tones", "video")
 N, D = 700, 24
 
@@ -269,3 +275,42 @@ def test_processors_that_do_not_multiply_bytes_and_many_hits_search_plainly(monk
     assert index._compressed is None
     found = np.take_along_axis(expected, hits.indices, axis=1)
     np.testing.assert_allclose(found, -np.sort(-expected, axis=1)[:, :10], atol=1e-5)
+
+
+@pytest.mark.parametrize("count", [1, 16])
+@pytest.mark.parametrize("steps", [1, 33])
+def test_products_are_exact_at_the_ends_of_their_range(count, steps):
+    """Such sums saturate where bytes are added up in 16 bits."""
+    from gram import _bound_scan, _byte_products
+
+    products = _bound_scan._single_products if count == 1 else _bound_scan._group_products
+
+    @njit
+    def multiply(codes, asked, first, steps, out):
+        products(codes.ctypes.data, asked.ctypes.data, first.ctypes.data, steps, out.ctypes.data)
+
+    rng = np.random.default_rng(8)
+    for low, high in ((0, 256), (255, 256), (0, 1)):
+        codes = _compressed._aligned((steps, 16, 4), np.uint8)
+        codes[:] = rng.integers(low, high, codes.shape)
+        asked = rng.choice([-127, 127, 3], size=(count, 4 * steps)).astype(_byte_products.ASKED)
+        asked[0] = 127
+        first, out = np.arange(count, dtype=np.int32) - 5, _compressed._aligned((count, 16), np.float32)
+        multiply(codes, asked, first, steps, out)
+        rows = codes.transpose(1, 0, 2).reshape(16, -1).astype(np.int64)
+        np.testing.assert_array_equal(out, asked.astype(np.int64) @ rows.T + first[:, None])
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.skipif("NUMBA_CPU_FEATURES" in os.environ, reason="this is the run for one kind of processor")
+def test_all_of_this_holds_with_avx2_alone():
+    if "+avx2" not in get_host_cpu_features().split(","):
+        pytest.skip("this processor lacks AVX2")
+    code = "from gram import _byte_products; print(_byte_products._INSTRUCTION.name)"
+    environment = {**os.environ, **AVX2_ALONE}
+    run = {"capture_output": True, "text": True, "env": environment}
+    assert subprocess.run([sys.executable, "-c", code], **run).stdout.strip() == "llvm.x86.avx2.pmadd.wd"
+    tests = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", __file__]
+    done = subprocess.run(tests, **run)
+    assert done.returncode == 0, done.stdout
+    assert " passed, 1 skipped" in done.stdout
