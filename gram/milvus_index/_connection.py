@@ -32,7 +32,13 @@ _LOUD = (  # loggers that are told each fault with its stack
     "pymilvus.client.grpc_handler",
     f"{_LITE}.adapter.grpc.servicer",
     f"{_LITE}.server_manager",
+    "grpc._server",
 )
+_LACKING = "Method not implemented!"  # what Milvus Lite lacks, and the client then does without
+
+
+class OutOfReachError(DatabaseError):
+    """Milvus does not answer."""
 
 
 class Connection:
@@ -80,9 +86,8 @@ class Connection:
         if _REFUSED_LOGIN.search(said):
             return DatabaseError(f"{self.uri}: refuses the token; give one that may read and write here ({said})")
         if _OUT_OF_REACH.search(said):
-            return DatabaseError(
-                f"{self.uri}: cannot be reached; see that Milvus runs there and is not cut off, then give the same "
-                f"command again: what was sent stays, and only the rest is sent ({said})"
+            return OutOfReachError(
+                f"{self.uri}: cannot be reached; see that Milvus runs there and is not cut off ({said})"
             )
         return DatabaseError(f"{self.uri}: Milvus refuses: {said}")
 
@@ -132,7 +137,7 @@ def _told_once() -> Iterator[None]:
     caller = threading.get_ident()
 
     def is_kept(record: logging.LogRecord) -> bool:
-        ours = record.thread == caller or record.name.startswith(_LITE)
+        ours = record.thread == caller or record.name.startswith(_LITE) or _LACKING in record.getMessage()
         return record.levelno < logging.WARNING or not ours
 
     loggers = [logging.getLogger(name) for name in _LOUD]

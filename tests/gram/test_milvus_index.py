@@ -146,6 +146,7 @@ def test_asking_a_field_for_more_finds_more_of_its_nearest(tmp_path):
         index.push(set_)
     server_manager_instance.release_server(place)  # after the field's index is built, before which all of it is read
     with MilvusIndex(place) as index:
+        assert len(index) == 3000
         for limit, least in ((16, 0.97), (128, 0.97), (512, 0.97)):
             found = index._collection.nearest("image", query, limit)
             nearest = np.argsort(-(query @ rows.T), axis=1)[:, :limit]
@@ -316,15 +317,17 @@ def test_a_programs_own_logging_is_left_as_it_was(file, held, capfd):
     from pymilvus.exceptions import MilvusException
 
     names = [name for name in logging.root.manager.loggerDict if name.startswith(("pymilvus", "milvus_lite"))]
-    loggers = [logging.getLogger(), *map(logging.getLogger, names)]
+    loggers = [logging.getLogger(), *map(logging.getLogger, [*names, "grpc._server"])]
     before = [state_of(logger) for logger in loggers]
     client, kept = MilvusClient(file), Kept()
-    heard = [logging.getLogger(name) for name in ("pymilvus", "milvus_lite")]
+    heard = [logging.getLogger(name) for name in ("pymilvus", "milvus_lite", "grpc")]
     for logger in heard:
         logger.addHandler(kept)
     try:
         with MilvusIndex(file, collection="held") as index, pytest.raises(DatabaseError, match="Milvus refuses"):
             index._collection.count("id ==== 3")
+        with MilvusIndex(file, collection="quiet") as index:
+            index.push(set_of(arrays_of(9, 20)))
         assert not kept.records
         assert capfd.readouterr().err == ""
         with pytest.raises(MilvusException):
