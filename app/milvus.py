@@ -30,6 +30,7 @@ from gram.retrieval import Answer, Comparison, Hit
 EXACT, IN_MILVUS = "This set, exact", "A Milvus collection"
 FETCHES = (64, DEFAULT_FETCH, 1024)
 _HELD, _FAULT, _FETCH = "milvus_held", "milvus_fault", "milvus_fetch"
+_WAS = "milvus_was"  # a person's address that was last opened, without a password
 _URI, _COLLECTION, _TOKEN = "milvus_uri", "milvus_collection", "milvus_token"
 _TIMEOUT = 20.0  # seconds
 _ALIKE = 0.01  # by which a number of a unit vector may differ that went through float16
@@ -107,6 +108,7 @@ def _form() -> None:
         st.error(f"{plain(fault)}. The exact search of this set is shown.")
     given = bool(os.environ.get("GRAM_MILVUS_URI"))
     files = opened.data_folder() is not None
+    st.session_state.setdefault(_URI, st.session_state.get(_WAS, ""))
     with st.form("milvus_form", clear_on_submit=False):
         address, name, token, button = st.columns([2, 1, 1, 0.8], vertical_alignment="bottom")
         address.text_input(
@@ -144,7 +146,7 @@ def _connect() -> None:
     _let_go()
     try:
         st.session_state[_HELD] = opened_at(uri, collection, token)
-        st.session_state[_URI] = st.session_state[_HELD].index.uri if uri else ""  # without a password in it
+        st.session_state[_WAS] = st.session_state[_URI] = "" if "@" in uri else uri
     except (ValueError, DatabaseError) as error:
         st.session_state[_FAULT] = str(error)
         st.session_state[_URI] = "" if "@" in uri else uri
