@@ -27,7 +27,7 @@ from gram.milvus_index._connection import Connection
 LONGEST_ID = 1024  # bytes of UTF-8
 MOST = 16_384  # rows that one request may give
 _BATCH = 8 << 20  # bytes of vectors that a request carries; servers take and give 64 MB
-_IN_SIGHT, _LEAST_IN_SIGHT = 2, 128  # vectors for each that is asked for, and at least: see `nearest`
+_IN_SIGHT, _LEAST_IN_SIGHT = 2, 512  # vectors for each that is asked for, and at least: see `nearest`
 SLOTS = 1 << 32
 _STRONG = {"consistency_level": "Strong"}  # what was sent before is seen
 _VECTOR, _HAS = "vector_", "has_"
