@@ -136,7 +136,12 @@ def _told(held: Held, column: DeltaGenerator) -> None:
 
 
 def _name(held: Held) -> str:
-    return f"collection {held.index.collection} at {held.index.uri}"
+    return f"collection {held.index.collection} at {_without_folders(held.index.uri, held.index.uri)}"
+
+
+def _without_folders(text: str, uri: str) -> str:
+    """Return text in which a folder of Milvus Lite is called by its name alone."""
+    return text if "://" in uri else text.replace(uri, Path(uri).name)
 
 
 def _connect() -> None:
@@ -173,9 +178,9 @@ def opened_at(uri: str, collection: str, token: str) -> Held:
     index = MilvusIndex(place, collection=collection, token=token or None, timeout=_TIMEOUT)
     try:
         return Held(index, len(index), index.candidates)
-    except DatabaseError:
+    except DatabaseError as error:
         index.close()
-        raise
+        raise DatabaseError(_without_folders(str(error), index.uri)) from None
 
 
 def _below_data_folder(name: str) -> Path:
@@ -222,8 +227,8 @@ def instead(
             st.info(plain(f"{error}. The ranking {judge.told} is of this set, exact."))
         except DatabaseError as error:
             _let_go()
-            st.session_state[_FAULT] = str(error)
-            st.error(f"{plain(error)}. The exact search of this set is shown.")
+            st.session_state[_FAULT] = fault = _without_folders(str(error), held.index.uri)
+            st.error(f"{plain(fault)}. The exact search of this set is shown.")
             return comparison
     places = {item: (rank, ranks[1][item]) for item, rank in ranks[0].items() if item in ranks[1]}
     return Comparison(answers[0], answers[1], places)

@@ -54,12 +54,12 @@ def _page() -> None:
     selection = session.current()
     gallery = data.load_gallery(selection.model)
     query = question.ask(gallery, selection, lambda by: _pick_disagreement(by, selection.candidates, gallery))
+    collection = milvus.choose()
     columns = st.columns(2)
     asked = query.modalities if query else (gallery.anchor,)
     candidates = candidates_for(asked, selection.candidates, gallery=gallery)
     offered = measures.names(len(asked) + len(candidates))
     judges = _judge_in(columns[0], SIDES[0], offered, candidates), _judge_in(columns[1], SIDES[1], offered, candidates)
-    collection = milvus.choose()
     if query is None:
         return
     try:

@@ -143,6 +143,10 @@ def test_a_token_is_nowhere_to_be_seen_once_it_was_given(data_folder, gallery, c
     monkeypatch.setenv("GRAM_DATA_DIR", str(data_folder))
     at = connected(opened(gallery.items["id"].iloc[2]), "held.db", token=TOKEN)
     assert any("items by image, speech, tones" in each.value for each in at.caption)
+    assert str(data_folder) not in " ".join(said(at))
+    at = connected(opened(gallery.items["id"].iloc[2]), "held.db", collection="none")
+    assert any("'none' at held.db does not exist" in each.value for each in at.error)
+    assert str(data_folder) not in " ".join(said(at))
     at = connected(opened(gallery.items["id"].iloc[2]), f"http://root:s3kret@127.0.0.1:{unused_port()}", token=TOKEN)
     assert at.text_input(key="milvus_token").value == ""
     assert at.text_input(key="milvus_uri").value == ""

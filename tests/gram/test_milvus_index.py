@@ -313,13 +313,12 @@ def state_of(logger):
 
 def test_a_programs_own_logging_is_left_as_it_was(file, held, capfd):
     """Another client of the same process is heard as before; a fault of ours is raised, and not logged beside."""
-    from pymilvus import MilvusClient
     from pymilvus.exceptions import MilvusException
 
+    client, kept = held._connection._opened(), Kept()
     names = [name for name in logging.root.manager.loggerDict if name.startswith(("pymilvus", "milvus_lite"))]
     loggers = [logging.getLogger(), *map(logging.getLogger, [*names, "grpc._server"])]
     before = [state_of(logger) for logger in loggers]
-    client, kept = MilvusClient(file), Kept()
     heard = [logging.getLogger(name) for name in ("pymilvus", "milvus_lite", "grpc")]
     for logger in heard:
         logger.addHandler(kept)
@@ -337,7 +336,6 @@ def test_a_programs_own_logging_is_left_as_it_was(file, held, capfd):
     finally:
         for logger in heard:
             logger.removeHandler(kept)
-        client.close()
     assert [state_of(logger) for logger in loggers] == before
 
 
