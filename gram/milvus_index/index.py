@@ -19,8 +19,8 @@ from gram.milvus_index._collection import MOST, Collection, Layout
 from gram.milvus_index._connection import Connection, OutOfReachError, check_uri
 from gram.milvus_index._rows import check_ids, digests_of, rows_of, unit_queries, unit_vectors
 
-# Of 5,000 made-up items this finds 97 to 100 % of the ten best, and a quarter of it 95 to 99 %, by volume, height or
-# cosine: benchmarks/milvus_recall.py.
+# Of 100,000 made-up items this finds all of the ten best by volume and cosine, or nearly, and 92 to 95 % by height; a
+# quarter of it 95 to 100 % and 88 to 92 %: benchmarks/NOTES.md.
 DEFAULT_FETCH = 256
 _SEES_SIGNS = ("cosine", "centroid", "cosine-max", "pairwise-mean", "triangle")  # a vector's opposite scores low
 _QUERIES = 32  # whose candidates are fetched together
