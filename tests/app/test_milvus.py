@@ -134,6 +134,9 @@ def test_items_that_the_set_does_not_have_are_told_in_one_line(data_folder, gall
     item = gallery.items["id"].iloc[1]
     at = connected(opened(item), collection="more")
     assert [hit.id for hit in shown[-1].left.hits if hit.id.startswith("strange")] == []
+    agreeing = len(set(best(gallery, item, 10)[0]) & {hit.id for hit in shown[-1].left.hits})
+    assert agreeing < 10  # a strange one took a place
+    assert any(f"{agreeing} are among them" in line for line in said(at))
     lines = [line for line in said(at) if "does not have" in line]
     assert len(lines) == 1
     assert "strange-2" in lines[0]
