@@ -100,10 +100,10 @@ def _factors(hit: Hit) -> str:
 
 def _move(places: tuple[float, float] | None, side: int) -> str:
     """Return where the hit ranks in the other list, and by how much that is better or worse."""
-    if places is None:
-        return '<span class="move">not in the other set</span>'
-    here, there = places[side], places[1 - side]
     other = "right" if side == 0 else "left"
+    if places is None:
+        return f'<span class="move">not ranked on the {other}</span>'
+    here, there = places[side], places[1 - side]
     if here == there:
         return f'<span class="move">same rank on the {other}</span>'
     sign, kind = ("▲", "up") if there < here else ("▼", "down")

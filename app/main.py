@@ -18,8 +18,11 @@ st.set_page_config(page_title="GRAM", page_icon=str(Path(__file__).with_name("ic
 
 arguments = argparse.ArgumentParser(prog="streamlit run app/main.py --")
 arguments.add_argument("--data-dir", help="the folder whose sets may be opened (also $GRAM_DATA_DIR)")
-if (data_dir := arguments.parse_known_args()[0].data_dir) is not None:
-    os.environ["GRAM_DATA_DIR"] = data_dir
+arguments.add_argument("--milvus", help="the Milvus that Retrieval may search (also $GRAM_MILVUS_URI, _TOKEN)")
+given = arguments.parse_known_args()[0]
+for variable, value in (("GRAM_DATA_DIR", given.data_dir), ("GRAM_MILVUS_URI", given.milvus)):
+    if value is not None:
+        os.environ[variable] = value
 
 pages = {
     "geometry": st.Page(geometry.render, title="Geometry", url_path="geometry"),

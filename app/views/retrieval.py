@@ -13,6 +13,7 @@ from app import (
     hits,
     measure_table,
     media,
+    milvus,
     question,
     rankings,
     session,
@@ -53,6 +54,7 @@ def _page() -> None:
     selection = session.current()
     gallery = data.load_gallery(selection.model)
     query = question.ask(gallery, selection, lambda by: _pick_disagreement(by, selection.candidates, gallery))
+    collection = milvus.choose()
     columns = st.columns(2)
     asked = query.modalities if query else (gallery.anchor,)
     candidates = candidates_for(asked, selection.candidates, gallery=gallery)
@@ -69,13 +71,15 @@ def _page() -> None:
         st.error(plain(error))
         return
     question.keep(query)
+    galleries = data.load_gallery(judges[0].model), data.load_gallery(judges[1].model)
+    comparison = milvus.instead(collection, comparison, judges, galleries)
     answers = comparison.left, comparison.right
     for side, column, judge, answer in zip(SIDES, columns, judges, answers):
         with column:
             _show_rank(answer, judge.model)
             rankings.caution(judge, candidates, whole=True)
             _lead_to_failures(answer, side, judges)
-    if told := data.sample_size(selection.model):
+    if collection is None and (told := data.sample_size(selection.model)):
         st.caption(
             f"Searched all {len(gallery):,} items, each one exactly. **A case where they differ** looks in {told}, and "
             "the table of all measures below is of it."
@@ -141,6 +145,9 @@ def _answer(
 
 
 def _show_rank(answer: Answer, model: str) -> None:
+    if isinstance(answer, milvus.Found):
+        milvus.show_rank(answer)
+        return
     if answer.true is None:
         st.markdown(f"#### {plain(answer.hits[0].label)} comes first")
         st.caption(_no_true(answer, data.load_whole(model)))
@@ -170,6 +177,8 @@ def _no_true(answer: Answer, gallery: EmbeddingSet) -> str:
 
 def _lead_to_failures(answer: Answer, side: str, judges: tuple[Judge, Judge]) -> None:
     """Lead from a wrong answer to the query of an item to its case among the failures of that ranking."""
+    if isinstance(answer, milvus.Found):
+        return
     query = answer.query
     own = all(part.content is not None and not isinstance(part.content, str) for part in query.parts)
     if answer.true is None or answer.true.rank <= 1 or len(query.parts) > 1 or own:  # own: drawn, said, given as a file

@@ -27,6 +27,7 @@ from gram.milvus_index._connection import Connection
 LONGEST_ID = 1024  # bytes of UTF-8
 MOST = 16_384  # rows that one request may give
 _BATCH = 8 << 20  # bytes of vectors that a request carries; servers take and give 64 MB
+_IN_SIGHT, _LEAST_IN_SIGHT = 2, 512  # vectors for each that is asked for, and at least: see `nearest`
 SLOTS = 1 << 32
 _STRONG = {"consistency_level": "Strong"}  # what was sent before is seen
 _VECTOR, _HAS = "vector_", "has_"
@@ -123,14 +124,19 @@ class Collection:
         return {row["id"]: row["digest"] for row in self._among(ids, ["id", "digest"])}
 
     def nearest(self, modality: str, queries: Float[np.ndarray, "q d"], limit: int, where: str = "") -> list[list[str]]:
-        """Return, for each query, the ids of the items whose vector of a modality has the largest products with it."""
+        """Return, for each query, the ids of the items whose vector of a modality has the largest products with it.
+
+        A field's index is a graph (HNSW), walked with the best `ef` vectors so far kept in sight. Left to itself Milvus
+        Lite keeps 64, however many are asked for: the rest of the answer is then what the walk passed, and asking for
+        more finds no more of the nearest.
+        """
         found = self._ask(
             "search",
             data=queries.astype(np.float32),
             anns_field=vector_field(modality),
             limit=limit,
             filter=_both(f"{has_field(modality)} == true", where),
-            search_params={"metric_type": "IP"},
+            search_params={"metric_type": "IP", "params": {"ef": max(_LEAST_IN_SIGHT, _IN_SIGHT * limit)}},
             **_STRONG,
         )
         return [[hit["id"] for hit in hits] for hits in found]

@@ -2,7 +2,10 @@
 
 import logging
 import re
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,6 +25,20 @@ _NOT_OPENED = "ConnectionConfigException"  # what a client raises for a file
 _PATIENCE = 6.0  # seconds in which a server may come back; for some after a failure, no new attempt leaves this process
 _PAUSE = 0.5
 _LONGEST = 300  # characters of what Milvus says that an error repeats
+_LITE = "milvus_lite"
+_LOUD = (  # loggers that are told each fault with its stack
+    "pymilvus.decorators",
+    "pymilvus.client.connection_manager",
+    "pymilvus.client.grpc_handler",
+    f"{_LITE}.adapter.grpc.servicer",
+    f"{_LITE}.server_manager",
+    "grpc._server",
+)
+_LACKING = "Method not implemented!"  # what Milvus Lite lacks, and the client then does without
+
+
+class OutOfReachError(DatabaseError):
+    """Milvus does not answer."""
 
 
 class Connection:
@@ -48,7 +65,8 @@ class Connection:
         began = time.monotonic()
         while True:
             try:
-                return getattr(self._opened(), method)(*args, timeout=self._timeout, **options)
+                with _told_once():
+                    return getattr(self._opened(), method)(*args, timeout=self._timeout, **options)
             except Exception as error:
                 if not _is_from_milvus(error):
                     raise
@@ -68,9 +86,8 @@ class Connection:
         if _REFUSED_LOGIN.search(said):
             return DatabaseError(f"{self.uri}: refuses the token; give one that may read and write here ({said})")
         if _OUT_OF_REACH.search(said):
-            return DatabaseError(
-                f"{self.uri}: cannot be reached; see that Milvus runs there and is not cut off, then give the same "
-                f"command again: what was sent stays, and only the rest is sent ({said})"
+            return OutOfReachError(
+                f"{self.uri}: cannot be reached; see that Milvus runs there and is not cut off ({said})"
             )
         return DatabaseError(f"{self.uri}: Milvus refuses: {said}")
 
@@ -78,7 +95,8 @@ class Connection:
         """Let go of the connection; the next use opens it anew."""
         client, self._client = self._client, None
         if client is not None:
-            client.close()
+            with _told_once():
+                client.close()
 
     def _not_opened(self, said: str) -> DatabaseError:
         if "milvus-lite is required" in said or "milvus_lite" in said:
@@ -99,8 +117,6 @@ class Connection:
             from pymilvus import MilvusClient
         except ImportError:
             raise DatabaseError(_INSTALL) from None
-        for name in ("pymilvus", "milvus_lite"):  # they print each fault with its stack: here it is raised, once
-            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
         self._client = MilvusClient(self._whole_uri, token=self._token, timeout=self._timeout)
 
     def _without_secrets(self, text: str) -> str:
@@ -109,6 +125,29 @@ class Connection:
             if secret:
                 text = text.replace(secret, "***")
         return text
+
+
+@contextmanager
+def _told_once() -> Iterator[None]:
+    """Keep faults that are raised here out of the log while a call lasts; the loggers are then as they were.
+
+    What a program logs of other clients, in other threads, is left alone; Milvus Lite serves all in threads of its own,
+    so that its faults are kept back whoever asked.
+    """
+    caller = threading.get_ident()
+
+    def is_kept(record: logging.LogRecord) -> bool:
+        ours = record.thread == caller or record.name.startswith(_LITE) or _LACKING in record.getMessage()
+        return record.levelno < logging.WARNING or not ours
+
+    loggers = [logging.getLogger(name) for name in _LOUD]
+    for logger in loggers:
+        logger.addFilter(is_kept)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(is_kept)
 
 
 def check_uri(uri: str) -> str:

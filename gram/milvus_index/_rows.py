@@ -1,4 +1,4 @@
-"""The items of an embedding set as rows of a collection."""
+"""The items of an embedding set as rows of a collection, and queries of it."""
 
 from collections.abc import Sequence
 from hashlib import blake2b
@@ -6,6 +6,7 @@ from hashlib import blake2b
 import numpy as np
 import torch
 from jaxtyping import Float
+from torch import Tensor
 
 from gram._spans import spans_of
 from gram.embedding_set import EmbeddingSet, unit_rows
@@ -53,6 +54,30 @@ def rows_of(layout: Layout, ids: Sequence[str], vectors: Float[np.ndarray, "n m 
         | {has_field(name): bool(there[number, place]) for place, name in enumerate(layout.modalities)}
         for number, item in enumerate(ids)
     ]
+
+
+def unit_queries(queries: Tensor | np.ndarray, d: int) -> Float[Tensor, "q d"]:
+    """Return queries as rows of length one, in float64.
+
+    Raises:
+        ValueError: they are of another shape, of zeros or not finite.
+    """
+    anchors = torch.as_tensor(np.array(queries) if isinstance(queries, np.ndarray) else queries)
+    anchors = anchors[None] if anchors.ndim == 1 else anchors
+    if anchors.ndim != 2 or anchors.shape[1] != d or not anchors.is_floating_point():
+        raise ValueError(
+            f"queries: expected floating numbers of shape (q, {d}) or ({d},), "
+            f"got {anchors.dtype} of shape {tuple(queries.shape)}"
+        )
+    anchors = anchors.detach().to("cpu", torch.float64)
+    lengths = torch.linalg.vector_norm(anchors, dim=1, keepdim=True)
+    bad = ~(lengths.isfinite() & (lengths > 0)).flatten()
+    if bad.any():
+        raise ValueError(
+            f"queries: row {int(bad.nonzero()[0])} is of zeros or has values that are not finite; "
+            "leave out queries whose modality is missing"
+        )
+    return anchors / lengths
 
 
 def _slot(item: str) -> int:

@@ -16,11 +16,11 @@ from gram.embedding_set import EmbeddingSet
 from gram.errors import DatabaseError
 from gram.index import check_candidates, rows_with_any
 from gram.milvus_index._collection import MOST, Collection, Layout
-from gram.milvus_index._connection import Connection, check_uri
-from gram.milvus_index._rows import check_ids, digests_of, rows_of, unit_vectors
+from gram.milvus_index._connection import Connection, OutOfReachError, check_uri
+from gram.milvus_index._rows import check_ids, digests_of, rows_of, unit_queries, unit_vectors
 
-# Of 5,000 made-up items this finds 97 to 100 % of the ten best, and a quarter of it 95 to 99 %, by volume, height or
-# cosine: benchmarks/milvus_recall.py.
+# Of 100,000 made-up items this finds all of the ten best by volume and cosine, or nearly, and 92 to 95 % by height; a
+# quarter of it 95 to 100 % and 88 to 92 %: benchmarks/NOTES.md.
 DEFAULT_FETCH = 256
 _SEES_SIGNS = ("cosine", "centroid", "cosine-max", "pairwise-mean", "triangle")  # a vector's opposite scores low
 _QUERIES = 32  # whose candidates are fetched together
@@ -38,12 +38,14 @@ class MilvusHits(NamedTuple):
         scores: (q, k) their scores in float32; higher = better aligned; -inf where there is no item.
         ranks: (q, k) their places among the items that were scored, 1 for the best; the average of tied places.
         exact: whether every item was scored. If not, an item that is better than a hit may be missing.
+        scored: (q,) how many items were scored for each query: the candidates that were fetched.
     """
 
     ids: np.ndarray
     scores: Tensor | np.ndarray
     ranks: np.ndarray
     exact: bool
+    scored: np.ndarray
 
 
 class Pushed(NamedTuple):
@@ -178,14 +180,11 @@ class MilvusIndex:
         if self._known() is None:
             self._collection.create(layout)
             self._layout = layout
-        sent = 0
-        for start in range(0, len(rows), layout.batch):
-            block = slice(start, start + layout.batch)
-            sent += self._push_batch(layout, ids[block], unit_vectors(embedding_set, layout, rows[block]))
-            if progress is not None:
-                progress(min(block.stop, len(rows)), len(rows))
-        if sent:
-            self._collection.flush()
+        try:
+            sent = self._push_batches(embedding_set, layout, ids, rows, progress)
+        except OutOfReachError as error:
+            again = "give the same command again: what was sent stays, and only the rest is sent"
+            raise OutOfReachError(f"{error}; {again}") from None
         return Pushed(sent, len(rows) - sent, len(embedding_set) - len(rows))
 
     def search(self, queries: Array, k: int = 10, *, fetch: int | None = None) -> MilvusHits:
@@ -206,7 +205,7 @@ class MilvusIndex:
         """
         layout = self._held()
         measures.get(self.measure).check(len(layout.modalities))
-        anchors = _unit_queries(queries, layout.d)
+        anchors = unit_queries(queries, layout.d)
         if k < 1:
             raise ValueError(f"k: expected at least 1, got {k}")
         fetch = max(DEFAULT_FETCH, k) if fetch is None else fetch
@@ -280,6 +279,20 @@ class MilvusIndex:
             )
         return layout
 
+    def _push_batches(
+        self, embedding_set: EmbeddingSet, layout: Layout, ids: list[str], rows: list[int], progress: Progress | None
+    ) -> int:
+        """Send those of a set's items that are not there as they are; return how many."""
+        sent = 0
+        for start in range(0, len(rows), layout.batch):
+            block = slice(start, start + layout.batch)
+            sent += self._push_batch(layout, ids[block], unit_vectors(embedding_set, layout, rows[block]))
+            if progress is not None:
+                progress(min(block.stop, len(rows)), len(rows))
+        if sent:
+            self._collection.flush()
+        return sent
+
     def _push_batch(self, layout: Layout, ids: list[str], vectors: Float[np.ndarray, "n m d"]) -> int:
         """Send those of some items that are not there as they are; return how many."""
         known = self._collection.digests(ids)
@@ -346,10 +359,11 @@ class MilvusIndex:
     def _best(self, ids: list[str], scores: Float[np.ndarray, " n"], k: int, m: int) -> "_Best":
         """Return the best of scored items, whose ids ascend."""
         if not ids:
-            return _Best([], [], [])
+            return _Best([], [], [], 0)
         ranking = Ranking(scores, self._typical(m))
         places = ranking.best(k).tolist()
-        return _Best([ids[place] for place in places], scores[places].tolist(), [ranking.rank(p) for p in places])
+        ranks = [ranking.rank(place) for place in places]
+        return _Best([ids[place] for place in places], scores[places].tolist(), ranks, len(ids))
 
 
 class _Best(NamedTuple):
@@ -358,6 +372,7 @@ class _Best(NamedTuple):
     ids: list[str]
     scores: list[float]
     ranks: list[float]
+    scored: int
 
 
 def _as_hits(found: list[_Best], k: int, *, exact: bool, as_numpy: bool) -> MilvusHits:
@@ -366,24 +381,6 @@ def _as_hits(found: list[_Best], k: int, *, exact: bool, as_numpy: bool) -> Milv
     ranks = np.full((len(found), k), np.nan)
     for number, best in enumerate(found):
         size = len(best.ids)
-        ids[number, :size], scores[number, :size], ranks[number, :size] = best
-    return MilvusHits(ids, scores if as_numpy else torch.from_numpy(scores), ranks, exact)
-
-
-def _unit_queries(queries: Tensor | np.ndarray, d: int) -> Float[Tensor, "q d"]:
-    anchors = torch.as_tensor(np.array(queries) if isinstance(queries, np.ndarray) else queries)
-    anchors = anchors[None] if anchors.ndim == 1 else anchors
-    if anchors.ndim != 2 or anchors.shape[1] != d or not anchors.is_floating_point():
-        raise ValueError(
-            f"queries: expected floating numbers of shape (q, {d}) or ({d},), "
-            f"got {anchors.dtype} of shape {tuple(queries.shape)}"
-        )
-    anchors = anchors.detach().to("cpu", torch.float64)
-    lengths = torch.linalg.vector_norm(anchors, dim=1, keepdim=True)
-    bad = ~(lengths.isfinite() & (lengths > 0)).flatten()
-    if bad.any():
-        raise ValueError(
-            f"queries: row {int(bad.nonzero()[0])} is of zeros or has values that are not finite; "
-            "leave out queries whose modality is missing"
-        )
-    return anchors / lengths
+        ids[number, :size], scores[number, :size], ranks[number, :size] = best[:3]
+    scored = np.array([best.scored for best in found], dtype=np.int64)
+    return MilvusHits(ids, scores if as_numpy else torch.from_numpy(scores), ranks, exact, scored)

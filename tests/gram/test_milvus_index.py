@@ -1,6 +1,8 @@
 """An embedding set in Milvus, against brute force in numpy; Milvus Lite in a folder, and as a server that is killed."""
 
+import logging
 import sys
+import threading
 import time
 
 import numpy as np
@@ -131,6 +133,25 @@ def test_few_candidates_find_most_and_score_them_exactly(file, held, arrays, gal
     assert np.mean([len(set(a) & set(b)) / 5 for a, b in zip(hits.ids, best)]) > 0.9
     for number, row in enumerate(hits.ids):
         np.testing.assert_allclose(hits.scores[number], [expected[number, row_of[item]] for item in row], atol=2e-6)
+
+
+def test_asking_a_field_for_more_finds_more_of_its_nearest(tmp_path):
+    from milvus_lite.server_manager import server_manager_instance
+
+    rng = np.random.default_rng(8)
+    rows, query = unit(rng.normal(size=(3000, 48))).astype(np.float32), unit(rng.normal(size=(6, 48)))
+    set_ = EmbeddingSet({"text": rows, "image": rows}, pd.DataFrame({"id": [str(i) for i in range(3000)]}))
+    place = str(tmp_path / "graph.db")
+    with MilvusIndex(place, candidates=["image"]) as index:
+        index.push(set_)
+    server_manager_instance.release_server(place)  # after the field's index is built, before which all of it is read
+    with MilvusIndex(place) as index:
+        assert len(index) == 3000
+        for limit, least in ((16, 0.97), (128, 0.97), (512, 0.97)):
+            found = index._collection.nearest("image", query, limit)
+            nearest = np.argsort(-(query @ rows.T), axis=1)[:, :limit]
+            shares = [len({int(item) for item in ids} & set(best)) / limit for ids, best in zip(found, nearest)]
+            assert np.mean(shares) >= least
 
 
 def test_hubs_are_found_though_they_are_far_from_the_query_in_every_modality(file, held, arrays, gallery):
@@ -275,6 +296,64 @@ def test_nobody_there_is_said_within_seconds_and_without_the_token():
     assert time.perf_counter() - started < 20
     assert "hush" not in f"{raised.value} {index!r}"
     assert "word" not in f"{raised.value} {index!r}"
+
+
+class Kept(logging.Handler):
+    def __init__(self):
+        super().__init__()
+        self.records = []
+
+    def emit(self, record):
+        self.records.append(record)
+
+
+def state_of(logger):
+    return logger.level, logger.propagate, logger.disabled, list(logger.filters), list(logger.handlers)
+
+
+def test_a_programs_own_logging_is_left_as_it_was(file, held, capfd):
+    """Another client of the same process is heard as before; a fault of ours is raised, and not logged beside."""
+    from pymilvus.exceptions import MilvusException
+
+    client, kept = held._connection._opened(), Kept()
+    names = [name for name in logging.root.manager.loggerDict if name.startswith(("pymilvus", "milvus_lite"))]
+    loggers = [logging.getLogger(), *map(logging.getLogger, [*names, "grpc._server"])]
+    before = [state_of(logger) for logger in loggers]
+    heard = [logging.getLogger(name) for name in ("pymilvus", "milvus_lite", "grpc")]
+    for logger in heard:
+        logger.addHandler(kept)
+    try:
+        with MilvusIndex(file, collection="held") as index, pytest.raises(DatabaseError, match="Milvus refuses"):
+            index._collection.count("id ==== 3")
+        with MilvusIndex(file, collection="quiet") as index:
+            index.push(set_of(arrays_of(9, 20)))
+        assert not kept.records
+        assert capfd.readouterr().err == ""
+        with pytest.raises(MilvusException):
+            client.query("held", filter="id ==== 3")
+        assert {record.name.partition(".")[0] for record in kept.records} >= {"pymilvus"}
+        assert all(record.levelno >= logging.ERROR for record in kept.records)
+    finally:
+        for logger in heard:
+            logger.removeHandler(kept)
+    assert [state_of(logger) for logger in loggers] == before
+
+
+def test_another_threads_client_is_heard_while_a_call_of_ours_lasts(held):
+    kept = Kept()
+    logger = logging.getLogger("pymilvus.decorators")
+    logger.addHandler(kept)
+    try:
+        with _connection._told_once():
+            logger.error("ours")
+            logger.info("ours, of no weight")
+            other = threading.Thread(target=logger.error, args=("theirs",))
+            other.start()
+            other.join()
+        logger.error("after")
+    finally:
+        logger.removeHandler(kept)
+    assert [record.getMessage() for record in kept.records] == ["theirs", "after"]
 
 
 def test_a_token_in_what_the_server_says_is_blotted_out():
