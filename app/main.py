@@ -17,7 +17,6 @@ if ROOT not in sys.path:
     sys.path.insert(0, ROOT)  # Streamlit puts this file's folder on the path, not the project's
 
 from app import loading  # noqa: E402  (the path comes first)
-from app.components import plotly_first  # noqa: E402  (likewise)
 
 PAGES = {
     "geometry": "Geometry",
@@ -41,7 +40,6 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
 def draw() -> None:
     """Draw the page that the address names."""
     st.set_page_config(page_title="GRAM", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
-    plotly_first.load()
     take_arguments()
     pages = {
         name: st.Page(loading.page(name.replace("-", "_")), title=title, url_path=name) for name, title in PAGES.items()

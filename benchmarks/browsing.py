@@ -27,7 +27,8 @@ WATCH = """
   window.watching = true;
   const shadow = () => [...document.querySelectorAll("[data-testid=stBidiComponentIsolated], .stBidiComponent div")]
     .filter((each) => each.shadowRoot).map((each) => each.shadowRoot.textContent.length).join();
-  const inSight = (each) => { const box = each.getBoundingClientRect(); return box.top < innerHeight && box.bottom > 0; };
+  const box = (each) => each.getBoundingClientRect();
+  const inSight = (each) => box(each).top < innerHeight && box(each).bottom > 0;
   const plots = () => [...document.querySelectorAll(".chart-plot, .scene3d-plot")].filter(inSight);
   const app = () => document.querySelector("[data-testid=stApp]");
   window.undrawn = () => plots().filter((each) => !each.dataset.drawn).length

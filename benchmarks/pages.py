@@ -35,7 +35,6 @@ from playwright.sync_api import Browser, Page
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.browsing import PATIENCE, PROGRESS, ROOT, Traffic, Window, chromium, served
-
 from gram.embedding_set import EmbeddingSet
 
 AIM, AIM_START = 1.0, 4.0  # seconds
@@ -136,7 +135,7 @@ def main() -> int:
 
 
 def generated(n: int, names: tuple[str, ...], d: int, dtype: str) -> EmbeddingSet:
-    """Make a set of items in twenty kinds, each modality with its own offset and a noise of its own strength an item."""
+    """Make items of twenty kinds; each modality has its own offset, and a noise of its own strength an item."""
     rng = np.random.default_rng(0)
     centres = rng.standard_normal((20, d), dtype=np.float32)
     offsets = 0.3 * rng.standard_normal((len(names), d), dtype=np.float32)
@@ -204,7 +203,7 @@ def print_pages(browser: Browser, cache: Path, path: Path | None, turns: int, ti
         window.settle()
         opened = time.perf_counter() - opening
         print(f"\n{name}: {len(items):,} items, opened in {opened:.1f} s; {os.cpu_count()} cores")
-        print("| page | first (s) | computed (s) | again (s) | websocket (kB) | HTTP (kB) | a press | (s) | aim < 1 s |")
+        print("| page | first (s) | computed (s) | again (s) | websocket (kB) | HTTP (kB) | a press | (s) | < 1 s |")
         print("|---|---|---|---|---|---|---|---|---|", flush=True)
         for visit in VISITS:
             if visit.title in titles:
