@@ -1,8 +1,13 @@
-"""The explorer's entry script: `streamlit run app/main.py`."""
+"""The explorer's entry script: `streamlit run app/main.py`.
+
+Streamlit imports it once for the server, and runs it as the main module for every session and press.
+"""
 
 import argparse
 import os
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import streamlit as st
@@ -11,38 +16,59 @@ ROOT = str(Path(__file__).parents[1])
 if ROOT not in sys.path:
     sys.path.insert(0, ROOT)  # Streamlit puts this file's folder on the path, not the project's
 
-from app import session, theme  # noqa: E402  (the path comes first)
-from app.views import align, evidence, failures, geometry, projection, retrieval, volumes, your_data  # noqa: E402  (likewise)
+from app import loading  # noqa: E402  (the path comes first)
 
-st.set_page_config(page_title="GRAM", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
-
-arguments = argparse.ArgumentParser(prog="streamlit run app/main.py --")
-arguments.add_argument("--data-dir", help="the folder whose sets may be opened (also $GRAM_DATA_DIR)")
-arguments.add_argument("--milvus", help="the Milvus that Retrieval may search (also $GRAM_MILVUS_URI, _TOKEN)")
-given = arguments.parse_known_args()[0]
-for variable, value in (("GRAM_DATA_DIR", given.data_dir), ("GRAM_MILVUS_URI", given.milvus)):
-    if value is not None:
-        os.environ[variable] = value
-
-pages = {
-    "geometry": st.Page(geometry.render, title="Geometry", url_path="geometry"),
-    "volumes": st.Page(volumes.render, title="Volumes", url_path="volumes"),
-    "projection": st.Page(projection.render, title="Projection", url_path="projection"),
-    "retrieval": st.Page(retrieval.render, title="Retrieval", url_path="retrieval"),
-    "failures": st.Page(failures.render, title="Failures", url_path="failures"),
-    "evidence": st.Page(evidence.render, title="Evidence", url_path="evidence"),
-    "your-data": st.Page(your_data.render, title="Your data", url_path="your-data"),
-    "align": st.Page(align.render, title="Align", url_path="align"),
+PAGES = {
+    "geometry": "Geometry",
+    "volumes": "Volumes",
+    "projection": "Projection",
+    "retrieval": "Retrieval",
+    "failures": "Failures",
+    "evidence": "Evidence",
+    "your-data": "Your data",
+    "align": "Align",
 }
 
 
-def _home() -> None:
-    st.switch_page(pages["geometry"], query_params=dict(st.query_params))
+@asynccontextmanager
+async def lifespan(app: st.App) -> AsyncIterator[None]:
+    """Import what pages need while the browser is still busy with itself."""
+    loading.begin()
+    yield
 
 
-home = st.Page(_home, title="GRAM", default=True, visibility="hidden")
-chosen = st.navigation([home, *pages.values()], position="top")
-if chosen is not home:
-    theme.apply()
-    session.start(pages)
-chosen.run()
+def draw() -> None:
+    """Draw the page that the address names."""
+    st.set_page_config(page_title="GRAM", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
+    take_arguments()
+    pages = {
+        name: st.Page(loading.page(name.replace("-", "_")), title=title, url_path=name) for name, title in PAGES.items()
+    }
+
+    def to_first() -> None:
+        st.switch_page(pages["geometry"], query_params=dict(st.query_params))
+
+    home = st.Page(to_first, title="GRAM", default=True, visibility="hidden")
+    chosen = st.navigation([home, *pages.values()], position="top")
+    if chosen is not home:
+        loading.module("app.theme").apply()
+        loading.module("app.session").start(pages)
+    chosen.run()
+    loading.go_on()
+
+
+def take_arguments() -> None:
+    """Take over what was given on the command line."""
+    arguments = argparse.ArgumentParser(prog="streamlit run app/main.py --")
+    arguments.add_argument("--data-dir", help="the folder whose sets may be opened (also $GRAM_DATA_DIR)")
+    arguments.add_argument("--milvus", help="the Milvus that Retrieval may search (also $GRAM_MILVUS_URI, _TOKEN)")
+    given = arguments.parse_known_args()[0]
+    for variable, value in (("GRAM_DATA_DIR", given.data_dir), ("GRAM_MILVUS_URI", given.milvus)):
+        if value is not None:
+            os.environ[variable] = value
+
+
+if __name__ == "__main__":
+    draw()
+else:
+    app = st.App(__file__, lifespan=lifespan)

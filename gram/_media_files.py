@@ -17,7 +17,6 @@ import soundfile
 from jaxtyping import Float
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.signal import resample_poly
 
 from gram.errors import MediaError
 
@@ -137,6 +136,8 @@ def read_mono(recording: soundfile.SoundFile, *, frames: int = -1) -> Waveform:
 
 def resampled(waveform: Waveform, rate: int, wanted: int) -> Waveform:
     """Return a waveform at another rate, brought there by a polyphase filter."""
+    from scipy.signal import resample_poly  # takes as long to import as torch, and few need it
+
     divisor = np.gcd(rate, wanted)
     return resample_poly(waveform, wanted // divisor, rate // divisor).astype(np.float32)
 

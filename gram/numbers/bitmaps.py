@@ -14,7 +14,6 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 from PIL import Image
-from scipy import ndimage
 
 Mask = Bool[NDArray[np.bool_], "height width"]
 Bitmap = Bool[NDArray[np.bool_], "32 32"]
@@ -52,6 +51,8 @@ def _stretched(ink: Mask) -> Bitmap:
 
 def _weighted(bitmap: Bitmap) -> Bitmap:
     """Thicken strokes where there is little ink and thin them where there is much, by one pixel or two."""
+    from scipy import ndimage
+
     count = int(bitmap.sum())
     thicker, thinner = sum(count < limit for limit in THIN), sum(count > limit for limit in HEAVY)
     if thicker:

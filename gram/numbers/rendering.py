@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from scipy.signal import resample_poly
 
 from gram.errors import NumberError
 from gram.numbers.handwriting import INK, samples
@@ -62,6 +61,8 @@ def render_tones(item: Item) -> Float[np.ndarray, " samples"]:
 
 def _at_tempo(clip: np.ndarray, tempo: float) -> np.ndarray:
     """Return a clip played `tempo` times as fast, to the nearest twentieth; its pitch moves with it."""
+    from scipy.signal import resample_poly  # takes as long to import as torch, and few need it
+
     return resample_poly(clip, 20, round(20 * tempo)).astype(np.float32)
 
 

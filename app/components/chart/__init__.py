@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 import streamlit as st
 
-from app.components.scene3d import serve_plotly
-from app.components.shared import component
+from app.components.shared import component, plotly_address
 
 _HERE = Path(__file__).parent
 
@@ -71,7 +70,7 @@ def show(
     component(_HERE, scripts=("plotly",))(
         data={
             "figure": figure.to_json(),
-            "plotly": f"app/static/{serve_plotly()}",
+            "plotly": plotly_address(),
             "height": height,
             "filename": filename,
             "description": description,

@@ -4,23 +4,16 @@ Streamlit's own chart element remounts, and forgets the camera, when a value cha
 figure to `Plotly.react` under a constant `uirevision`. Below the picture: reset the view, save as PNG, SVG, HTML.
 """
 
-import contextlib
-import os
-import shutil
-import tempfile
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import plotly
 import plotly.graph_objects as go
 import streamlit as st
 
-from app.components.shared import component
+from app.components.shared import component, plotly_address
 
 _HERE = Path(__file__).parent
-_STATIC = Path(__file__).parents[2] / "static"  # what the server serves under app/static
 
 
 def show(
@@ -53,7 +46,7 @@ def show(
     component(_HERE, scripts=("plotly",))(
         data={
             "figure": figure.to_json(),
-            "plotly": f"app/static/{serve_plotly()}",
+            "plotly": plotly_address(),
             "scene": key,
             "height": height,
             "filename": filename,
@@ -63,25 +56,3 @@ def show(
         key=key,
         on_click_change=clicked,
     )
-
-
-@cache
-def serve_plotly() -> str:
-    """Put the plotly.js of the installed plotly package where the server serves it; return the file's name.
-
-    The name carries the version, so an update is served anew and browsers may keep what they have.
-    """
-    source = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
-    target = _STATIC / f"plotly-{plotly.__version__}.min.js"
-    if not target.is_file() or target.stat().st_size != source.stat().st_size:
-        _STATIC.mkdir(exist_ok=True)
-        handle, staged = tempfile.mkstemp(dir=_STATIC, suffix=".js")
-        os.close(handle)
-        try:
-            shutil.copyfile(source, staged)
-            Path(staged).chmod(0o644)
-            Path(staged).replace(target)
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                Path(staged).unlink()
-    return target.name

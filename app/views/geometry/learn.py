@@ -5,7 +5,6 @@ import math
 import numpy as np
 import streamlit as st
 from jaxtyping import Float
-from scipy.spatial.transform import Rotation
 
 from app import playground_state, session, theme
 from app.components import learn
@@ -99,4 +98,6 @@ def _towards(*angles: tuple[float, float]) -> Float[np.ndarray, "k 3"]:
 
 
 def _with_second(first: Float[np.ndarray, "3 3"]) -> Float[np.ndarray, "2 3 3"]:
+    from scipy.spatial.transform import Rotation  # this lesson alone needs it
+
     return np.stack([first, Rotation.from_euler("xz", (60, 70), degrees=True).apply(first)])

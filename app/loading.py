@@ -1,0 +1,60 @@
+"""What the app imports, and when: most of a start's time goes into imports, of torch first of all.
+
+The server begins with what every page needs while the browser still loads Streamlit's own scripts; a page is imported
+when it is first shown, or after the first one has been drawn.
+"""
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+from importlib import import_module
+from types import ModuleType
+
+FIRST = ("app.session", "app.theme", "app.views.geometry")
+REST = (
+    "app.views.volumes", "app.views.retrieval", "app.views.projection", "app.views.failures", "app.views.evidence",
+    "app.views.align", "app.views.your_data", "scipy.signal", "scipy.ndimage", "soundfile",
+)  # fmt: skip
+_AFTER = 3.0  # seconds after the first page's script: its pictures are drawn first, and what is pressed at once
+_PATIENT = 0.0005  # seconds that the server waits for its turn while modules are imported, 0.005 by default
+_importing = threading.RLock()  # one thread at a time: modules that import each other are then never half there
+_rest = threading.Event()
+
+
+def begin() -> None:
+    """Start to import in a thread what every page needs, and, after `go_on`, the rest; for the server's own start."""
+    threading.Thread(target=_import_all, name="imports", daemon=True).start()
+
+
+def go_on() -> None:
+    """Let the rest be imported, now that a page has been drawn."""
+    _rest.set()
+
+
+def module(name: str) -> ModuleType:
+    """Return a module, imported if need be; while others are being imported, once they are there."""
+    with _importing:
+        return import_module(name)
+
+
+def page(name: str) -> Callable[[], None]:
+    """Return what draws a page: `render` of its module in `app/views`, imported when it is first called."""
+
+    def render() -> None:
+        module(f"app.views.{name}").render()
+
+    return render
+
+
+def _import_all() -> None:
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(_PATIENT)
+    with _importing:
+        for name in FIRST:
+            import_module(name)
+    sys.setswitchinterval(usual)
+    _rest.wait()
+    time.sleep(_AFTER)
+    for name in REST:
+        module(name)
