@@ -34,6 +34,7 @@ _WAS = "milvus_was"  # a person's address that was last opened, without a passwo
 _URI, _COLLECTION, _TOKEN = "milvus_uri", "milvus_collection", "milvus_token"
 _TIMEOUT = 20.0  # seconds
 _ALIKE = 0.01  # by which a number of a unit vector may differ that went through float16
+_THIS_COMPUTER = ("localhost", "127.0.0.1", "::1")
 _NAMED = 5  # ids in a line
 
 
@@ -166,11 +167,12 @@ def opened_at(uri: str, collection: str, token: str) -> Held:
         token: a person's; "" for none, or for the app's own at its own address.
 
     Raises:
-        ValueError: no address, one that Milvus does not take, or a path that leaves the data folder.
+        ValueError: no address, one that Milvus does not take, a path that leaves the data folder, or a server's that is
+            not the app's own, where others than this computer reach the app.
         DatabaseError: see `MilvusIndex.search`.
     """
     if uri:
-        place = uri if "://" in uri else str(_below_data_folder(uri))
+        place = _server(uri) if "://" in uri else str(_below_data_folder(uri))
     else:
         place, token = os.environ.get("GRAM_MILVUS_URI", ""), token or os.environ.get("GRAM_MILVUS_TOKEN", "")
     if not place:
@@ -181,6 +183,13 @@ def opened_at(uri: str, collection: str, token: str) -> Held:
     except DatabaseError as error:
         index.close()
         raise DatabaseError(_without_folders(str(error), index.uri)) from None
+
+
+def _server(uri: str) -> str:
+    """Return a server's address, if the app may be sent there: it reaches more of a network than its visitors do."""
+    if st.get_option("server.address") not in _THIS_COMPUTER and uri != os.environ.get("GRAM_MILVUS_URI"):
+        raise ValueError("This app is open to the network, and connects to the Milvus alone that it was started with")
+    return uri
 
 
 def _below_data_folder(name: str) -> Path:

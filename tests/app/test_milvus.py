@@ -202,6 +202,29 @@ def test_a_path_stays_below_the_data_folder_and_nothing_is_made_there(tmp_path, 
     assert sorted(root.rglob("*")) == before
 
 
+def test_an_app_that_is_open_to_the_network_connects_to_its_own_server_alone(monkeypatch):
+    from app import milvus
+
+    class Reached(ValueError):
+        pass
+
+    def reach(place, **options):
+        raise Reached(place)
+
+    monkeypatch.setattr(milvus, "MilvusIndex", reach)
+    monkeypatch.setenv("GRAM_MILVUS_URI", "http://ours:19530")
+    for listens, place, connects in (
+        ("0.0.0.0", "http://10.0.0.7:19530", False),
+        ("0.0.0.0", "http://ours:19530", True),
+        ("0.0.0.0", "", True),
+        ("localhost", "http://10.0.0.7:19530", True),
+    ):
+        monkeypatch.setattr(milvus.st, "get_option", lambda name, listens=listens: listens)
+        with pytest.raises(ValueError, match="http" if connects else "open to the network") as refused:
+            milvus.opened_at(place, "gram", "")
+        assert isinstance(refused.value, Reached) is connects
+
+
 def test_without_a_data_folder_no_path_is_opened(data_folder, gallery, monkeypatch):
     monkeypatch.delenv("GRAM_DATA_DIR", raising=False)
     at = connected(opened(gallery.items["id"].iloc[2]), str(data_folder / "held.db"))
