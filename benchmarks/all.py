@@ -30,6 +30,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "align": (),
     "planted_faults": (),
     "two_processes": (),
+    "projection": (),
 }
 FAILED = "failed"
 

@@ -92,6 +92,8 @@ def test_the_camera_stays_where_it_was_put(geometry):
     after = geometry.evaluate(CAMERA)["eye"]
     assert after == pytest.approx(turned, abs=1e-6)
     assert "draw=image" in geometry.url
+    drag(geometry)
+    assert geometry.evaluate(CAMERA)["eye"] != pytest.approx(turned, abs=1e-3)
 
 
 def test_the_camera_stands_still_once_let_go(geometry):
@@ -114,6 +116,33 @@ def test_the_camera_survives_another_item(geometry):
     geometry.wait_for_url(re.compile(f"item={other}"))
     geometry.wait_for_function("n => Number(document.querySelector('.scene3d-plot').dataset.drawn) > n", arg=count)
     assert geometry.evaluate(CAMERA)["eye"] == pytest.approx(turned, abs=1e-6)
+
+
+def test_a_picture_is_kept_while_another_page_is_shown_and_goes_on_where_it_was(geometry):
+    turned = geometry.evaluate(CAMERA)["eye"]
+    geometry.evaluate("window.picture = document.querySelector('.scene3d-plot canvas')")
+    geometry.get_by_role("link", name="Volumes", exact=True).click()
+    geometry.locator(".scene3d-plot").wait_for(state="detached")
+    settle(geometry)
+    geometry.get_by_role("link", name="Geometry", exact=True).click()
+    geometry.wait_for_selector(DRAWN)
+    settle(geometry)
+    assert geometry.evaluate("document.querySelector('.scene3d-plot canvas') === window.picture")
+    assert geometry.evaluate(CAMERA)["eye"] == pytest.approx(turned, abs=1e-6)
+    count = drawings(geometry)
+    geometry.get_by_text("image + tones").click()
+    geometry.wait_for_function("n => Number(document.querySelector('.scene3d-plot').dataset.drawn) > n", arg=count)
+    settle(geometry)
+    drag(geometry)
+    assert geometry.evaluate("window.gramCameras.get('geometry_scene')")["eye"] != pytest.approx(turned, abs=1e-3)
+    assert geometry.evaluate(INKED) > 0.02
+    width = geometry.locator(".scene3d-plot").bounding_box()["width"]
+    geometry.set_viewport_size({"width": 1000, "height": 900})  # its size is watched again
+    geometry.wait_for_function(
+        "was => { const { clientWidth, layout } = document.querySelector('.scene3d-plot');"
+        "return clientWidth < was - 50 && layout.width === clientWidth }",
+        arg=width,
+    )
 
 
 def test_training_is_replayed(geometry):

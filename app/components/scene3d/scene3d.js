@@ -7,6 +7,28 @@ const CONFIG = { displayModeBar: false, displaylogo: false, responsive: false, s
 // Cameras by scene outlive the element, so that leaving a page and coming back finds the view as it was.
 const cameras = (window.gramCameras ??= new Map());
 
+// Pictures by scene outlive it too: a new WebGL context and its shaders take most of the time of a first picture.
+const pictures = (window.gramPictures ??= new Map());
+const MOST_PICTURES = 4;
+
+// Put the picture that the scene had when its page was left in the place of the empty one.
+function takeUp(root, scene) {
+  const kept = pictures.get(scene);
+  pictures.delete(scene);
+  if (!kept || kept.isConnected) return;
+  root.plot.replaceWith(kept);
+  root.plot = kept;
+}
+
+function putAside(plot, scene) {
+  if (!plot.on) return window.Plotly?.purge(plot);
+  pictures.set(scene, plot);
+  const [[oldest, other]] = pictures;
+  if (pictures.size <= MOST_PICTURES) return;
+  pictures.delete(oldest);
+  window.Plotly.purge(other);
+}
+
 function heightFor(plot, wanted) {
   return Math.max(260, Math.min(wanted, Math.round(plot.clientWidth * 0.9), Math.round(window.innerHeight * 0.78)));
 }
@@ -35,6 +57,8 @@ function fit(camera, layout) {
   return { ...camera, eye: { x: x * step, y: y * step, z: z * step } };
 }
 
+const fits = ({ layout }, { width, height }) => layout.width === width && layout.height === height;
+
 async function draw(root) {
   const { data, plot } = root;
   const Plotly = await plotly(data.plotly);
@@ -47,32 +71,41 @@ async function draw(root) {
     const kept = cameras.get(data.scene);
     if (kept) figure.layout.scene.camera = kept;
     await Plotly.newPlot(plot, figure.data, figure.layout, CONFIG);
-    listen(root, Plotly);
-  } else {
+    listen(plot, Plotly);
+  } else if (plot.figure !== data.figure || !fits(plot, figure.layout)) {
     await Plotly.react(plot, figure.data, figure.layout, CONFIG);
   }
+  plot.figure = data.figure;
+  watch(root, Plotly);
   plot.dataset.drawn = String(Number(plot.dataset.drawn ?? 0) + 1);
 }
 
-function listen(root, Plotly) {
-  const { plot } = root;
+// `plot.owner` is the element that the picture is in.
+function listen(plot, Plotly) {
   let settling = false;
   // plotly lets the view coast on for a frame after it has noted the camera; set it to what was noted, or the next
-  // figure would jump back.
-  plot.on("plotly_relayout", async () => {
-    cameras.set(root.data.scene, plot.layout.scene.camera);
+  // figure would jump back. Once a figure was replaced, `plot.layout` has the camera of before; the event has its own.
+  plot.on("plotly_relayout", async (event) => {
+    const camera = event["scene.camera"];
+    if (!camera) return;
+    cameras.set(plot.owner.data.scene, camera);
     if (settling) return;
     settling = true;
     try {
-      await Plotly.relayout(plot, { "scene.camera": plot.layout.scene.camera });
+      await Plotly.relayout(plot, { "scene.camera": camera });
     } finally {
       settling = false;
     }
   });
   plot.on("plotly_click", (event) => {
     const { customdata } = event.points[0];
-    if (customdata !== undefined) root.send("click", { customdata });
+    if (customdata !== undefined) plot.owner.send("click", { customdata });
   });
+}
+
+function watch(root, Plotly) {
+  if (root.sizes) return;
+  const { plot } = root;
   root.sizes = new ResizeObserver(() => {
     const width = plot.clientWidth;
     const height = heightFor(plot, root.data.height);
@@ -95,7 +128,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
   root.send = setTriggerValue;
   if (!root.plot) {
     root.plot = root.querySelector(".scene3d-plot");
-    tameWheel(root.plot);
+    takeUp(root, data.scene);
+    if (!root.plot.owner) tameWheel(root.plot);
+    root.plot.owner = root;
     root.addEventListener("click", ({ target }) => {
       const kind = target.closest("button")?.dataset.do;
       if (kind) (kind === "reset" ? reset(root) : save(root, kind)).catch((error) => fail(root, error));
@@ -113,7 +148,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   root.revealed = data.reveal;
   return () => {
     root.sizes?.disconnect();
-    window.Plotly?.purge(root.plot);
+    root.sizes = undefined;
+    putAside(root.plot, data.scene);
     root.data = undefined;
   };
 }
