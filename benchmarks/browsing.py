@@ -15,7 +15,7 @@ from typing import NamedTuple
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
-PATIENCE = 300_000  # milliseconds, for what is made ready once
+PATIENCE = 120_000  # milliseconds, for what is made ready once
 QUIET = 0.9  # seconds without a change after which a page is taken for drawn
 GRAPHICS = ("--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader")
 
