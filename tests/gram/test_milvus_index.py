@@ -1,8 +1,6 @@
 """An embedding set in Milvus, against brute force in numpy; Milvus Lite in a folder, and as a server that is killed."""
 
-import logging
 import sys
-import threading
 import time
 
 import numpy as np
@@ -11,7 +9,6 @@ import pytest
 import torch
 
 from gram import DatabaseError, EmbeddingSet, EmbeddingSetError, MilvusIndex
-from gram.milvus_index import _connection
 from gram.milvus_index._collection import Collection, has_field, vector_field
 from tests.gram.milvus_server import Server, unused_port
 
@@ -296,76 +293,6 @@ def test_nobody_there_is_said_within_seconds_and_without_the_token():
     assert time.perf_counter() - started < 20
     assert "hush" not in f"{raised.value} {index!r}"
     assert "word" not in f"{raised.value} {index!r}"
-
-
-class Kept(logging.Handler):
-    def __init__(self):
-        super().__init__()
-        self.records = []
-
-    def emit(self, record):
-        self.records.append(record)
-
-
-def state_of(logger):
-    return logger.level, logger.propagate, logger.disabled, list(logger.filters), list(logger.handlers)
-
-
-def test_a_programs_own_logging_is_left_as_it_was(file, held, capfd):
-    """Another client of the same process is heard as before; a fault of ours is raised, and not logged beside."""
-    from pymilvus.exceptions import MilvusException
-
-    client, kept = held._connection._opened(), Kept()
-    names = [name for name in logging.root.manager.loggerDict if name.startswith(("pymilvus", "milvus_lite"))]
-    loggers = [logging.getLogger(), *map(logging.getLogger, [*names, "grpc._server"])]
-    before = [state_of(logger) for logger in loggers]
-    heard = [logging.getLogger(name) for name in ("pymilvus", "milvus_lite", "grpc")]
-    for logger in heard:
-        logger.addHandler(kept)
-    try:
-        with MilvusIndex(file, collection="held") as index, pytest.raises(DatabaseError, match="Milvus refuses"):
-            index._collection.count("id ==== 3")
-        with MilvusIndex(file, collection="quiet") as index:
-            index.push(set_of(arrays_of(9, 20)))
-        assert not kept.records
-        assert capfd.readouterr().err == ""
-        with pytest.raises(MilvusException):
-            client.query("held", filter="id ==== 3")
-        assert {record.name.partition(".")[0] for record in kept.records} >= {"pymilvus"}
-        assert all(record.levelno >= logging.ERROR for record in kept.records)
-    finally:
-        for logger in heard:
-            logger.removeHandler(kept)
-    assert [state_of(logger) for logger in loggers] == before
-
-
-def test_another_threads_client_is_heard_while_a_call_of_ours_lasts(held):
-    kept = Kept()
-    logger = logging.getLogger("pymilvus.decorators")
-    logger.addHandler(kept)
-    try:
-        with _connection._told_once():
-            logger.error("ours")
-            logger.info("ours, of no weight")
-            other = threading.Thread(target=logger.error, args=("theirs",))
-            other.start()
-            other.join()
-        logger.error("after")
-    finally:
-        logger.removeHandler(kept)
-    assert [record.getMessage() for record in kept.records] == ["theirs", "after"]
-
-
-def test_a_token_in_what_the_server_says_is_blotted_out():
-    from pymilvus.exceptions import MilvusException
-
-    connection = _connection.Connection("http://u:word@host:1", "root:hush", 1)
-    said = str(
-        connection.fault(MilvusException(65535, "auth check failure for root:hush, hush at http://u:word@host:1"))
-    )
-    assert said.startswith("http://host:1: refuses the token; give one")
-    assert "hush" not in said
-    assert "word" not in said
 
 
 def test_what_does_not_fit_the_collection_is_refused(file, held, gallery):
