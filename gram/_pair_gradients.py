@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from gram._spans import blocks, crowded, full_precision, paired_distances, pairs, residuals, small_height, spans_of
+from gram._spans import blocks, distances_from_squares, full_precision, pairs, residuals, spans_of
 
 _FEWEST_ROWS = 256  # vectors at a time, of whose weights products are made
 
@@ -36,15 +36,11 @@ def distances_of(
     squared = squared_norms.repeat(1, len(basis))
     for inside in products.unbind(dim=1):
         squared.addcmul_(inside, inside, value=-1)
-    small = squared <= small_height(vectors.dtype) * squared_norms
-    distances = squared.clamp_min_(0).sqrt_()
-    if not small.any():
-        return distances, Kept(turned, products, None)
-    if crowded(small, vectors.dtype):
+    found = distances_from_squares(squared, squared_norms, vectors, basis, limit)
+    if found is None:
         distances, kept = distances_of(vectors.double(), basis, limit)
         return distances.to(vectors.dtype), kept
-    for rows, columns in pairs(small, basis):
-        distances[rows, columns] = paired_distances(vectors[rows], basis[columns], limit).to(vectors.dtype)
+    distances, small = found
     return distances, Kept(turned, products, small)
 
 

@@ -165,17 +165,37 @@ def pairwise_distances(
         for direction in basis.to(vectors.dtype).unbind(dim=1):
             inside = vectors @ direction.mT
             squared.addcmul_(inside, inside, value=-1)
-    small = squared <= small_height(vectors.dtype) * squared_norms
-    if crowded(small, vectors.dtype):
+    found = distances_from_squares(squared, squared_norms, vectors, basis, limit, points)
+    if found is None:
         return pairwise_distances(vectors.double(), basis, limit, points).to(vectors.dtype)
+    return found[0]
+
+
+def distances_from_squares(
+    squared: Float[Tensor, "q n"],
+    squared_norms: Float[Tensor, "q 1"],
+    vectors: Float[Tensor, "q d"],
+    basis: Float[Tensor, "n m d"],
+    limit: float,
+    points: Float[Tensor, "n d"] | None = None,
+) -> tuple[Float[Tensor, "q n"], Bool[Tensor, "q n"] | None] | None:
+    """Return distances in the place of their squares, the small ones worked out again, and which these are.
+
+    None for the small ones where there are none; None for all where there are so many that float64 is cheaper.
+    """
+    small = squared <= _small_height(vectors.dtype) * squared_norms
+    if _crowded(small, vectors.dtype):
+        return None
     distances = squared.clamp_min_(0).sqrt_()
+    if not small.any():
+        return distances, None
     for rows, columns in pairs(small, basis):
         moved = vectors[rows] if points is None else vectors[rows].to(points.dtype) - points[columns]
         distances[rows, columns] = paired_distances(moved, basis[columns], limit).to(vectors.dtype)
-    return distances
+    return distances, small
 
 
-def small_height(dtype: torch.dtype) -> float:
+def _small_height(dtype: torch.dtype) -> float:
     """Return the squared height, relative to |t|^2, under which the difference is not accurate enough.
 
     The difference is off by about eps |t|^2, so a height whose square is x |t|^2 by about eps / (2 x) of itself.
@@ -183,7 +203,7 @@ def small_height(dtype: torch.dtype) -> float:
     return torch.finfo(dtype).eps / _ACCURACY[dtype]
 
 
-def crowded(small: Bool[Tensor, "q n"], dtype: torch.dtype) -> bool:
+def _crowded(small: Bool[Tensor, "q n"], dtype: torch.dtype) -> bool:
     """Return whether so many heights are small that all pairs are cheaper in float64 than these one by one."""
     if dtype == widest(small.device):
         return False

@@ -109,10 +109,7 @@ def finding(frame: pd.DataFrame) -> str:
     """Return one sentence: the hits of a model trained on mixed texts, by kind of text, under each loss."""
     said = []
     for asked in TEXTS:
-        gram, cosine = (
-            the_row(frame, loss=loss, trained=MIXED, asked=asked, measure=MEASURES[loss], metric=HIT)
-            for loss in ("gram", "cosine")
-        )
+        gram, cosine = _hits(frame, asked)
         chance = the_row(frame, loss="gram", trained=MIXED, asked=asked, measure="volume", metric=CHANCE)
         said.append(
             f"{asked} texts are satisfied by the top item for {share(gram)} under gram and {share(cosine)} under "
@@ -125,9 +122,14 @@ def headline(frame: pd.DataFrame) -> str:
     """Return the finding in short, without its intervals."""
     said = []
     for asked in TEXTS:
-        gram, cosine = (
-            the_row(frame, loss=loss, trained=MIXED, asked=asked, measure=MEASURES[loss], metric=HIT)
-            for loss in ("gram", "cosine")
-        )
+        gram, cosine = _hits(frame, asked)
         said.append(f"{_TOLD[asked]} {rate(gram)} with GRAM, {rate(cosine)} with cosine ({leader(gram, cosine)})")
     return f"The top item satisfies these texts, after training on all kinds: {'; '.join(said)}."
+
+
+def _hits(frame: pd.DataFrame, asked: str) -> list[pd.Series]:
+    """Return the rows of the GRAM and the cosine model trained on mixed texts, for a kind of text."""
+    return [
+        the_row(frame, loss=loss, trained=MIXED, asked=asked, measure=MEASURES[loss], metric=HIT)
+        for loss in ("gram", "cosine")
+    ]
