@@ -12,13 +12,14 @@ One process may write at a time; any number may read meanwhile.
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 COMMITTED = ".committed"
 PENDING = ".pending-"
-_READ_ATTEMPTS = 10
+_READ_AGAIN_FOR = 10.0  # seconds
 
 T = TypeVar("T")
 
@@ -64,38 +65,43 @@ def current(folder: Path, name: str) -> Path:
 def read_files(folder: Path, read: Callable[[], T], *, witness: str) -> T:
     """Return what `read` gives, read again if a save went through meanwhile, so that no two saves are mixed.
 
+    Beside a writer that saves again and again, one reading after another is torn. They go on until one is
+    whole, for 10 seconds at most; then the next one's result or error stands.
+
     Args:
         folder: the folder that `replace_files` writes.
         read: opens files of the folder by `current`.
         witness: name of a file that every save writes.
     """
-    for _ in range(_READ_ATTEMPTS - 1):
-        before = _state(folder, witness)
+    end = time.monotonic() + _READ_AGAIN_FOR
+    while time.monotonic() < end:
+        save, unmoved = _save_in_force(folder, witness), _unmoved(folder)
         try:
             result = read()
         except Exception:
-            if before.settled and _state(folder, witness) == before:
+            if _unmoved(folder) == unmoved and _save_in_force(folder, witness) == save:
                 raise
             continue
-        if _state(folder, witness).identity == before.identity:
+        if _save_in_force(folder, witness) == save:
             return result
     return read()
 
 
-class _State(NamedTuple):
-    """Which save is in force, and whether its files are all in place."""
-
-    identity: tuple[int, ...]
-    settled: bool
-
-
-def _state(folder: Path, witness: str) -> _State:
-    settled = not (folder / COMMITTED).exists()
+def _save_in_force(folder: Path, witness: str) -> tuple[int, ...]:
+    """Return what tells the save whose files are in force from every other; () if there is none."""
     try:
         stat = current(folder, witness).stat()
     except OSError:
-        return _State((), settled)
-    return _State((stat.st_ino, stat.st_mtime_ns, stat.st_size), settled)
+        return ()
+    return stat.st_ino, stat.st_mtime_ns, stat.st_size
+
+
+def _unmoved(folder: Path) -> list[Path]:
+    """Return the committed files that are not in place yet; within one save it only shrinks."""
+    try:
+        return sorted((folder / COMMITTED).iterdir())
+    except OSError:
+        return []
 
 
 def _finish(folder: Path) -> None:
