@@ -20,8 +20,8 @@ from gram._spans import (
     blocks,
     missing_rows,
     paired_distances,
-    pairwise_distances,
     pull_back_each,
+    put_distances,
     residuals,
     spans_of,
     tolerance,
@@ -158,7 +158,8 @@ def _base_and_height(ctx: Any, keeps: bool, anchor: Tensor, *others: Tensor) -> 
             height[:, block], found = distances_of(anchor, spans.basis, limit)
             kept += [spans.lower, *found]
         else:
-            height[:, block] = pairwise_distances(anchor, spans.basis, limit)
+            put_distances(height[:, block], anchor, spans.basis, limit)
+        del spans  # before the next are made
     ctx.save_for_backward(anchor, base, height, *others, *kept)
     ctx.modalities = len(others)
     return base, height

@@ -32,7 +32,7 @@ def distances_of(
     turned.copy_(basis.transpose(0, 1))
     with full_precision(vectors.device):
         products = (vectors @ turned.flatten(0, 1).mT).unflatten(1, turned.shape[:2])
-        squared_norms = torch.linalg.vecdot(vectors, vectors).unsqueeze(1)
+        squared_norms = torch.linalg.vector_norm(vectors, dim=-1, keepdim=True).square_()
     squared = squared_norms.repeat(1, len(basis))
     for inside in products.unbind(dim=1):
         squared.addcmul_(inside, inside, value=-1)

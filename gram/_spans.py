@@ -156,19 +156,31 @@ def pairwise_distances(
     With points p, each span is moved to its own: |t|^2 - 2 t . p + |p|^2 - sum_i (t . e_i)^2, for p at right angles
     to its span and of the length of the vectors or less.
     """
+    distances = vectors.new_empty(len(vectors), len(basis))
+    put_distances(distances, vectors, basis, limit, points)
+    return distances
+
+
+def put_distances(
+    place: Float[Tensor, "q n"],
+    vectors: Float[Tensor, "q d"],
+    basis: Float[Tensor, "n m d"],
+    limit: float,
+    points: Float[Tensor, "n d"] | None = None,
+) -> None:
+    """Put what `pairwise_distances` returns where there is room for it already, and use no more than a product's."""
     with full_precision(vectors.device):
-        squared_norms = torch.linalg.vecdot(vectors, vectors).unsqueeze(1)
-        squared = squared_norms.repeat(1, len(basis))
+        squared_norms = torch.linalg.vector_norm(vectors, dim=-1, keepdim=True).square_()
+        squared = place.copy_(squared_norms)
         if points is not None:
             near = points.to(vectors.dtype)
             squared.addmm_(vectors, near.mT, alpha=-2).add_(torch.linalg.vecdot(near, near))
         for direction in basis.to(vectors.dtype).unbind(dim=1):
             inside = vectors @ direction.mT
             squared.addcmul_(inside, inside, value=-1)
-    found = distances_from_squares(squared, squared_norms, vectors, basis, limit, points)
-    if found is None:
-        return pairwise_distances(vectors.double(), basis, limit, points).to(vectors.dtype)
-    return found[0]
+            del inside  # before the next is made
+    if distances_from_squares(squared, squared_norms, vectors, basis, limit, points) is None:
+        place.copy_(pairwise_distances(vectors.double(), basis, limit, points))
 
 
 def distances_from_squares(
