@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gram.projection.rows import AnyRows
 
-_BLOCK = 512
+_COSINES_AT_ONCE = 1 << 22  # 16 MB: what is larger the system takes back each time, and hands out anew in empty pages
 _TRUST_NEIGHBORS = 15
 _TRUST_POINTS = 10_000
 _TRUST_BLOCK = 64
@@ -18,6 +18,8 @@ _PLACES_AT_ONCE = 65_536  # points of the picture that a block is held against, 
 _ROWS_AT_ONCE = 4096
 _DRAWN_SHARE = 0.3  # of the time, what is drawn takes about so much
 _QUERIES_AT_ONCE = 512
+_CHUNK = 64  # columns of which the largest is looked at first
+_FEW = 0.25  # share of cosines above which all are counted
 SAME = 1e-6  # cosines that differ by less are taken as equal: rounding in float32 is of some 1e-7
 
 
@@ -38,16 +40,16 @@ def nearest_by_cosine(
     """
     gallery = rows if among is None else among
     indices, distances = [], []
-    for start in range(0, len(rows), _BLOCK):
-        cosines = rows[start : start + _BLOCK] @ gallery.T
+    for block in _blocks(len(rows), max(1, _COSINES_AT_ONCE // len(gallery))):
+        cosines = rows[block] @ gallery.T
         if among is None:
             own = torch.arange(len(cosines))
-            cosines[own, own + start] = torch.inf
-        best = cosines.topk(neighbors)
-        indices.append(best.indices)
-        distances.append((1 - best.values).clamp(min=0))
+            cosines[own, own + block.start] = torch.inf
+        largest, columns = _largest(cosines, neighbors)
+        indices.append(columns)
+        distances.append((1 - largest).clamp(min=0))
         if progress is not None:
-            progress(min(1.0, (start + _BLOCK) / len(rows)))
+            progress(block.stop / len(rows))
     return torch.cat(indices).numpy(), torch.cat(distances).numpy()
 
 
@@ -134,9 +136,9 @@ def _drawn_nearest(
         for part in _blocks(len(coordinates), _PLACES_AT_ONCE):
             apart = torch.cdist(coordinates[block], coordinates[part], compute_mode="donot_use_mm_for_euclid_dist")
             _leave_out(apart, block - part.start, torch.inf)
-            nearest = apart.topk(min(k, apart.shape[1]), largest=False)
-            distances = torch.cat([distances, nearest.values], dim=1)
-            indices = torch.cat([indices, nearest.indices + part.start], dim=1)
+            nearest, places = _largest(apart.neg_(), min(k, apart.shape[1]))
+            distances = torch.cat([distances, -nearest], dim=1)
+            indices = torch.cat([indices, places + part.start], dim=1)
             best = distances.topk(min(k, distances.shape[1]), largest=False)
             distances, indices = best.values, indices.gather(1, best.indices)
         found.append(indices)
@@ -157,16 +159,41 @@ def _ranks(
     """
     bars = asked.sort(dim=1).values + SAME
     counts = torch.zeros(len(own), asked.shape[1] + 1, dtype=torch.long)  # of how many of those asked for rows beat
-    one = torch.ones(1, 1, dtype=torch.long)
     for done, part in enumerate(parts := _blocks(len(rows), _ROWS_AT_ONCE)):
         gallery = rows[part]
         for block in _blocks(len(own), _QUERIES_AT_ONCE):
             cosines = own[block] @ gallery.T
             _leave_out(cosines, looked_at[block] - part.start, -torch.inf)
-            beaten = torch.searchsorted(bars[block], cosines, out_int32=True).long()
-            counts[block].scatter_add_(1, beaten, one.expand_as(beaten))
+            _count_beaten(cosines, bars[block], counts[block])
         tell((done + 1) / len(parts))
     return 1 + counts.flip(1).cumsum(dim=1).flip(1)[:, 1:]
+
+
+def _count_beaten(cosines: Float[Tensor, "b m"], bars: Float[Tensor, "b k"], counts: Int[Tensor, "b l"]) -> None:
+    """Add to `counts` of each row how many of its cosines beat 1, 2, ... of its ascending bars; 0 may be left out.
+
+    In a good picture all bars are high, and few cosines beat even the lowest.
+    """
+    row, column = (cosines > bars[:, :1]).nonzero(as_tuple=True)
+    if len(row) > _FEW * cosines.numel():
+        beaten = torch.searchsorted(bars, cosines, out_int32=True).long()
+        counts.scatter_add_(1, beaten, beaten.new_ones(1, 1).expand_as(beaten))
+        return
+    beaten = (cosines[row, column].unsqueeze(1) > bars[row]).sum(dim=1)
+    counts += torch.bincount(row * counts.shape[1] + beaten, minlength=counts.numel()).view_as(counts)
+
+
+def _largest(values: Float[Tensor, "b m"], k: int) -> tuple[Float[Tensor, "b k"], Int[Tensor, "b k"]]:
+    """Return what `values.topk(k)` does, in less time: the k largest lie in the k chunks whose largest are largest."""
+    whole = values.shape[1] // _CHUNK * _CHUNK
+    if whole < 4 * k * _CHUNK:
+        best = values.topk(k)
+        return best.values, best.indices
+    chunks = values[:, :whole].unflatten(1, (-1, _CHUNK)).amax(dim=2).topk(k, sorted=False).indices
+    columns = (chunks.unsqueeze(2) * _CHUNK + torch.arange(_CHUNK)).flatten(1)
+    columns = torch.cat([columns, torch.arange(whole, values.shape[1]).expand(len(values), -1)], dim=1)
+    best = values.gather(1, columns).topk(k)
+    return best.values, columns.gather(1, best.indices)
 
 
 def _leave_out(values: Float[Tensor, "b m"], own: Int[Tensor, " b"], by: float) -> None:

@@ -8,7 +8,6 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness as sklearn_trustworthiness
 
@@ -24,7 +23,6 @@ from gram.projection import (
     write_layouts,
 )
 from gram.projection import __main__ as command
-from gram.projection.neighbors import nearest_by_cosine, trustworthiness
 from gram.projection.store import keep_layout
 
 
@@ -115,23 +113,6 @@ def test_the_trustworthiness_of_pca_is_scikit_learns(dims):
     assert (layout.trust_neighbors, layout.trust_checked) == (15, 240)
 
 
-def test_trustworthiness_is_one_for_a_faithful_picture_and_about_half_for_a_random_one():
-    angles = torch.rand(400, generator=torch.Generator().manual_seed(0)) * 3
-    circle = torch.stack([angles.cos(), angles.sin()], dim=1)
-    assert trustworthiness(circle, circle).mean() == 1.0
-    shuffled = circle[torch.randperm(400, generator=torch.Generator().manual_seed(1))]
-    assert trustworthiness(circle, shuffled).mean() == pytest.approx(0.5, abs=0.06)
-
-
-def test_trustworthiness_of_many_points_is_estimated_from_a_stated_sample(monkeypatch):
-    monkeypatch.setattr("gram.projection.neighbors._TRUST_POINTS", 500)
-    rows = torch.nn.functional.normalize(torch.randn(900, 6, generator=torch.Generator().manual_seed(0)), dim=1)
-    trust = trustworthiness(rows, rows[:, :2])
-    exact = sklearn_trustworthiness(rows.numpy(), rows[:, :2].numpy(), n_neighbors=15, metric="cosine")
-    assert (trust.neighbors, len(trust.looked_at)) == (15, 500)
-    assert trust.mean() == pytest.approx(exact, abs=0.02)
-
-
 def test_equal_rows_give_finite_points_and_no_division_by_zero():
     vectors = np.ones((10, 4), dtype=np.float32)
     data = gram.EmbeddingSet({"text": vectors, "image": vectors}, pd.DataFrame({"id": range(10)}))
@@ -144,17 +125,6 @@ def test_equal_rows_give_finite_points_and_no_division_by_zero():
 def test_a_space_of_fewer_dimensions_than_the_picture_is_padded_with_zeros():
     layout = project(make_set(d=2), "pca", dims=3)
     assert np.all(layout.points["text"][:, 2] == 0)
-
-
-def test_neighbours_are_exact_and_start_with_the_point_itself():
-    rows = torch.nn.functional.normalize(torch.randn(700, 8, generator=torch.Generator().manual_seed(3)), dim=1)
-    indices, distances = nearest_by_cosine(rows, 6)
-    truth = 1 - rows.double().numpy() @ rows.double().numpy().T
-    np.fill_diagonal(truth, -1)
-    order = np.argsort(truth, axis=1)[:, :6]
-    np.testing.assert_array_equal(indices, order)
-    np.testing.assert_array_equal(distances[:, 0], 0)
-    np.testing.assert_allclose(distances[:, 1:], np.take_along_axis(truth, order, 1)[:, 1:], atol=1e-6)
 
 
 def test_umap_groups_what_belongs_together_tells_its_progress_and_repeats_by_seed():
