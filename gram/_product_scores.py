@@ -43,36 +43,37 @@ def scores_of(
     for at in range(0, len(own), step):
         cosines, lengths, there = _cosines(asked, across[at : at + step], own[at : at + step])
         scores, still_open = MEASURES[measure](cosines, lengths, there)
-        has_none = ~there[:, 1:].any(dim=1)
+        has_none = ~there[1:].any(dim=0)
         found.append((scores.masked_fill(has_none, -torch.inf), still_open & ~has_none))
     all_scores, all_open = zip(*found)
     return torch.cat(all_scores), torch.cat(all_open)
 
 
 def _cosines(asked: Tensor, across: Tensor, own: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return cosines (n, k, k), 0 where a vector is missing, lengths (n, k), 1 there, and which vectors are there."""
+    """Return cosines (k, k, n), 0 where a vector is missing, lengths (k, n), 1 there, and which vectors are there."""
     p, k = len(asked), len(asked) + own.shape[-1]
-    whole = own.new_empty(len(own), k, k)
-    whole[:, :p, :p], whole[:, :p, p:], whole[:, p:, :p], whole[:, p:, p:] = asked, across, across.mT, own
-    squares = whole.diagonal(dim1=1, dim2=2)
+    whole = own.new_empty(k, k, len(own))
+    whole[:p, :p], whole[p:, p:] = asked.unsqueeze(2), own.permute(1, 2, 0)
+    whole[:p, p:], whole[p:, :p] = across.permute(1, 2, 0), across.permute(2, 1, 0)
+    squares = whole.diagonal().mT
     there = ~squares.isnan()
     lengths = torch.where(there, squares, 1).sqrt()
     scale = lengths.masked_fill(lengths == 0, 1)
-    cosines = (whole / scale.unsqueeze(2) / scale.unsqueeze(1)).nan_to_num_(nan=0.0)
-    cosines.diagonal(dim1=1, dim2=2).fill_(1)
+    cosines = (whole / scale.unsqueeze(1) / scale.unsqueeze(0)).nan_to_num_(nan=0.0)
+    cosines.diagonal().fill_(1)
     return cosines, lengths, there
 
 
-def _base_and_height(cosines: Float[Tensor, "n k k"]) -> tuple[Scores, Scores]:
+def _base_and_height(cosines: Float[Tensor, "k k n"]) -> tuple[Scores, Scores]:
     """Return base and height of unit vectors by Cholesky's factors of their Gram matrix, the anchor's row last."""
-    k = cosines.shape[-1]
+    k = len(cosines)
     order = [*range(1, k), 0]
     lower: list[list[Tensor]] = []
-    base = torch.ones_like(cosines[:, 0, 0])
+    base = torch.ones_like(cosines[0, 0])
     for row, name in enumerate(order):
         factors: list[Tensor] = []
         for column in range(row):
-            left = cosines[:, name, order[column]].clone()
+            left = cosines[name, order[column]].clone()
             for each, other in zip(factors, lower[column]):
                 left -= each * other
             pivot = lower[column][column]
@@ -86,38 +87,38 @@ def _base_and_height(cosines: Float[Tensor, "n k k"]) -> tuple[Scores, Scores]:
 
 def _volume(cosines: Tensor, lengths: Tensor, there: Tensor) -> tuple[Scores, Open]:
     base, height = _base_and_height(cosines)
-    return -(base * height * lengths.prod(dim=1)), base.square() * height < _FLAT
+    return -(base * height * lengths.prod(dim=0)), base.square() * height < _FLAT
 
 
 def _height(cosines: Tensor, lengths: Tensor, there: Tensor) -> tuple[Scores, Open]:
     base, height = _base_and_height(cosines)
-    return -(height * lengths[:, 0]), base.square() * height < _FLAT
+    return -(height * lengths[0]), base.square() * height < _FLAT
 
 
 def _normalized_volume(cosines: Tensor, lengths: Tensor, there: Tensor) -> tuple[Scores, Open]:
     scores, still_open = _volume(cosines, lengths, there)
-    return -((-scores) ** (1 / there.sum(dim=1))), still_open
+    return -((-scores) ** (1 / there.sum(dim=0))), still_open
 
 
 def _cosine(cosines: Tensor, lengths: Tensor, there: Tensor) -> tuple[Scores, Open]:
-    scores = cosines[:, 0, 1:].sum(dim=1) / there[:, 1:].sum(dim=1)
-    return scores, torch.zeros_like(there[:, 0])
+    scores = cosines[0, 1:].sum(dim=0) / there[1:].sum(dim=0)
+    return scores, torch.zeros_like(there[0])
 
 
 def _centroid(cosines: Tensor, lengths: Tensor, there: Tensor) -> tuple[Scores, Open]:
-    both = there[:, 1:, None] & there[:, None, 1:]
-    squared = (cosines[:, 1:, 1:] * both).sum(dim=(1, 2))
-    return cosines[:, 0, 1:].sum(dim=1) / squared.clamp_min(_FLAT).sqrt(), squared < _FLAT
+    both = there[1:, None] & there[None, 1:]
+    squared = (cosines[1:, 1:] * both).sum(dim=(0, 1))
+    return cosines[0, 1:].sum(dim=0) / squared.clamp_min(_FLAT).sqrt(), squared < _FLAT
 
 
 def _cosine_max(cosines: Tensor, lengths: Tensor, there: Tensor) -> tuple[Scores, Open]:
-    largest = cosines[:, 0, 1:].masked_fill(~there[:, 1:], -torch.inf).amax(dim=1)
-    return largest, torch.zeros_like(there[:, 0])
+    largest = cosines[0, 1:].masked_fill(~there[1:], -torch.inf).amax(dim=0)
+    return largest, torch.zeros_like(there[0])
 
 
 def _pairwise_mean(cosines: Tensor, lengths: Tensor, there: Tensor) -> tuple[Scores, Open]:
-    count = there.sum(dim=1)
-    return cosines.triu(1).sum(dim=(1, 2)) / (count * (count - 1) / 2), torch.zeros_like(there[:, 0])
+    count = there.sum(dim=0)
+    return (cosines.sum(dim=(0, 1)) - len(cosines)) / 2 / (count * (count - 1) / 2), torch.zeros_like(there[0])
 
 
 MEASURES: dict[str, Callable[[Tensor, Tensor, Tensor], tuple[Scores, Open]]] = {

@@ -1,5 +1,6 @@
 """Candidates too many to be kept ready: their vectors stay where they are, and are read through once a query."""
 
+import functools
 from collections.abc import Callable, Sequence
 from threading import Lock
 
@@ -15,7 +16,10 @@ from gram._spans import unit_rows
 # wait for each other only over more. Products are numpy's, which takes no more threads than the work is worth: those of
 # torch were seen to take a hundred times as long on a machine that has other things to do.
 _BLOCK = (1 << 15) - 1
+_COMPILED_BLOCK = 1 << 18  # so many stay in the cache as they are stored
+_COMPILED_FROM = 1 << 26  # numbers in all: fewer are read through in the time that compiling takes
 _REMEMBERED = 2  # queries whose products are held on to, 16 bytes a candidate for two modalities each
+Array = np.ndarray
 Progress = Callable[[float], None]  # is told the share that is done
 
 
@@ -68,28 +72,17 @@ class InnerProducts:
 
     def _read_through(self, query: Float[Tensor, "p d"], progress: Progress | None) -> Float[Tensor, "n p m"]:
         n, m, d = len(self), len(self.vectors), query.shape[1]
-        step = max(1, _BLOCK // d)
-        asked = query.numpy()
-        across = np.empty((n, len(asked), m))
+        across = np.empty((n, len(query), m))
         own = np.empty((n, m, m)) if self._own is None else None
+        read = self._reader(n * m * d)
+        step = max(1, (_BLOCK if read.func is _read_widened else _COMPILED_BLOCK) // d)
 
-        def read(segment: slice) -> None:
-            wide = torch.empty(m, step, d, dtype=torch.float64)
+        def read_segment(segment: slice) -> None:
             for start in range(segment.start, segment.stop, step):
                 block = slice(start, min(start + step, segment.stop))
-                copied = wide[:, : block.stop - start]
-                for vectors, into in zip(self.vectors, copied):
-                    into.copy_(vectors[block])
-                rows = copied.numpy()
-                for place in range(m):
-                    across[block, :, place] = rows[place] @ asked.T
-                    if own is None:
-                        continue
-                    for other in range(place + 1):
-                        products = np.einsum("nd,nd->n", rows[place], rows[other])
-                        own[block, place, other] = own[block, other, place] = products
+                read(block, query.numpy(), across[block], None if own is None else own[block])
 
-        for segment, _ in read_through(n, m * d, read, elements=32 * _BLOCK):
+        for segment, _ in read_through(n, m * d, read_segment, elements=32 * _BLOCK):
             if progress is not None:
                 progress(segment.stop / n)
         if own is not None:
@@ -97,9 +90,45 @@ class InnerProducts:
         found = torch.from_numpy(across)
         return found if self._lengths is None else found.div_(self._lengths.unsqueeze(1))
 
+    def _reader(self, numbers: int) -> functools.partial[None]:
+        """Return what writes a block's products with a query (b, p, m), and (b, m, m) with each other unless None."""
+        if numbers >= _COMPILED_FROM and all(vectors.device.type == "cpu" for vectors in self.vectors):
+            from gram import _compiled_products
+
+            stored = [vectors.numpy() for vectors in self.vectors]
+            if all(_compiled_products.reads(rows.dtype) for rows in stored):
+                return functools.partial(_read_compiled, [_compiled_products.as_stored(rows) for rows in stored])
+        return functools.partial(_read_widened, self.vectors)
+
     def _hold(self, own: Float[Tensor, "n m m"]) -> None:
         if self.normalize:
             self._lengths = own.diagonal(dim1=1, dim2=2).sqrt()
             own /= self._lengths.unsqueeze(2)
             own /= self._lengths.unsqueeze(1)
         self._own = own
+
+
+def _read_widened(vectors: Sequence[Tensor], block: slice, query: Array, across: Array, own: Array | None) -> None:
+    wide = torch.empty(len(vectors), block.stop - block.start, query.shape[1], dtype=torch.float64)
+    for each, into in zip(vectors, wide):
+        into.copy_(each[block])
+    rows = wide.numpy()
+    for place in range(len(rows)):
+        across[:, :, place] = rows[place] @ query.T
+        if own is None:
+            continue
+        for other in range(place + 1):
+            own[:, place, other] = own[:, other, place] = np.einsum("nd,nd->n", rows[place], rows[other])
+
+
+def _read_compiled(stored: Sequence[Array], block: slice, query: Array, across: Array, own: Array | None) -> None:
+    from gram._compiled_products import with_each_other, with_vectors
+
+    rows = [each[block] for each in stored]
+    for place in range(len(rows)):
+        with_vectors(rows[place], query, across[:, :, place])
+        if own is None:
+            continue
+        for other in range(place + 1):
+            with_each_other(rows[place], rows[other], own[:, place, other])
+            own[:, other, place] = own[:, place, other]

@@ -26,6 +26,9 @@ _PATIENCE = 6.0  # seconds in which a server may come back; for some after a fai
 _PAUSE = 0.5
 _LONGEST = 300  # characters of what Milvus says that an error repeats
 _LITE = "milvus_lite"
+# A client asks every 10 seconds whether its server is still there. Milvus Lite, in the same process, takes that for an
+# attack after 40 seconds without other calls: it hangs up, and the next call finds the connection closed.
+_NOT_ASKED = {"grpc_options": {"grpc.keepalive_time_ms": 2**31 - 1}}
 _LOUD = (  # loggers that are told each fault with its stack
     "pymilvus.decorators",
     "pymilvus.client.connection_manager",
@@ -117,7 +120,8 @@ class Connection:
             from pymilvus import MilvusClient
         except ImportError:
             raise DatabaseError(_INSTALL) from None
-        self._client = MilvusClient(self._whole_uri, token=self._token, timeout=self._timeout)
+        options = _NOT_ASKED if _is_file(self._whole_uri) else {}
+        self._client = MilvusClient(self._whole_uri, token=self._token, timeout=self._timeout, **options)
 
     def _without_secrets(self, text: str) -> str:
         password = _password(self._whole_uri)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.numpy import save_file
 
-from gram import _products
+from gram import _compiled_products, _products
 from gram._one_query import Candidates
 from gram._product_scores import MEASURES
 from gram._read_through import read_through
@@ -41,10 +41,12 @@ def folder(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def streamed(monkeypatch):
+@pytest.fixture(params=["widened", "compiled"])
+def streamed(monkeypatch, request):
     monkeypatch.setattr("gram._one_query.KEEP", 0)
     monkeypatch.setattr(_products, "_BLOCK", 8 * D)  # many blocks, in several segments
+    monkeypatch.setattr(_products, "_COMPILED_BLOCK", 8 * D)
+    monkeypatch.setattr(_products, "_COMPILED_FROM", 0 if request.param == "compiled" else np.inf)
 
 
 def score(measure, anchor, candidate):
@@ -90,6 +92,29 @@ def test_a_set_on_disk_is_answered_as_brute_force_does(folder, streamed, measure
         assert answer.true.rank == 1 + np.sum(scores > scores[row] + 1e-9)
         np.testing.assert_allclose([hit.score for hit in answer.hits], scores[order[:20]], rtol=1e-6, atol=1e-9)
         assert answer.true.id == str(10 * row)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("d", [1, 7, 64, 515])
+def test_compiled_products_are_numpys(dtype, d):
+    rng = np.random.default_rng(d)
+    rows = (rng.normal(size=(2, 40, d)) * 10.0 ** rng.integers(-7, 3, size=(2, 40, d))).astype(dtype)  # subnormal too
+    rows[0, 3], rows[1, 4, 0] = np.nan, np.inf
+    vectors = rng.normal(size=(3, d))
+    wide = rows.astype(float)
+    stored = [_compiled_products.as_stored(each) for each in rows]
+    assert _compiled_products.reads(rows.dtype)
+    across, within = np.zeros((40, 3, 2)), np.zeros((40, 2, 2))
+    _compiled_products.with_vectors(stored[0], vectors, across[:, :, 1])
+    _compiled_products.with_each_other(stored[0], stored[1], within[:, 1, 0])
+    sizes = np.abs(wide[0]) @ np.abs(vectors.T), (np.abs(wide[0]) * np.abs(wide[1])).sum(axis=1)
+    told = wide[0] @ vectors.T, (wide[0] * wide[1]).sum(axis=1)
+    for found, expected, size in zip((across[:, :, 1], within[:, 1, 0]), told, sizes):
+        np.testing.assert_array_equal(np.isnan(found), np.isnan(expected))
+        finite = np.isfinite(expected)
+        assert (np.abs(found[finite] - expected[finite]) <= 1e-13 * size[finite]).all()
+        np.testing.assert_array_equal(found[~finite], expected[~finite])
+    assert not across[:, :, 0].any()
 
 
 def test_a_joint_query_is_answered_as_brute_force_does(folder, streamed):

@@ -102,3 +102,25 @@ def test_a_token_in_what_the_server_says_is_blotted_out():
     assert said.startswith("http://host:1: refuses the token; give one")
     assert "hush" not in said
     assert "word" not in said
+
+
+def test_a_file_is_not_asked_whether_it_is_still_there(tmp_path, gallery, monkeypatch):
+    """Milvus Lite hangs up on a client that pings it while nothing else is asked; a server far away may need it."""
+    import pymilvus
+
+    opened = []
+
+    class Noted(pymilvus.MilvusClient):
+        def __init__(self, uri, **options):
+            opened.append((uri, options.get("grpc_options", {}).get("grpc.keepalive_time_ms", 10_000)))
+            super().__init__(uri, **options)
+
+    monkeypatch.setattr(pymilvus, "MilvusClient", Noted)
+    with MilvusIndex(str(tmp_path / "quiet.db")) as index:
+        index.push(gallery)
+        assert len(index) == 20
+    with MilvusIndex("http://localhost:1", timeout=0.1) as index, pytest.raises(DatabaseError):
+        len(index)
+    assert [name.rpartition("/")[2] for name, _ in opened][:2] == ["quiet.db", "localhost:1"]
+    assert opened[0][1] > 24 * 3600 * 1000
+    assert opened[1][1] == 10_000
