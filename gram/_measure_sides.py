@@ -16,7 +16,7 @@ from gram._spans import (
     full_precision,
     missing_rows,
     paired_distances,
-    pairwise_distances,
+    put_distances,
     residuals,
     spans_of,
     tolerance,
@@ -78,9 +78,8 @@ def minus_volume(
     scores = anchor.new_empty(len(anchor), len(basis))
     for block in candidate_blocks(anchor, basis.shape[1], len(basis)):
         at = None if points is None else points[block]
-        distances = pairwise_distances(anchor, basis[block], limit, at)
-        scores[:, block] = distances.mul_(-base[block].to(anchor.dtype))
-    return scores
+        put_distances(scores[:, block], anchor, basis[block], limit, at)
+    return scores.mul_(-base.to(anchor.dtype))
 
 
 def minus_volume_paired(

@@ -17,6 +17,8 @@ from gram.errors import EmbeddingSetError
 DTYPES = (torch.float16, torch.bfloat16, torch.float32)
 COMPRESSED_FROM = 100_000  # items: fewer are searched in less time than compressing them takes
 _QUERY_BLOCK = 256
+_MOST_ITEMS, _FEWEST_ITEMS = 2048, 128  # at a time
+_CACHED = 1 << 20  # numbers of a block's vectors, and as many in float64 of their spans
 _NO_HIT = torch.iinfo(torch.int64).min  # below the key of any score
 _LAST = 0xFFFFFFFF  # an index is kept in 32 bits, turned round so that the lower one is the larger key
 
@@ -67,7 +69,7 @@ class Index:
         *,
         dtype: torch.dtype | None = None,
         device: str | torch.device = "auto",
-        block: int = 2048,
+        block: int | None = None,
         compressed: bool | None = None,
     ) -> None:
         """Take the candidates' vectors to the device, in the storage type.
@@ -79,7 +81,7 @@ class Index:
             dtype: storage type, float16, bfloat16 or float32; None keeps what the set has, uncopied on the
                 CPU.
             device: "cpu", "cuda", or "auto" for cuda where there is one.
-            block: items scored at a time.
+            block: items scored at a time; None for as many as a processor's cache holds, 2,048 at most.
             compressed: whether to search compressed items where that can be done; None for 100,000 or more.
 
         Raises:
@@ -91,11 +93,11 @@ class Index:
         self.candidates = check_candidates(embedding_set, candidates, measure=measure)
         if dtype is not None and dtype not in DTYPES:
             raise ValueError(f"dtype: expected float16, bfloat16, float32 or None, got {dtype}")
-        if block < 1:
+        if block is not None and block < 1:
             raise ValueError(f"block: expected at least 1 item at a time, got {block}")
         self.device = pick_device(device)
         self.rows = rows_with_any(embedding_set, self.candidates, at_least=measures.get(measure).least)
-        self._block = block
+        self._block = block or self._fitting_block(embedding_set.d)
         self._compress = len(self.rows) >= COMPRESSED_FROM if compressed is None else compressed
         self._compressed: CompressedSpans | None = None
         self._d = embedding_set.d
@@ -104,6 +106,11 @@ class Index:
     def __len__(self) -> int:
         """Return how many items can be hits."""
         return len(self.rows)
+
+    def _fitting_block(self, d: int) -> int:
+        if self.device.type != "cpu":
+            return _MOST_ITEMS
+        return min(_MOST_ITEMS, max(_FEWEST_ITEMS, _CACHED // (len(self.candidates) * d)))
 
     def search(self, queries: Array, k: int = 10) -> Hits:
         """Return the k best items for each query.

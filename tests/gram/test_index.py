@@ -52,6 +52,17 @@ def test_hits_are_those_of_brute_force(measure, block):
     check_hits(hits, oracle.scores(measure, queries, s.modalities["image"], s.modalities["speech"]), 10)
 
 
+def test_long_vectors_are_taken_few_at_a_time_and_hits_are_those_of_brute_force():
+    rng = np.random.default_rng(2)
+    directions = rng.normal(size=(6, 3000))
+    rows = {name: (rng.normal(size=(300, 6)) @ directions).astype(np.float32) for name in ("image", "speech")}
+    rows = {name: each / np.linalg.norm(each, axis=1, keepdims=True) for name, each in rows.items()}
+    queries = (rows["image"][[7, 150, 299]] + rows["speech"][[7, 150, 299]]) / 2
+    index = Index(gram.EmbeddingSet(rows, pd.DataFrame({"id": range(300)})), ["image", "speech"])
+    assert index._block == 174  # 2^20 numbers
+    check_hits(index.search(queries, k=20), oracle.scores("volume", queries, rows["image"], rows["speech"]), 20)
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
 @pytest.mark.parametrize("measure", MEASURES)
 def test_half_storage_searches_the_rounded_vectors(measure, dtype):
