@@ -1,6 +1,7 @@
 // Camera and size survive everything that Python changes: `Plotly.react` under a constant `uirevision`.
 
-import { fail, plotly, save, tameWheel, turn } from "./plotly.js";
+import { plotly } from "./load.js";
+import { fail, save, tameWheel, turn } from "./plotly.js";
 
 const CONFIG = { displayModeBar: false, displaylogo: false, responsive: false, scrollZoom: true };
 
