@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -23,7 +24,7 @@ _GAP = 0.5  # free floor between two bodies
 _MARK = 0.09  # side of the right-angle mark
 _FACES = ((0, 1, 5), (0, 5, 4), (2, 3, 7), (2, 7, 6), (0, 2, 6), (0, 6, 4), (1, 3, 7), (1, 7, 5), (4, 5, 7), (4, 7, 6))
 _BODY = {False: "#3a4a7a", True: "#a9b8ee"}
-_SIDES = {  # where a label stands beside its place, in pixels
+_SIDES: dict[str, dict[str, Any]] = {  # where a label stands beside its place, in pixels
     "above": {"yshift": 18},
     "below": {"yshift": -18},
     "right": {"xanchor": "left", "xshift": 12},
