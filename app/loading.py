@@ -20,7 +20,8 @@ REST = (
 _AFTER = 6.0  # seconds after the first page's script: its pictures are drawn first, and what is pressed at once
 _PATIENT = 0.0005  # seconds that the server waits for its turn while modules are imported, 0.005 by default
 _importing = threading.RLock()  # one thread at a time: modules that import each other are then never half there
-_rest = threading.Event()
+_first = threading.Event()  # the first modules are there
+_rest = threading.Event()  # the rest may come
 
 
 def begin() -> None:
@@ -48,18 +49,28 @@ def page(name: str) -> Callable[[], None]:
     return render
 
 
+def spare() -> None:
+    """While modules are imported, keep those that are there out of the search for garbage.
+
+    Streamlit searches after each run of a script, and would go through all of them, which stay, for a fifth of a second.
+    """
+    if not _first.is_set():
+        gc.freeze()
+
+
 def _import_all() -> None:
     _import_first()
     _rest.wait()
     time.sleep(_AFTER)
     for name in REST:
         module(name)
+    gc.freeze()
 
 
 def _import_first() -> None:
     usual = sys.getswitchinterval()
     sys.setswitchinterval(_PATIENT)
-    gc.disable()  # to look for garbage among modules, which stay, takes a fifth of their time, and finds none
+    gc.disable()  # to look for garbage among modules takes a fifth of their time, and finds none
     try:
         with _importing:
             for name in FIRST:
@@ -68,3 +79,4 @@ def _import_first() -> None:
     finally:
         gc.enable()
         sys.setswitchinterval(usual)
+        _first.set()

@@ -47,6 +47,7 @@ def draw() -> None:
     }
 
     def to_first() -> None:
+        loading.spare()
         st.switch_page(pages["geometry"], query_params=dict(st.query_params))
 
     home = st.Page(to_first, title="GRAM", default=True, visibility="hidden")
