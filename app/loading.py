@@ -50,9 +50,9 @@ def page(name: str) -> Callable[[], None]:
 
 
 def spare() -> None:
-    """While modules are imported, keep those that are there out of the search for garbage.
+    """While modules are imported, keep those that are there, and stay, out of the search for garbage.
 
-    Streamlit searches after each run of a script, and would go through all of them, which stay, for a fifth of a second.
+    Streamlit searches after each run of a script, and would go through all of them for a fifth of a second.
     """
     if not _first.is_set():
         gc.freeze()
