@@ -4,6 +4,7 @@ The server begins with what every page needs while the browser still loads Strea
 when it is first shown, or after the first one has been drawn.
 """
 
+import gc
 import sys
 import threading
 import time
@@ -16,10 +17,11 @@ REST = (
     "app.views.volumes", "app.views.retrieval", "app.views.projection", "app.views.failures", "app.views.evidence",
     "app.views.align", "app.views.your_data", "scipy.signal", "scipy.ndimage", "soundfile",
 )  # fmt: skip
-_AFTER = 3.0  # seconds after the first page's script: its pictures are drawn first, and what is pressed at once
+_AFTER = 6.0  # seconds after the first page's script: its pictures are drawn first, and what is pressed at once
 _PATIENT = 0.0005  # seconds that the server waits for its turn while modules are imported, 0.005 by default
 _importing = threading.RLock()  # one thread at a time: modules that import each other are then never half there
-_rest = threading.Event()
+_first = threading.Event()  # the first modules are there
+_rest = threading.Event()  # the rest may come
 
 
 def begin() -> None:
@@ -47,14 +49,34 @@ def page(name: str) -> Callable[[], None]:
     return render
 
 
+def spare() -> None:
+    """While modules are imported, keep those that are there, and stay, out of the search for garbage.
+
+    Streamlit searches after each run of a script, and would go through all of them for a fifth of a second.
+    """
+    if not _first.is_set():
+        gc.freeze()
+
+
 def _import_all() -> None:
-    usual = sys.getswitchinterval()
-    sys.setswitchinterval(_PATIENT)
-    with _importing:
-        for name in FIRST:
-            import_module(name)
-    sys.setswitchinterval(usual)
+    _import_first()
     _rest.wait()
     time.sleep(_AFTER)
     for name in REST:
         module(name)
+    gc.freeze()
+
+
+def _import_first() -> None:
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(_PATIENT)
+    gc.disable()  # to look for garbage among modules takes a fifth of their time, and finds none
+    try:
+        with _importing:
+            for name in FIRST:
+                import_module(name)
+        gc.freeze()
+    finally:
+        gc.enable()
+        sys.setswitchinterval(usual)
+        _first.set()

@@ -11,12 +11,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import streamlit as st
+from starlette.middleware import Middleware
 
 ROOT = str(Path(__file__).parents[1])
 if ROOT not in sys.path:
     sys.path.insert(0, ROOT)  # Streamlit puts this file's folder on the path, not the project's
 
-from app import loading  # noqa: E402  (the path comes first)
+from app import loading, serving  # noqa: E402  (the path comes first)
 
 PAGES = {
     "geometry": "Geometry",
@@ -46,6 +47,7 @@ def draw() -> None:
     }
 
     def to_first() -> None:
+        loading.spare()
         st.switch_page(pages["geometry"], query_params=dict(st.query_params))
 
     home = st.Page(to_first, title="GRAM", default=True, visibility="hidden")
@@ -71,4 +73,4 @@ def take_arguments() -> None:
 if __name__ == "__main__":
     draw()
 else:
-    app = st.App(__file__, lifespan=lifespan)
+    app = st.App(__file__, lifespan=lifespan, middleware=[Middleware(serving.EarlyPlotly)])

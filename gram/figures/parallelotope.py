@@ -3,6 +3,8 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -12,7 +14,7 @@ from gram.figures import style
 from gram.geometry import base_and_height, embed_in_3d
 
 Points = Float[np.ndarray, "n 3"]
-Spot = tuple[Float[np.ndarray, " 3"], str, str, str]  # place, text, colour, side of the place
+Spot = tuple[Float[np.ndarray, " 3"], str, str, str]  # place, text, colour, side of the place as in `_SIDES`
 
 UNIT = 0.62  # how long a vector of length 1 is, in the units in which plotly places its camera
 _WIDEST = 1.9  # in the same units: wider rows of bodies are drawn smaller, to fit the picture
@@ -22,6 +24,12 @@ _GAP = 0.5  # free floor between two bodies
 _MARK = 0.09  # side of the right-angle mark
 _FACES = ((0, 1, 5), (0, 5, 4), (2, 3, 7), (2, 7, 6), (0, 2, 6), (0, 6, 4), (1, 3, 7), (1, 7, 5), (4, 5, 7), (4, 7, 6))
 _BODY = {False: "#3a4a7a", True: "#a9b8ee"}
+_SIDES: dict[str, dict[str, Any]] = {  # where a label stands beside its place, in pixels
+    "above": {"yshift": 18},
+    "below": {"yshift": -18},
+    "right": {"xanchor": "left", "xshift": 12},
+    "below right": {"xanchor": "left", "xshift": 12, "yshift": -18},
+}
 
 
 @dataclass(frozen=True)
@@ -73,13 +81,11 @@ def parallelotopes(bodies: Sequence[Body], *, dark: bool = False, sizes: bool = 
     if not bodies:
         raise ValueError("bodies: expected at least one, got none")
     placed = _side_by_side([standing(body.vectors) for body in bodies])
-    traces = [
-        trace
-        for body, (origin, points) in zip(bodies, placed)
-        for trace in _Painter(body, origin, points, dark, sizes).traces()
-    ]
+    painters = [_Painter(body, origin, points, dark, sizes) for body, (origin, points) in zip(bodies, placed)]
     corners = np.concatenate([origin + _corners(points) for origin, points in placed])
-    return go.Figure(traces, _layout(corners, dark))
+    layout = _layout(corners, dark)
+    layout.scene.annotations = [label for painter in painters for label in painter.labels()]
+    return go.Figure([trace for painter in painters for trace in painter.traces()], layout)
 
 
 def standing(vectors: Float[np.ndarray, "k d"]) -> Points:
@@ -129,11 +135,11 @@ class _Painter:
         self.foot = np.array([*points[0][:2], 0.0])
 
     def traces(self) -> list[go.Scatter3d | go.Mesh3d | go.Cone]:
-        """Return everything there is to draw of the body."""
+        """Return everything there is to draw of the body; what is written is in `labels`."""
         flat = len(self.points) == 2
         solids = [self._area(self.points)] if flat else [self._faces(), self._area(self.points[1:])]
         arrows = [part for name, tip in zip(self.body.names, self.points) for part in self._arrow(name, tip)]
-        return [*solids, self._edges(), self._height(), *arrows, *self._labels()]
+        return [*solids, self._edges(), self._height(), *arrows]
 
     def _faces(self) -> go.Mesh3d:
         """Return the faces but the base, which is drawn by itself."""
@@ -198,33 +204,34 @@ class _Painter:
         )  # fmt: skip
         return shaft, head
 
-    def _labels(self) -> tuple[go.Scatter3d, ...]:
+    def labels(self) -> list[go.layout.scene.Annotation]:
         """Return the names at the tips with the title above, and the sizes: height at its foot, base at its corner.
 
-        The sizes are a trace of their own, of meta "sizes", for a picture too small for them to leave out.
+        They are named "names" and "sizes", for a picture too small for the latter to leave them out. As annotations
+        they are text of the page: text in a trace is cut into triangles first, half of the work of a picture.
         """
         corners = _corners(self.points)
         top = np.array([*corners.mean(axis=0)[:2], max(corners[:, 2].max(), 0.4) + 0.3])
         ink = style.INK[self.dark]
-        sides = ("top center", "bottom center", "middle right")
         spots = [
-            (tip * 1.06, name, self.colours[name], side) for name, tip, side in zip(self.body.names, self.points, sides)
+            (tip * 1.06, name, self.colours[name], side)
+            for name, tip, side in zip(self.body.names, self.points, ("above", "below", "right"))
         ]
-        spots.append((top, self.body.title, ink if self.body.matched else self.grey, "top center"))
-        if not self.sizes:
-            return (self._text(spots, meta="names"),)
-        sizes = [(self.foot, f"height {style.number(self.height)}", ink, "bottom right")]
-        if len(self.points) == 3:
-            corner = self.points[1] + self.points[2]
-            sizes.append((corner, f"base {style.number(self.base)}", self.colour, "bottom right"))
-        return self._text(spots, meta="names"), self._text(sizes, meta="sizes")
+        spots.append((top, self.body.title, ink if self.body.matched else self.grey, "above"))
+        sizes: list[Spot] = []
+        if self.sizes:
+            sizes.append((self.foot, f"height {style.number(self.height)}", ink, "below right"))
+            if len(self.points) == 3:
+                corner = self.points[1] + self.points[2]
+                sizes.append((corner, f"base {style.number(self.base)}", self.colour, "below right"))
+        return [*(self._label(spot, "names") for spot in spots), *(self._label(spot, "sizes") for spot in sizes)]
 
-    def _text(self, spots: Sequence[Spot], *, meta: str) -> go.Scatter3d:
-        places, texts, colours, positions = zip(*spots)
-        return go.Scatter3d(
-            **self._at(np.array(places)), mode="text", text=[f"<b>{text}</b>" for text in texts],
-            textposition=positions, textfont={"color": colours, "size": 13, "family": style.FONT},
-            hoverinfo="skip", meta=meta,
+    def _label(self, spot: Spot, name: str) -> go.layout.scene.Annotation:
+        place, text, colour, side = spot
+        x, y, z = (self.origin + place).tolist()
+        return go.layout.scene.Annotation(
+            x=x, y=y, z=z, text=f"<b>{escape(text, quote=False)}</b>", name=name, showarrow=False, borderpad=0,
+            font={"color": colour, "size": 13, "family": style.FONT}, **_SIDES[side],
         )  # fmt: skip
 
     def _line(self, parts: Sequence[Points], colour: str, *, width: int, dash: str, **look: object) -> go.Scatter3d:

@@ -7,7 +7,6 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 from PIL import Image
-from scipy import ndimage
 
 from gram.errors import NumberError
 from gram.numbers.bitmaps import FULL, SIDE, Mask, blocks_of
@@ -99,6 +98,8 @@ def _otsu(values: Float[NDArray[np.float32], "..."]) -> float:
 
 def _without_specks(ink: Mask) -> Mask:
     """Keep the connected components that are at least a sixth as large, across, as the largest."""
+    from scipy import ndimage
+
     labels, _ = ndimage.label(ink, structure=np.ones((3, 3)))
     across = np.array([max(s.stop - s.start for s in box) for box in ndimage.find_objects(labels)])
     return np.isin(labels, 1 + np.flatnonzero(across >= across.max() / 6))
@@ -125,6 +126,8 @@ class _Piece:
 
 def _pieces(ink: Mask) -> list[_Piece]:
     """Return connected ink from left to right, joined where one piece is over another (the bar of a 5)."""
+    from scipy import ndimage
+
     labels, count = ndimage.label(ink, structure=np.ones((3, 3)))
     alone = sorted((_Piece(labels == label) for label in range(1, count + 1)), key=lambda piece: piece.left)
     joined = alone[:1]

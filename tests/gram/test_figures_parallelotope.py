@@ -26,7 +26,7 @@ def body(vectors=None, *, title="4721", matched=True):
 
 
 def texts(figure):
-    return [text for trace in figure.select_traces({"mode": "text"}) for text in trace.text]
+    return [label.text for label in figure.layout.scene.annotations]
 
 
 def cones(figure):
@@ -84,6 +84,10 @@ def test_without_sizes_no_number_gives_an_answer_away(k):
     assert not any(re.search(r"\d\.\d", text.replace("0.737", "")) for text in said), said
     assert any(text.startswith("height: distance of text") for text in said)
     shown = parallelotopes([body(vectors, title="A")])
+    assert {label.name for label in shown.layout.scene.annotations} == {"names", "sizes"}
+    names = [label for label in shown.layout.scene.annotations if label.name == "names"]
+    assert names == list(figure.layout.scene.annotations)
+    shown.layout.scene.annotations = figure.layout.scene.annotations
     assert shown.layout == figure.layout
     solids = [[trace for trace in each.data if trace.type == "mesh3d"] for each in (figure, shown)]
     for hidden, seen in zip(*solids, strict=True):
@@ -102,6 +106,16 @@ def test_a_vector_has_its_modalitys_colour():
     figure = parallelotopes([body()])
     assert [cone.colorscale[0][1] for cone in cones(figure)] == [COLOURS[name] for name in NAMES]
     assert {f"<b>{name}</b>" for name in NAMES} <= set(texts(figure))
+
+
+def test_a_name_is_written_beside_its_tip_as_it_is():
+    vectors = unit(seed=5)
+    figure = parallelotopes([Body(vectors, ("a<b>&amp;", "image", "speech"), "4721")])
+    label = figure.layout.scene.annotations[0]
+    assert label.text == "<b>a&lt;b&gt;&amp;amp;</b>"
+    tip, origin = (np.array([part[axis][0] for axis in "xyz"]) for part in (cones(figure)[0], figure.data[2]))
+    np.testing.assert_allclose([label.x, label.y, label.z], origin + 1.06 * (tip - origin), atol=1e-6)
+    assert not any(trace.type == "scatter3d" and "text" in (trace.mode or "") for trace in figure.data)
 
 
 def test_a_mismatch_is_dashed_and_beside_the_match():

@@ -67,7 +67,7 @@ def show(
         if said:
             on_action(_action(said))
 
-    component(_HERE, scripts=("plotly",))(
+    component(_HERE, scripts=("load", "plotly"))(
         data={
             "figure": figure.to_json(),
             "plotly": plotly_address(),

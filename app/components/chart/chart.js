@@ -1,6 +1,7 @@
 // Zoom and lasso survive what Python changes: `Plotly.react` under the figure's own `uirevision`.
 
-import { fail, plotly, save, tameWheel, turn } from "./plotly.js";
+import { plotly } from "./load.js";
+import { fail, save, tameWheel, turn } from "./plotly.js";
 
 const CONFIG = {
   displaylogo: false,

@@ -43,7 +43,7 @@ def show(
         if value is not None and on_click is not None:
             on_click(value["customdata"])
 
-    component(_HERE, scripts=("plotly",))(
+    component(_HERE, scripts=("load", "plotly"))(
         data={
             "figure": figure.to_json(),
             "plotly": plotly_address(),

@@ -1,6 +1,7 @@
 // Camera and size survive everything that Python changes: `Plotly.react` under a constant `uirevision`.
 
-import { fail, plotly, save, tameWheel, turn } from "./plotly.js";
+import { plotly } from "./load.js";
+import { fail, save, tameWheel, turn } from "./plotly.js";
 
 const CONFIG = { displayModeBar: false, displaylogo: false, responsive: false, scrollZoom: true };
 
@@ -46,7 +47,8 @@ function parse(data, plot) {
 
 // On a phone the sizes would lie on each other; the page has them in numbers.
 function declutter(figure) {
-  for (const trace of figure.data) if (trace.meta === "sizes") trace.visible = figure.layout.width >= 480;
+  const { scene, width } = figure.layout;
+  for (const label of scene.annotations ?? []) if (label.name === "sizes") label.visible = width >= 480;
 }
 
 // A picture taller than wide would cut off the sides: step back until it shows as much as a wide one.

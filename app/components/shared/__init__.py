@@ -1,20 +1,16 @@
 """What the components share: JavaScript and styles that several use, and one way to register them with Streamlit."""
 
-import contextlib
-import os
+import json
 import re
-import shutil
-import tempfile
 from functools import cache
-from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+from app.components.shared.script import plotly_file
+
 _SHARED = Path(__file__).parent
-_STATIC = Path(__file__).parents[2] / "static"  # what the server serves under app/static
 _IMPORT = re.compile(r'^import\s[^;]*?from\s+"\./[\w-]+\.js";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 
@@ -52,26 +48,15 @@ def _sources(folder: Path, scripts: tuple[str, ...], styles: tuple[str, ...]) ->
     )
 
 
-@cache
 def plotly_address() -> str:
-    """Put the plotly.js of the installed plotly package where the server serves it; return its address there.
+    """Return the address of plotly.js on this server."""
+    return f"app/static/{plotly_file().name}"
 
-    The name carries the version, so an update is served anew and browsers may keep what they have.
-    """
-    found = find_spec("plotly")  # to import it takes a quarter of a second, and the script is wanted first of all
-    if found is None or found.origin is None:
-        raise ModuleNotFoundError("plotly is not installed: run `make setup`")
-    source = Path(found.origin).parent / "package_data" / "plotly.min.js"
-    target = _STATIC / f"plotly-{version('plotly')}.min.js"
-    if not target.is_file() or target.stat().st_size != source.stat().st_size:
-        _STATIC.mkdir(exist_ok=True)
-        handle, staged = tempfile.mkstemp(dir=_STATIC, suffix=".js")
-        os.close(handle)
-        try:
-            shutil.copyfile(source, staged)
-            Path(staged).chmod(0o644)
-            Path(staged).replace(target)
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                Path(staged).unlink()
-    return f"app/static/{target.name}"
+
+@cache
+def early_script() -> str:
+    """Return JavaScript that loads plotly.js once the browser has loaded the page and has nothing else to do."""
+    loader = _EXPORT.sub("", (_SHARED / "load.js").read_text())
+    return (
+        f"(() => {{\n{loader}\nwhenIdle(() => plotly({json.dumps(plotly_address())}).catch(() => undefined));\n}})();"
+    )

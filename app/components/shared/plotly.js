@@ -1,19 +1,6 @@
-// What the components that draw with plotly share: its script, the wheel, and saving a picture.
+// What the components that draw with plotly share: whose turn it is, the wheel, and saving a picture.
 
-// One script for all components; whichever comes first loads it.
-export function plotly(source) {
-  window.gramPlotly ??= new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = source;
-    script.onload = () => resolve(window.Plotly);
-    script.onerror = () => {
-      window.gramPlotly = undefined;
-      reject(new Error(`${source} could not be loaded; reload the page`));
-    };
-    document.head.append(script);
-  });
-  return window.gramPlotly;
-}
+import { plotly } from "./load.js";
 
 // A picture out of sight leaves the others and the words go first; it is drawn once it is seen, or nothing else is to do.
 const PATIENCE = 600; // ms

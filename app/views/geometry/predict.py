@@ -203,7 +203,8 @@ def _show_question(deck: Deck, at: int) -> None:
 def _picture(question: Question, revealed: bool) -> go.Figure:
     """Return the bodies, with their sizes on hover once revealed: as labels they would lie on each other."""
     figure = parallelotopes(question.bodies, dark=theme.is_dark(), sizes=revealed)
-    figure.data = [trace for trace in figure.data if trace.meta != "sizes"]
+    scene = figure.layout.scene
+    scene.annotations = [label for label in scene.annotations if label.name != "sizes"]
     return figure
 
 
