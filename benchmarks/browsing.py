@@ -34,6 +34,9 @@ WATCH = """
   const app = () => document.querySelector("[data-testid=stApp]");
   const isMissing = ({ dataset }) => !dataset.drawn || dataset.late !== undefined;
   const text = (each) => each?.textContent.length ?? 0;
+  let states = 0; // a run of the script may be over within a frame
+  new MutationObserver(() => (states += 1))
+    .observe(document, { subtree: true, attributes: true, attributeFilter: ["data-test-script-state"] });
   window.undrawn = () => find(".chart-plot, .scene3d-plot").filter(isMissing).length + unready();
   const unready = () => find("[data-stale=true], [data-testid=stSkeleton]").length
     + (app()?.dataset.testScriptState === "notRunning" && document.querySelector("h1") ? 0 : 1);
@@ -42,7 +45,8 @@ WATCH = """
     const far = new Set(plots.filter((each) => !inSight(each)));
     const words = text(document.querySelector("[data-testid=stMain]"));
     const written = [...far].reduce((sum, each) => sum + text(each), 0);
-    const said = [app()?.dataset.testScriptState, document.querySelector("h1")?.textContent, unready(), shadow()];
+    const title = document.querySelector("h1")?.textContent;
+    const said = [states, app()?.dataset.testScriptState, title, unready(), shadow()];
     const drawn = (each) => [each.dataset.drawn, isMissing(each)];
     const near = plots.filter((each) => !far.has(each));
     return [[...said, words - written, near.map(drawn)].join("|"), [...said, words, plots.map(drawn)].join("|")];
