@@ -6,18 +6,32 @@ from typing import NamedTuple
 import pandas as pd
 
 from app import data
-from gram.experiments import EVIDENCE, load
+from gram.experiments import EVIDENCE, EXPERIMENTS, load
 from gram.experiments.job import ExperimentJob, quick_folder
+from gram.figures.evidence import evidence as drawn
 
 SHIPPED, QUICK = "shipped", "quick run"
 
 
 class Result(NamedTuple):
-    """A result: its table, what made it (`gram.experiments.load`), and its file. Treat it as read-only."""
+    """A result: its table, what made it (`gram.experiments.load`), its file, and when that was written and how large.
+
+    Treat it as read-only.
+    """
 
     table: pd.DataFrame
     facts: dict[str, str]
     file: Path
+    stamp: tuple[int, int]
+
+
+class Shown(NamedTuple):
+    """A result as the page shows it: in short and in full, and its figure as JSON with its height in pixels."""
+
+    headline: str
+    finding: str
+    figure: str
+    height: int
 
 
 def result(name: str, kind: str) -> Result | None:
@@ -35,7 +49,19 @@ def result(name: str, kind: str) -> Result | None:
         stat = file.stat()
     except OSError:
         return None
-    return Result(*_load(name, str(file.parent), stat.st_mtime_ns, stat.st_size), file)
+    stamp = stat.st_mtime_ns, stat.st_size
+    return Result(*_load(name, str(file.parent), *stamp), file, stamp)
+
+
+def shown(name: str, of: Result, *, dark: bool) -> Shown:
+    """Return what is said and drawn of a result.
+
+    Args:
+        name: of the experiment.
+        of: its result.
+        dark: for a dark ground.
+    """
+    return _shown(name, str(of.file), of.stamp, dark, of.table)
 
 
 def job(name: str) -> ExperimentJob:
@@ -46,3 +72,11 @@ def job(name: str) -> ExperimentJob:
 @data.cached(max_entries=24)
 def _load(name: str, folder: str, written: int, size: int) -> tuple[pd.DataFrame, dict[str, str]]:
     return load(name, Path(folder))
+
+
+@data.cached(max_entries=48)
+def _shown(name: str, file: str, stamp: tuple[int, int], dark: bool, _table: pd.DataFrame) -> Shown:
+    experiment, figure = EXPERIMENTS[name], drawn(name, _table, dark=dark)
+    return Shown(
+        experiment.headline(_table), experiment.finding(_table), str(figure.to_json()), int(figure.layout.height)
+    )

@@ -82,8 +82,8 @@ def _published(said: Claim, ground: str) -> str:
     data = list(dict.fromkeys(said.figures["data"]))
     heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in data)
     lines = "".join(
-        _line(f"{model}, text against {asked}", said.figures.query("model == @model and asked == @asked"), data)
-        for model, asked in dict.fromkeys(zip(said.figures["model"], said.figures["asked"]))
+        _line(f"{model}, text against {asked}", rows, data)
+        for (model, asked), rows in said.figures.groupby(["model", "asked"], sort=False)
     )
     sources = "; ".join(_linked(source) for source in dict.fromkeys(said.figures["source"]))
     return (

@@ -19,28 +19,44 @@ PATIENCE = 120_000  # milliseconds, for what is made ready once
 QUIET = 0.9  # seconds without a change after which a page is taken for drawn
 GRAPHICS = ("--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader")
 
-# Every frame looks at what a person would see change: the state of the script, the title, texts, pictures in sight and
-# how often they were drawn, cards in their shadow roots. `lastChange` is the first frame with what is seen now.
+# Every frame looks at what a person would see change: the state of the script, the title, the words of the whole page,
+# cards in their shadow roots, pictures and how often they were drawn. `lastChange` is the first frame with what is seen
+# now, but for pictures out of sight; `lastOfAll` is that with them.
 WATCH = """
 () => {
   if (window.watching) return;
   window.watching = true;
-  const shadow = () => [...document.querySelectorAll("[data-testid=stBidiComponentIsolated], .stBidiComponent div")]
+  const find = (selector) => [...document.querySelectorAll(selector)];
+  const shadow = () => find("[data-testid=stBidiComponentIsolated], .stBidiComponent div")
     .filter((each) => each.shadowRoot).map((each) => each.shadowRoot.textContent.length).join();
   const box = (each) => each.getBoundingClientRect();
   const inSight = (each) => box(each).top < innerHeight && box(each).bottom > 0;
-  const plots = () => [...document.querySelectorAll(".chart-plot, .scene3d-plot")].filter(inSight);
   const app = () => document.querySelector("[data-testid=stApp]");
-  window.undrawn = () => plots().filter((each) => !each.dataset.drawn).length
-    + document.querySelectorAll("[data-stale=true], [data-testid=stSkeleton]").length
+  const isMissing = ({ dataset }) => !dataset.drawn || dataset.late !== undefined;
+  const text = (each) => each?.textContent.length ?? 0;
+  let states = 0; // a run of the script may be over within a frame
+  new MutationObserver(() => (states += 1))
+    .observe(document, { subtree: true, attributes: true, attributeFilter: ["data-test-script-state"] });
+  window.undrawn = () => find(".chart-plot, .scene3d-plot").filter(isMissing).length + unready();
+  const unready = () => find("[data-stale=true], [data-testid=stSkeleton]").length
     + (app()?.dataset.testScriptState === "notRunning" && document.querySelector("h1") ? 0 : 1);
-  const look = () => [app()?.dataset.testScriptState, document.querySelector("h1")?.textContent, window.undrawn(),
-    document.querySelector("[data-testid=stMain]")?.textContent.length, shadow(),
-    plots().map((each) => each.dataset.drawn).join()].join("|");
-  window.seen = ""; window.lastChange = performance.now();
+  const look = () => {
+    const plots = find(".chart-plot, .scene3d-plot");
+    const far = new Set(plots.filter((each) => !inSight(each)));
+    const words = text(document.querySelector("[data-testid=stMain]"));
+    const written = [...far].reduce((sum, each) => sum + text(each), 0);
+    const title = document.querySelector("h1")?.textContent;
+    const said = [states, app()?.dataset.testScriptState, title, unready(), shadow()];
+    const drawn = (each) => [each.dataset.drawn, isMissing(each)];
+    const near = plots.filter((each) => !far.has(each));
+    return [[...said, words - written, near.map(drawn)].join("|"), [...said, words, plots.map(drawn)].join("|")];
+  };
+  window.seen = []; window.lastChange = window.lastOfAll = performance.now();
   const frame = () => {
     const now = look();
-    if (now !== window.seen) { window.seen = now; window.lastChange = performance.now(); }
+    if (now[0] !== window.seen[0]) window.lastChange = performance.now();
+    if (now[1] !== window.seen[1]) window.lastOfAll = performance.now();
+    window.seen = now;
     requestAnimationFrame(frame);
   };
   frame();
@@ -49,7 +65,7 @@ WATCH = """
 PROGRESS = "[data-testid=stProgress]"
 SETTLED = f"""
 quiet => window.watching && !window.undrawn() && window.lastChange > (window.pressedAt ?? 0)
-  && (performance.now() - window.lastChange > quiet || document.querySelector("{PROGRESS}"))
+  && (performance.now() - window.lastOfAll > quiet || document.querySelector("{PROGRESS}"))
 """
 PRESSES = """
 () => {
@@ -67,6 +83,13 @@ class Traffic(NamedTuple):
 
     websocket: int
     http: int
+
+
+class Took(NamedTuple):
+    """Seconds from a press to the last change of what is in sight, and to that of pictures further down the page."""
+
+    sight: float
+    all: float
 
 
 class Window:
@@ -92,8 +115,8 @@ class Window:
         """Wait until the page has been drawn, and has not changed for a while or shows work under way."""
         self.page.wait_for_function(SETTLED, arg=1000 * QUIET, timeout=PATIENCE)
 
-    def timed(self, step: Callable[[], object], *, title: str = "", until: str = "") -> tuple[float, Traffic]:
-        """Return the seconds from the last press of a step to the last change of what is seen, and what was received.
+    def timed(self, step: Callable[[], object], *, title: str = "", until: str = "") -> tuple[Took, Traffic]:
+        """Return the time from the last press of a step to the last change of what is seen, and what was received.
 
         Args:
             step: presses something.
@@ -108,8 +131,8 @@ class Window:
         if until:
             self.page.wait_for_selector(until)
         self.settle()
-        seconds = self.page.evaluate("(window.lastChange - window.pressedAt) / 1000")
-        return float(seconds), Traffic(*self._bytes)
+        ends = self.page.evaluate("[lastChange, lastOfAll].map((each) => (each - window.pressedAt) / 1000)")
+        return Took(*map(float, ends)), Traffic(*self._bytes)
 
 
 @contextmanager

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 
-from app import data, media, session, theme
+from app import data, data_pictures, media, session, theme
 from app.components import chart
 from app.data_failures import Asked
 from app.failures import work
@@ -50,16 +51,8 @@ def _remedies(asked: Asked, found: Sequence[Remedy]) -> None:
     )
     picture, table = st.columns([1, 1.7], gap="medium")
     with picture:
-        figure = drawn(
-            [each.title for each in tried],
-            np.array([each.difference for each in tried]),
-            np.array([each.interval[0] for each in tried]),
-            np.array([each.interval[1] for each in tried]),
-            dark=theme.is_dark(),
-        )
-        figure.update_layout(margin={"t": _ABOVE, "b": _BELOW})
         chart.show(
-            figure,
+            data_pictures.json_of(_drawn, tried, dark=theme.is_dark()),
             key="failures_remedies_chart",
             height=_ABOVE + _ROW * len(tried) + _BELOW,
             filename=f"remedies-{asked.judge.model}-{asked.judge.measure}",
@@ -70,6 +63,17 @@ def _remedies(asked: Asked, found: Sequence[Remedy]) -> None:
             may_be_tall=True,
         )
     table.html(_table(tried, theme.ground()))
+
+
+def _drawn(tried: Sequence[Remedy], *, dark: bool) -> go.Figure:
+    figure = drawn(
+        [each.title for each in tried],
+        np.array([each.difference for each in tried]),
+        np.array([each.interval[0] for each in tried]),
+        np.array([each.interval[1] for each in tried]),
+        dark=dark,
+    )
+    return figure.update_layout(margin={"t": _ABOVE, "b": _BELOW})
 
 
 def _table(tried: Sequence[Remedy], ground: str) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import streamlit as st
 
-from app import data, hits, media, panels, session, theme
+from app import data, data_pictures, hits, media, panels, session, theme
 from app.components import scene3d
 from app.data_failures import Asked
 from app.failures.listing import difference
@@ -156,7 +156,7 @@ def _draw(of: Attribution, bodies: Sequence[Body]) -> None:
         for body in bodies
     )
     scene3d.show(
-        parallelotopes(bodies, dark=theme.is_dark()),
+        data_pictures.json_of(parallelotopes, bodies, dark=theme.is_dark()),
         key="failures_scene",
         height=320,
         filename=f"case-{of.true.id}-{of.winner.id}",

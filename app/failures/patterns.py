@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import data_failures, media, theme
+from app import data_failures, data_pictures, media, theme
 from app.components import chart
 from app.data_failures import Asked
 from app.failures import view as views
@@ -87,7 +87,9 @@ def _rates(
     if view.column and view.span:
         selected = ((first["high"] >= view.span[0]) & (first["low"] <= view.span[1])).to_numpy()
     chart.show(
-        failure_rates(rankings, centres, axis=column.title, spans=spans, selected=selected, dark=theme.is_dark()),
+        data_pictures.json_of(
+            failure_rates, rankings, centres, axis=column.title, spans=spans, selected=selected, dark=theme.is_dark()
+        ),
         key="failures_rates",
         height=_HEIGHT,
         filename=f"failure-rate-{column.name}",
@@ -135,7 +137,8 @@ def _confusion(mistakes: pd.DataFrame, view: View) -> None:
     characters = [str(each) for each in counted.index]
     places = [characters.index(each) for each in view.taken if each in characters]
     chart.show(
-        confusion(
+        data_pictures.json_of(
+            confusion,
             counted.to_numpy(),
             characters,
             selected=(places[0], places[1]) if len(places) == 2 else None,
@@ -170,7 +173,8 @@ def _hubs(found: tuple[Cases, Cases], view: View, gallery: EmbeddingSet) -> None
     occurrences = [found[side].reference.firsts.numpy().astype(np.float64) for side in sides]
     with picture:
         chart.show(
-            hub_distribution(
+            data_pictures.json_of(
+                hub_distribution,
                 occurrences,
                 [titles[side] for side in sides],
                 dark=theme.is_dark(),

@@ -12,7 +12,6 @@ from gram.errors import GramError
 from gram.experiments import EXPERIMENTS
 from gram.experiments.claims import CLAIMS
 from gram.experiments.job import ExperimentJob
-from gram.figures.evidence import evidence as drawn
 
 _JOB, _FAILED = "evidence_job", "evidence_failed"  # the quick run under way; name -> why the last one gave nothing
 _NEW = "evidence_new_"  # before a name: which result has just been made, and is to be shown
@@ -75,17 +74,16 @@ def _choice(name: str, found: dict[str, Result | None]) -> str:
 
 
 def _show(name: str, result: Result, kind: str) -> None:
-    finding = EXPERIMENTS[name].finding(result.table)
+    shown = data_evidence.shown(name, result, dark=theme.is_dark())
     if kind == QUICK:
         st.caption(":material/science: A quick run: a tiny model and few items. It shows that it works, and no more.")
-    st.html(evidence_markup.found(EXPERIMENTS[name].headline(result.table), finding))
-    figure = drawn(name, result.table, dark=theme.is_dark())
+    st.html(evidence_markup.found(shown.headline, shown.finding))
     chart.show(
-        figure,
+        shown.figure,
         key=f"evidence_chart_{name}_{kind}",
-        height=int(figure.layout.height),
+        height=shown.height,
         filename=f"evidence-{name}",
-        description=finding,
+        description=shown.finding,
         on_action=lambda action: None,
         tools=("zoom2d", "resetScale2d"),
         may_be_tall=True,

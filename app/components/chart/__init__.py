@@ -33,7 +33,7 @@ class Action(NamedTuple):
 
 
 def show(
-    figure: go.Figure,
+    figure: go.Figure | str,
     *,
     key: str,
     on_action: Callable[[Action], None],
@@ -49,7 +49,7 @@ def show(
     """Draw a figure.
 
     Args:
-        figure: its `uirevision` says for how long a zoom is kept.
+        figure: its `uirevision` says for how long a zoom is kept; or its JSON, as of `app.data_pictures`.
         key: the chart's name in the session.
         on_action: called before the page reruns, as widget callbacks are.
         height: pixels on a wide screen; a narrow one takes less.
@@ -67,10 +67,11 @@ def show(
         if said:
             on_action(_action(said))
 
-    component(_HERE, scripts=("load", "plotly"))(
+    component(_HERE, scripts=("load", "turns", "plotly", "kept"))(
         data={
-            "figure": figure.to_json(),
+            "figure": figure if isinstance(figure, str) else figure.to_json(),
             "plotly": plotly_address(),
+            "name": key,
             "height": height,
             "filename": filename,
             "description": description,

@@ -17,7 +17,7 @@ _HERE = Path(__file__).parent
 
 
 def show(
-    figure: go.Figure,
+    figure: go.Figure | str,
     *,
     key: str,
     height: int = 560,
@@ -29,7 +29,8 @@ def show(
     """Draw a figure with 3D traces.
 
     Args:
-        figure: what to draw; its `scene.camera` is where the camera starts, and returns to on reset.
+        figure: what to draw; its `scene.camera` is where the camera starts, and returns to on reset. Or its JSON, as
+            of `app.data_pictures`.
         key: names the scene: figures shown under the same key share one camera, also across pages.
         height: pixels on a wide screen; a narrow one takes less.
         filename: of the saved files, without an ending.
@@ -43,9 +44,9 @@ def show(
         if value is not None and on_click is not None:
             on_click(value["customdata"])
 
-    component(_HERE, scripts=("load", "plotly"))(
+    component(_HERE, scripts=("load", "turns", "plotly", "kept"))(
         data={
-            "figure": figure.to_json(),
+            "figure": figure if isinstance(figure, str) else figure.to_json(),
             "plotly": plotly_address(),
             "scene": key,
             "height": height,

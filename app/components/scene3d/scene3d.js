@@ -1,34 +1,18 @@
 // Camera and size survive everything that Python changes: `Plotly.react` under a constant `uirevision`.
 
+import { putAside, takeUp } from "./kept.js";
 import { plotly } from "./load.js";
-import { fail, save, tameWheel, turn } from "./plotly.js";
+import { fail, save, tameWheel } from "./plotly.js";
+import { turn } from "./turns.js";
 
 const CONFIG = { displayModeBar: false, displaylogo: false, responsive: false, scrollZoom: true };
 
 // Cameras by scene outlive the element, so that leaving a page and coming back finds the view as it was.
 const cameras = (window.gramCameras ??= new Map());
 
-// Pictures by scene outlive it too: a new WebGL context and its shaders take most of the time of a first picture.
+// Pictures by scene outlive it too.
 const pictures = (window.gramPictures ??= new Map());
 const MOST_PICTURES = 4;
-
-// Put the picture that the scene had when its page was left in the place of the empty one.
-function takeUp(root, scene) {
-  const kept = pictures.get(scene);
-  pictures.delete(scene);
-  if (!kept || kept.isConnected) return;
-  root.plot.replaceWith(kept);
-  root.plot = kept;
-}
-
-function putAside(plot, scene) {
-  if (!plot.on) return window.Plotly?.purge(plot);
-  pictures.set(scene, plot);
-  const [[oldest, other]] = pictures;
-  if (pictures.size <= MOST_PICTURES) return;
-  pictures.delete(oldest);
-  window.Plotly.purge(other);
-}
 
 function heightFor(plot, wanted) {
   return Math.max(260, Math.min(wanted, Math.round(plot.clientWidth * 0.9), Math.round(window.innerHeight * 0.78)));
@@ -62,10 +46,12 @@ function fit(camera, layout) {
 const fits = ({ layout }, { width, height }) => layout.width === width && layout.height === height;
 
 async function draw(root) {
-  const { data, plot } = root;
-  const Plotly = await plotly(data.plotly);
-  if (!plot.on) await turn(plot);
-  if (root.data !== data || !plot.isConnected) return;
+  const call = (root.calls = (root.calls ?? 0) + 1);
+  const { plot } = root;
+  const Plotly = await plotly(root.data.plotly);
+  await turn(plot);
+  if (root.calls !== call || !plot.isConnected) return;
+  const { data } = root;
   const figure = parse(data, plot);
   root.start = structuredClone(figure.layout.scene.camera);
   figure.layout.scene.camera = fit(root.start, figure.layout);
@@ -130,7 +116,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   root.send = setTriggerValue;
   if (!root.plot) {
     root.plot = root.querySelector(".scene3d-plot");
-    takeUp(root, data.scene);
+    takeUp(root, data.scene, pictures);
     if (!root.plot.owner) tameWheel(root.plot);
     root.plot.owner = root;
     root.addEventListener("click", ({ target }) => {
@@ -140,18 +126,16 @@ export default function ({ data, parentElement, setTriggerValue }) {
   }
   root.plot.setAttribute("aria-label", data.description);
   root.plot.style.minHeight = `${heightFor(root.plot, data.height)}px`; // so that nothing below jumps when it is drawn
-  if (root.data?.figure !== data.figure || root.data?.height !== data.height) {
-    root.data = data;
-    draw(root).catch((error) => fail(root, error));
-  } else {
-    root.data = data;
-  }
+  const isNew = root.data?.figure !== data.figure || root.data?.height !== data.height;
+  root.data = data;
+  if (isNew) root.drawing = draw(root).catch((error) => fail(root, error));
   if (data.reveal && root.revealed !== data.reveal) root.scrollIntoView({ behavior: "smooth", block: "center" });
   root.revealed = data.reveal;
   return () => {
     root.sizes?.disconnect();
     root.sizes = undefined;
-    putAside(root.plot, data.scene);
+    putAside(root.plot, data.scene, pictures, MOST_PICTURES);
+    root.calls += 1; // what waits to be drawn waits no more
     root.data = undefined;
   };
 }

@@ -12,6 +12,7 @@ from app.components.shared.script import plotly_file
 
 _SHARED = Path(__file__).parent
 _IMPORT = re.compile(r'^import\s[^;]*?from\s+"\./[\w-]+\.js";\n', re.MULTILINE)
+_COMMENT = re.compile(r"^ *// .*\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 
 
@@ -35,7 +36,7 @@ def _sources(folder: Path, scripts: tuple[str, ...], styles: tuple[str, ...]) ->
     """Return the HTML, CSS and JavaScript of a component, shared parts first.
 
     Streamlit takes a component's script as one text: the modules are joined, and their imports of each other and their
-    exports, all but the default one, fall away.
+    exports, all but the default one, fall away; so do comments, for the text is sent with every element.
     """
     own = folder / folder.name
     css = [*(_SHARED / f"{name}.css" for name in styles), own.with_suffix(".css")]
@@ -44,7 +45,7 @@ def _sources(folder: Path, scripts: tuple[str, ...], styles: tuple[str, ...]) ->
     return (
         own.with_suffix(".html").read_text(),
         "\n".join(path.read_text() for path in css),
-        _EXPORT.sub("", _IMPORT.sub("", script)),
+        _EXPORT.sub("", _COMMENT.sub("", _IMPORT.sub("", script))),
     )
 
 

@@ -1,21 +1,7 @@
-// What the components that draw with plotly share: whose turn it is, the wheel, and saving a picture.
+// What the components that draw with plotly share: the wheel, and saving a picture.
 
 import { plotly } from "./load.js";
-
-// A picture out of sight leaves the others and the words go first; it is drawn once it is seen, or nothing else is to do.
-const PATIENCE = 600; // ms
-export function turn(plot) {
-  return new Promise((resolve) => {
-    const go = () => {
-      sight.disconnect();
-      clearTimeout(timer);
-      resolve();
-    };
-    const sight = new IntersectionObserver((entries) => entries.some((each) => each.isIntersecting) && go());
-    const timer = setTimeout(() => (window.requestIdleCallback ? requestIdleCallback(go, { timeout: 1000 }) : go()), PATIENCE);
-    sight.observe(plot);
-  });
-}
+import { hurry } from "./turns.js";
 
 // The page scrolls past the picture until someone presses into it; from then on the wheel zooms.
 export function tameWheel(plot) {
@@ -43,9 +29,11 @@ async function page(root) {
 Plotly.newPlot("figure", figure.data, figure.layout, { responsive: true });</script>`;
 }
 
-// Save the picture as png, svg or html.
+// Save the picture as png, svg or html; `root.drawing` is the promise of its last drawing.
 export async function save(root, kind) {
   const Plotly = await plotly(root.data.plotly);
+  hurry(root.plot);
+  await root.drawing;
   const { width, height } = root.plot.layout;
   const link = document.createElement("a");
   link.download = `${root.data.filename}.${kind}`;
