@@ -63,6 +63,7 @@ def drag(page):
     page.mouse.down()
     for step in range(1, 9):
         page.mouse.move(x + 15 * step, y + 5 * step)
+        page.evaluate("() => new Promise(requestAnimationFrame)")  # as slow as a hand: the view follows frame by frame
     page.mouse.up()
     page.wait_for_function(
         f"() => {{ const now = JSON.stringify({CAMERA}.eye), same = now === window.lastEye;"
