@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from gram.training.report import splice
 
 ROOT = Path(__file__).resolve().parents[1]
-# Those that need nothing but this project, in the order they are run; each takes FLAG, see `_rows`.
+# In the order they are run; each takes FLAG, see `_rows`. `pages` needs Chromium.
 BENCHMARKS: dict[str, tuple[str, ...]] = {
     "search": (),
     "pairwise_volume": (),
@@ -31,6 +31,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "planted_faults": (),
     "two_processes": (),
     "projection": (),
+    "pages": (),
 }
 FAILED = "failed"
 

@@ -10,7 +10,7 @@ and over HTTP (media, pictures; a browser keeps the app's own files). Long work 
 "start" is from the start of the server's process to the first page drawn in a browser that is running and has nothing
 in its cache, and takes turns with an empty app, which is Streamlit's own part.
 
-    python benchmarks/pages.py                       # the built-in set
+    python benchmarks/pages.py                       # the start, then the built-in set
     python benchmarks/pages.py --items 100000        # a generated one, in a temporary folder
     python benchmarks/pages.py --items 1000000 --modalities 3 --d 512 --dtype float16
     python benchmarks/pages.py --set DIR [DIR ...]   # sets on disk
@@ -24,13 +24,14 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
+from _rows import FLAG, Row, tell
 from playwright.sync_api import Browser, Page
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -96,7 +97,7 @@ VISITS = (
 ASKED = 8  # items that Retrieval is asked with in turn
 
 
-class Row(NamedTuple):
+class Measured(NamedTuple):
     """What was measured on one page."""
 
     title: str
@@ -108,7 +109,7 @@ class Row(NamedTuple):
     pressed: Took
 
 
-def main() -> int:
+def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--set", type=Path, nargs="+", default=[], help="sets on disk (default: the built-in one)")
     parser.add_argument("--items", type=int, nargs="+", default=[], help="sizes of generated sets")
@@ -119,20 +120,25 @@ def main() -> int:
     parser.add_argument("--start", action="store_true", help="measure the start of the app alone")
     parser.add_argument("--cache", type=Path, help="keep what is computed here, and take what is there")
     parser.add_argument("--pages", nargs="+", default=[visit.title for visit in VISITS], help="default: all")
+    parser.add_argument(FLAG, action="store_true", help="print the rows as JSON")
     arguments = parser.parse_args()
+    tell(lambda: rows(arguments), arguments.json)
+
+
+def rows(arguments: argparse.Namespace) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as temporary, chromium() as browser:
         folder = Path(temporary)
-        if arguments.start:
-            print_start(browser, folder, arguments.turns)
-            return 0
         sets = [path.resolve() for path in arguments.set]
+        if arguments.start or not (sets or arguments.items):
+            yield from starts(browser, folder, arguments.turns)
+        if arguments.start:
+            return
         for n in arguments.items:
             sets.append(folder / f"made-{n}")
             generated(n, NAMES[: arguments.modalities], arguments.d, arguments.dtype).save(sets[-1])
         for path in sets or [None]:
             cache = arguments.cache or folder / f"cache-of-{path.name if path else 'numbers'}"
-            print_pages(browser, cache, path, arguments.turns, arguments.pages)
-    return 0
+            yield from visits(browser, cache, path, arguments.turns, arguments.pages)
 
 
 def generated(n: int, names: tuple[str, ...], d: int, dtype: str) -> EmbeddingSet:
@@ -156,7 +162,7 @@ def generated(n: int, names: tuple[str, ...], d: int, dtype: str) -> EmbeddingSe
 # the start
 
 
-def print_start(browser: Browser, folder: Path, turns: int) -> None:
+def starts(browser: Browser, folder: Path, turns: int) -> Iterator[Row]:
     empty = folder / "empty.py"
     empty.write_text(EMPTY)
     times: dict[Path, list[tuple[float, float, float]]] = {ROOT / "app" / "main.py": [], empty: []}
@@ -168,6 +174,13 @@ def print_start(browser: Browser, folder: Path, turns: int) -> None:
         answers, read, drawn = (statistics.median(each) for each in zip(*found[1:]))
         name, aim = ("empty app", "-") if script is empty else ("Gram", f"{AIM_START:.1f}")
         print(f"{name} | {answers:.2f} | {read:.2f} | {drawn:.2f} | {aim}", flush=True)
+        met = None if script is empty else drawn <= AIM_START
+        yield Row(
+            f"start of {'an empty' if script is empty else 'the'} app: words, picture",
+            f"{read:.1f} s, {drawn:.1f} s",
+            "" if script is empty else f"{AIM_START:g} s",
+            met,
+        )
 
 
 def started(browser: Browser, script: Path, cache: Path, has_picture: bool) -> tuple[float, float, float]:
@@ -193,7 +206,7 @@ def started(browser: Browser, script: Path, cache: Path, has_picture: bool) -> t
 # the pages
 
 
-def print_pages(browser: Browser, cache: Path, path: Path | None, turns: int, titles: list[str]) -> None:
+def visits(browser: Browser, cache: Path, path: Path | None, turns: int, titles: list[str]) -> Iterator[Row]:
     name = path.name if path else "spoken numbers"
     arguments = () if path is None else ("--data-dir", str(path.parent))
     items = pd.read_parquet((path or ROOT / "assets/numbers/gram/test") / "items.parquet", columns=["id"])["id"]
@@ -211,15 +224,26 @@ def print_pages(browser: Browser, cache: Path, path: Path | None, turns: int, ti
         print("|---|---|---|---|---|---|---|---|---|---|---|", flush=True)
         for visit in VISITS:
             if visit.title in titles:
-                print_row(measured(window, visit._replace(choices=visit.choices or asked), turns))
+                found = measured(window, visit._replace(choices=visit.choices or asked), turns)
+                print_row(found)
+                yield Row(
+                    f"{visit.title}, {len(items):,} items: again, {visit.what}",
+                    f"{found.again.sight:.2f} s, {found.pressed.sight:.2f} s",
+                    f"{AIM:g} s",
+                    is_met(found),
+                )
         window.page.context.close()
 
 
-def print_row(row: Row) -> None:
+def is_met(found: Measured) -> bool:
+    return max(found.again.sight, found.pressed.sight) < AIM
+
+
+def print_row(row: Measured) -> None:
     cells = [
         row.title, f"{row.first.sight:.2f}", f"{row.computed:.1f}" if row.computed else "-", *told(row.again),
         f"{row.received.websocket / 1000:,.0f}", f"{row.received.http / 1000:,.0f}", row.what, *told(row.pressed),
-        "met" if max(row.again.sight, row.pressed.sight) < AIM else "missed",
+        "met" if is_met(row) else "missed",
     ]  # fmt: skip
     print("|", " | ".join(cells), "|", flush=True)
 
@@ -228,7 +252,7 @@ def told(took: Took) -> list[str]:
     return [f"{each:.2f}" for each in took]
 
 
-def measured(window: Window, visit: Visit, turns: int) -> Row:
+def measured(window: Window, visit: Visit, turns: int) -> Measured:
     elsewhere = "Your data" if visit.title == "Align" else "Align"
 
     def turn_to(title: str) -> Callable[[], None]:
@@ -248,7 +272,7 @@ def measured(window: Window, visit: Visit, turns: int) -> Row:
         choice = next(choices)
         pressed.append(window.timed(lambda choice=choice: visit.press(window.page, choice))[0])
     received = sorted(again)[len(again) // 2][1]
-    return Row(
+    return Measured(
         visit.title, first, computed, _medians([each for each, _ in again]), received, visit.what, _medians(pressed[2:])
     )
 
@@ -273,4 +297,4 @@ def compute(window: Window, visit: Visit) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
