@@ -37,6 +37,9 @@ QUICK_TURN = """() => {
   send('mouseup', 3, 0); wait(150);
 }"""
 CAMERA = "document.querySelector('.scene3d-plot')._fullLayout.scene._scene.getCamera()"
+# plotly sets the camera of a new figure upright over half a second, in which it follows nothing else.
+UPRIGHT = """() => document.querySelector('.scene3d-plot')._fullLayout.scene._scene.glplot.camera.view.lastT()
+              <= performance.now()"""
 
 
 @pytest.fixture
@@ -57,6 +60,7 @@ def volumes(page):
 
 
 def drag(page):
+    page.wait_for_function(UPRIGHT)
     box = page.locator(".scene3d-plot").bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x, y)
