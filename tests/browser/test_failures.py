@@ -40,7 +40,7 @@ def lists(page, wanted):
     page.locator(".listed h4", has_text=re.compile(rf": {wanted:,} cases?$")).wait_for()
 
 
-# A cell is pressed as soon as it has a number; what the server says then reaches the page after eight seconds.
+# A cell is pressed when it has its number and the rest is under way; what the server says then comes 8 seconds late.
 LATE = """
   let late = false;
   const waiting = [];
@@ -58,7 +58,7 @@ LATE = """
     .map((each) => each.shadowRoot && within(each.shadowRoot, what)).find(Boolean);
   const soon = setInterval(() => {
     const cell = within(document, '[data-cell="both-missed"]');
-    if (!cell?.querySelector("b")) return;
+    if (!cell?.querySelector("b") || !document.querySelector("[data-testid=stProgress]")) return;
     clearInterval(soon);
     window.remediesWereThere = Boolean(document.querySelector(".remedies"));
     late = true;
