@@ -44,13 +44,18 @@ _VNNI = _Instruction(
 _AVX2 = _Instruction("llvm.x86.avx2.pmadd.wd", False, 4, ir.VectorType(_I16, 16), ir.VectorType(_I32, 8), 2, np.int16)
 
 
-def _chosen() -> _Instruction | None:
-    """Return the instruction for the processor that numba compiles for, which its settings may limit; None for none."""
+def features() -> set[str]:
+    """Return what the processor that numba compiles for can do, as in "+avx2"; numba's settings may limit it."""
     set_by_user: str | None = config.CPU_FEATURES  # type: ignore[attr-defined]  # numba makes its settings as it goes
-    features = set((get_host_cpu_features() if set_by_user is None else set_by_user).split(","))
-    if {"+avx512vnni", "+avx512f"} <= features:
+    return set((get_host_cpu_features() if set_by_user is None else set_by_user).split(","))
+
+
+def _chosen() -> _Instruction | None:
+    """Return the instruction for the processor that numba compiles for; None for none."""
+    there = features()
+    if {"+avx512vnni", "+avx512f"} <= there:
         return _VNNI
-    return _AVX2 if "+avx2" in features else None
+    return _AVX2 if "+avx2" in there else None
 
 
 _INSTRUCTION = _chosen()

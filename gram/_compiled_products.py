@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import config, types
-from numba.core.codegen import get_host_cpu_features
+from numba import types
 from numba.extending import intrinsic
 
+from gram._byte_products import features
 from gram._compiled_spans import compiled
 
 _SUMS_IN_ANY_ORDER = {"reassoc", "contract"}
@@ -22,9 +22,7 @@ _ARM = ("aarch64", "arm64")
 def reads(dtype: np.dtype[Any]) -> bool:
     """Return whether rows of this dtype can be read: float16 where the processor widens it by itself."""
     if dtype == np.float16:
-        set_by_user: str | None = config.CPU_FEATURES  # type: ignore[attr-defined]  # numba makes its settings as it goes
-        features = get_host_cpu_features() if set_by_user is None else set_by_user
-        return platform.machine() in _ARM or "+f16c" in features.split(",")
+        return platform.machine() in _ARM or "+f16c" in features()
     return dtype in (np.float32, np.float64)
 
 
