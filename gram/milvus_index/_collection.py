@@ -16,13 +16,14 @@ A field's name spells the modality's, so a collection says by itself what it hol
 import itertools
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
 from gram.errors import DatabaseError
-from gram.milvus_index._connection import Connection
+from gram.milvus_index._connection import Connection, RefusedError
 
 LONGEST_ID = 1024  # bytes of UTF-8
 MOST = 16_384  # rows that one request may give
@@ -32,6 +33,10 @@ SLOTS = 1 << 32
 _STRONG = {"consistency_level": "Strong"}  # what was sent before is seen
 _VECTOR, _HAS = "vector_", "has_"
 _LONGEST_FIELD = 255
+_OLDEST = (2, 4)  # of Milvus, that keeps several vectors an item
+_SORTED = ("base", "slot")  # scalars with an index
+_SCALAR_INDEX = {"index_type": "INVERTED"}
+_VECTOR_INDEX = {"index_type": "AUTOINDEX", "metric_type": "IP"}
 _SCALARS = ("id", "digest", "base", "there", "slot")
 _ESCAPES = {"\\": r"\\", '"': r"\"", "\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
@@ -78,14 +83,16 @@ class Collection:
         widths = {int(sizes[name] or 0) for name in vectors}
         if sorted(ours) != sorted(sizes) or len(widths) != 1:
             raise DatabaseError(f"{self} holds something other than an embedding set; name another collection")
-        self._ask("load_collection")
-        return Layout(tuple(_modality(name.removeprefix(_VECTOR)) for name in vectors), widths.pop())
+        layout = Layout(tuple(_modality(name.removeprefix(_VECTOR)) for name in vectors), widths.pop())
+        with suppress(RefusedError):  # who may only read: what is not loaded is then said by the search
+            self._make_ready(layout)
+        return layout
 
     def create(self, layout: Layout) -> None:
         """Make the collection, with an index of inner products for each modality and one of the bases.
 
         Raises:
-            DatabaseError: a modality's name is too long for a field, or Milvus refuses.
+            DatabaseError: a modality's name is too long for a field, Milvus is older than 2.4 or refuses.
         """
         from pymilvus import DataType, MilvusClient
 
@@ -95,17 +102,40 @@ class Collection:
         schema.add_field("base", DataType.DOUBLE)
         schema.add_field("there", DataType.INT64)
         schema.add_field("slot", DataType.INT64)
-        indexes = MilvusClient.prepare_index_params()
-        for name in ("base", "slot"):
-            indexes.add_index(name, index_type="INVERTED")
         for name in layout.modalities:
             vector, has = vector_field(name), has_field(name)
             if len(vector) > _LONGEST_FIELD:
                 raise DatabaseError(f"modality '{name[:40]}…': its name is too long for Milvus; give it a shorter one")
             schema.add_field(vector, DataType.FLOAT_VECTOR, dim=layout.d)
             schema.add_field(has, DataType.BOOL)
-            indexes.add_index(vector, index_type="AUTOINDEX", metric_type="IP")
-        self._ask("create_collection", schema=schema, index_params=indexes, consistency_level="Strong")
+        self._check_version()
+        self._ask("create_collection", schema=schema, consistency_level="Strong")
+        self._make_ready(layout)
+
+    def _check_version(self) -> None:
+        said = str(self.connection.ask("get_server_version"))
+        found = re.match(r"v?(\d+)\.(\d+)", said)
+        if found and (int(found[1]), int(found[2])) < _OLDEST:
+            raise DatabaseError(
+                f"{self.connection.uri}: its Milvus is {said}, which keeps one vector an item; 2.4 or newer is needed"
+            )
+
+    def _make_ready(self, layout: Layout) -> None:
+        """Have the collection loaded, with the indexes that it lacks where its making was cut off.
+
+        Neither is asked for where it is so already: who may only read may do neither.
+        """
+        from pymilvus import MilvusClient
+
+        vectors = [vector_field(name) for name in layout.modalities]
+        if len(self._ask("list_indexes")) < len(_SORTED) + len(vectors):
+            for field in (*_SORTED, *vectors):
+                if not self._ask("list_indexes", field_name=field):
+                    index = MilvusClient.prepare_index_params()
+                    index.add_index(field, **(_SCALAR_INDEX if field in _SORTED else _VECTOR_INDEX))
+                    self._ask("create_index", index)
+        if str(self._ask("get_load_state")["state"]) != "Loaded":
+            self._ask("load_collection")
 
     def upsert(self, rows: Sequence[Row]) -> None:
         """Send rows; those with a known id take its place."""

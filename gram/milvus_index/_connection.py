@@ -14,7 +14,7 @@ from gram.errors import DatabaseError
 _INSTALL = "a Milvus index needs the package pymilvus; install it with: pip install gram[milvus]"
 _INSTALL_LITE = "a Milvus index in a file needs the package milvus-lite; install it with: pip install milvus-lite"
 _REFUSED_LOGIN = re.compile(
-    r"unauthenticated|auth(entication|orization)? (check )?fail|permission denied", re.IGNORECASE
+    r"unauthenticated|auth(entication|orization)? (check )?fail|permission (deny|denied)", re.IGNORECASE
 )
 _OUT_OF_REACH = re.compile(
     r"unavailable|fail(ed)? connecting|deadline|retry (timeout|run out)|closed channel|channel closed|connection|"
@@ -42,6 +42,10 @@ _LACKING = "Method not implemented!"  # what Milvus Lite lacks, and the client t
 
 class OutOfReachError(DatabaseError):
     """Milvus does not answer."""
+
+
+class RefusedError(DatabaseError):
+    """Milvus does not know the token, or it may not do what was asked."""
 
 
 class Connection:
@@ -74,7 +78,7 @@ class Connection:
                 if not _is_from_milvus(error):
                     raise
                 fault = self.fault(error)
-                lost = not _is_file(self._whole_uri) and _OUT_OF_REACH.search(str(error))
+                lost = isinstance(fault, OutOfReachError) and not _is_file(self._whole_uri)
             if not lost or time.monotonic() - began > min(_PATIENCE, self._timeout):
                 raise fault from None
             self.close()
@@ -84,10 +88,11 @@ class Connection:
         """Return the one line that an error of the client comes to."""
         if type(error).__name__ == _NOT_OPENED and _is_file(self._whole_uri):
             return self._not_opened(str(error))
-        said = self._without_secrets(" ".join(str(getattr(error, "message", "") or error).split()))
+        refused = _refusal(error)
+        said = self._without_secrets(" ".join((refused or str(getattr(error, "message", "") or error)).split()))
         said = said if len(said) <= _LONGEST else f"{said[: _LONGEST - 1]}…"
-        if _REFUSED_LOGIN.search(said):
-            return DatabaseError(f"{self.uri}: refuses the token; give one that may read and write here ({said})")
+        if refused or _REFUSED_LOGIN.search(said):
+            return RefusedError(f"{self.uri}: refuses the token; give one that may do this ({said})")
         if _OUT_OF_REACH.search(said):
             return OutOfReachError(
                 f"{self.uri}: cannot be reached; see that Milvus runs there and is not cut off ({said})"
@@ -179,6 +184,21 @@ def _password(uri: str) -> str:
 
 def _is_file(uri: str) -> bool:
     return "://" not in uri and uri.endswith(".db")
+
+
+def _refusal(error: Exception) -> str:
+    """Return what a server says that does not know the token, or does not let it do this; else an empty text.
+
+    The client hands the server's answer on bare, or says what it says of a server that is not there, with the answer
+    as its cause.
+    """
+    import grpc
+
+    for answer in (error, error.__cause__):
+        said: Any = answer
+        if isinstance(said, grpc.Call) and said.code().name in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
+            return str(said.details() or said.code().name)
+    return ""
 
 
 def _is_from_milvus(error: Exception) -> bool:
