@@ -53,7 +53,6 @@ def draw() -> None:
     home = st.Page(to_first, title="GRAM", default=True, visibility="hidden")
     chosen = st.navigation([home, *pages.values()], position="top")
     if chosen is not home:
-        loading.module("app.theme").apply()
         loading.module("app.session").start(pages)
     chosen.run()
     loading.go_on()
@@ -73,4 +72,4 @@ def take_arguments() -> None:
 if __name__ == "__main__":
     draw()
 else:
-    app = st.App(__file__, lifespan=lifespan, middleware=[Middleware(serving.EarlyPlotly)])
+    app = st.App(__file__, lifespan=lifespan, middleware=[Middleware(serving.Early)])

@@ -1,4 +1,4 @@
-"""What the server does beside Streamlit: plotly.js is on its way before the first picture asks for it."""
+"""What the server does beside Streamlit: what a page's first picture is made of is on its way before it asks for it."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -6,7 +6,8 @@ from typing import Any
 from starlette.datastructures import Headers
 from starlette.responses import FileResponse
 
-from app.components.shared import early_script, plotly_address
+from app import early
+from app.components.shared import plotly_address
 from app.components.shared.script import compressed, plotly_file
 
 Message = MutableMapping[str, Any]
@@ -17,8 +18,8 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 _FOR_GOOD = "public, immutable, max-age=31536000"  # the name carries the version
 
 
-class EarlyPlotly:
-    """ASGI middleware: pages load plotly.js when they are idle, and it is served as it was compressed once.
+class Early:
+    """ASGI middleware: pages have `early`'s additions, and plotly.js is served as it was compressed once.
 
     Streamlit would compress it anew for every browser, and a picture would ask for it only when it is there itself:
     its transfer, and the half second that it takes to run, would come after the page's words instead of before them,
@@ -29,7 +30,7 @@ class EarlyPlotly:
         self.app = app
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Answer a request for plotly.js, and add the loader to pages; pass on all else."""
+        """Answer a request for plotly.js, and add to pages; pass on all else."""
         if scope["type"] != "http" or scope["method"] != "GET":
             await self.app(scope, receive, send)
             return
@@ -49,7 +50,7 @@ def _script() -> FileResponse:
 
 
 class _Page:
-    """Sends a page on, with the loader at the end of its head; what is no HTML, or has no head, as it is."""
+    """Sends a page on, with what `early` adds to its head and body; what is no HTML, or has neither, as it is."""
 
     def __init__(self, send: Send) -> None:
         self.send = send
@@ -67,8 +68,10 @@ class _Page:
                 await self._send_all(self.start)
 
     async def _send_all(self, start: Message) -> None:
-        added = f"<script>{early_script()}</script></head>".encode()
-        body = self.body.replace(b"</head>", added, 1)
+        body = self.body.replace(b"</head>", f"{early.head()}</head>".encode(), 1)
+        before, end, after = body.rpartition(b"</body>")
+        if end:
+            body = b"".join([before, early.foot().encode(), end, after])
         headers = [(name, value) for name, value in start["headers"] if name.lower() != b"content-length"]
         await self.send({**start, "headers": [*headers, (b"content-length", str(len(body)).encode())]})
         await self.send({"type": "http.response.body", "body": body})

@@ -1,19 +1,6 @@
-"""The few style rules that Streamlit's own theme (`.streamlit/config.toml`) cannot express."""
-
-from functools import cache
-from pathlib import Path
+"""What Streamlit's theme (`.streamlit/config.toml`) is on a page; `theme.css` has the rules that it cannot express."""
 
 import streamlit as st
-
-
-def apply() -> None:
-    """Add the rules of `theme.css` to the page."""
-    st.html(f"<style>{_rules()}</style>")
-
-
-@cache
-def _rules() -> str:
-    return Path(__file__).with_suffix(".css").read_text()
 
 
 def is_dark() -> bool:

@@ -25,9 +25,9 @@ def render() -> None:
         "every arm trained alike. A result against GRAM is shown as plainly as one for it. Try: read a finding, look "
         "at its picture, then run the experiment yourself."
     )
-    st.html(
-        evidence_markup.contents({name: (module.TITLE, CLAIMS[name].sentence) for name, module in EXPERIMENTS.items()})
-    )
+    with st.container(key="evidence_contents"):
+        titles = {name: (module.TITLE, CLAIMS[name].sentence) for name, module in EXPERIMENTS.items()}
+        st.html(evidence_markup.contents(titles))
     for name in EXPERIMENTS:
         st.subheader(EXPERIMENTS[name].TITLE, anchor=name)
         _section(name)

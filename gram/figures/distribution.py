@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import permutations, product
 
 import numpy as np
 import plotly.graph_objects as go
@@ -139,13 +139,13 @@ def _shade(figure: go.Figure, edges: Float[np.ndarray, " bins+1"], selected: ran
 
 
 def _draw_marks(figure: go.Figure, edges: Float[np.ndarray, " bins+1"], marks: Sequence[Mark], dark: bool) -> None:
-    """Draw a line a mark, up to its label; labels are stacked above the plot, each turned to the side with room."""
+    """Draw a line a mark, up to its label; labels are stacked above the plot."""
     low, high = float(edges[0]), float(edges[-1])
     drawn = [mark for mark in marks if np.isfinite(mark.value)]
     texts = [f"{mark.label} <b>{style.number(mark.value)}</b>" for mark in drawn]
     places = [(min(max(mark.value, low), high) - low) / (high - low) for mark in drawn]
     reaches = [_LETTER * (len(text) - len("<b></b>")) for text in texts]
-    for mark, text, place, step in zip(drawn, texts, places, _steps(places, reaches), strict=True):
+    for mark, text, place, (step, turned) in zip(drawn, texts, places, _laid_out(places, reaches), strict=True):
         colour = mark.colour or style.INK[dark]
         at = low + place * (high - low)
         line = {"x0": at, "x1": at, "yref": "paper", "line": {"color": colour, "width": 1.5, "dash": mark.dash}}
@@ -156,25 +156,36 @@ def _draw_marks(figure: go.Figure, edges: Float[np.ndarray, " bins+1"], marks: S
             y=1,
             yref="paper",
             yanchor="bottom",
-            xshift=-3 if place > 0.5 else 3,
+            xshift=-3 if turned else 3,
             yshift=_LABEL_STEP * step,
-            xanchor="right" if place > 0.5 else "left",
+            xanchor="right" if turned else "left",
             text=text,
             font={"color": colour, "size": 12},
             showarrow=False,
         )
 
 
-def _steps(places: Sequence[float], reaches: Sequence[float]) -> tuple[int, ...]:
-    """Return how high each label is stacked so that as few lines as can be run through a label below their own."""
+def _laid_out(places: Sequence[float], reaches: Sequence[float]) -> list[tuple[int, bool]]:
+    """Return how high each label is stacked, and whether it lies left of its line.
 
-    def crossings(steps: tuple[int, ...]) -> int:
-        return sum(
-            steps[line] > steps[label] and abs(places[line] - middle) < reaches[label] / 2
-            for label, middle in enumerate(middles)
-            for line in range(len(places))
+    As few lines as can be run through a label below their own; then, labels lie within the axis, and on the side with
+    more room.
+    """
+
+    def cost(layout: tuple[tuple[int, ...], tuple[bool, ...]]) -> tuple[int, float, int]:
+        spans = [
+            (at - reach, at) if left else (at, at + reach)
+            for at, reach, left in zip(places, reaches, layout[1], strict=True)
+        ]
+        crossings = sum(
+            layout[0][line] > layout[0][label] and low < at < high
+            for label, (low, high) in enumerate(spans)
+            for line, at in enumerate(places)
             if line != label
         )
+        beyond = sum(max(0.0, -low) + max(0.0, high - 1) for low, high in spans)
+        return crossings, beyond, sum(left != (at > 0.5) for at, left in zip(places, layout[1], strict=True))
 
-    middles = [at - reach / 2 if at > 0.5 else at + reach / 2 for at, reach in zip(places, reaches, strict=True)]
-    return min(permutations(range(len(places))), key=crossings)
+    every = range(len(places))
+    steps, sides = min(product(permutations(every), product((False, True), repeat=len(places))), key=cost)
+    return list(zip(steps, sides, strict=True))

@@ -5,12 +5,15 @@ import gzip
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import streamlit
 
+from app import early
 from app.components import shared
 from app.components.shared import script
-from app.serving import EarlyPlotly
+from app.serving import Early
 
 FRAME = """/**
 * plotly.js v4.1.1
@@ -72,14 +75,17 @@ def test_a_script_in_another_form_stays_as_it_is(other):
     assert script.unwrapped(other) == other
 
 
+KEPT = (script.plotly_file, shared.early_script, early.head)
+
+
 @pytest.fixture
 def static(tmp_path, monkeypatch):
     """A folder of its own for the served script."""
     monkeypatch.setattr(script, "_STATIC", tmp_path / "static")
-    for function in (script.plotly_file, shared.early_script):
+    for function in KEPT:
         function.cache_clear()
     yield tmp_path / "static"
-    for function in (script.plotly_file, shared.early_script):
+    for function in KEPT:
         function.cache_clear()
 
 
@@ -116,7 +122,7 @@ def asked(path, *, body=b"", kind=b"text/html; charset=utf-8", status=200, accep
 
     headers = [(b"accept", accept), (b"accept-encoding", b"gzip, br")]
     scope = {"type": "http", "method": method, "path": path, "headers": headers}
-    asyncio.run(EarlyPlotly(inner)(scope, receive, send))
+    asyncio.run(Early(inner)(scope, receive, send))
     said = {name.decode().lower(): value.decode() for name, value in sent[0]["headers"]}
     return sent[0]["status"], said, b"".join(message.get("body", b"") for message in sent[1:]), seen
 
@@ -124,16 +130,33 @@ def asked(path, *, body=b"", kind=b"text/html; charset=utf-8", status=200, accep
 PAGE = b"<!doctype html><head><title>x</title></head><body></head></body>"
 
 
-def test_a_page_loads_plotly_when_it_is_idle(static):
+def test_a_page_loads_plotly_when_it_is_idle_and_has_its_rules_last(static):
     status, headers, body, (scope,) = asked("/geometry", body=PAGE)
     head, rest = body.split(b"</head>", 1)
     assert (status, headers["etag"], headers["content-length"]) == (200, "x", str(len(body)))
-    assert rest == b"<body></head></body>"
-    assert head.startswith(b"<!doctype html><head><title>x</title><script>")
+    rules = (Path(early.__file__).parent / "theme.css").read_bytes()
+    assert rest == b"<body></head><style>" + rules + b"</style></body>"
+    assert head.startswith(b'<!doctype html><head><title>x</title><link rel="modulepreload" ')
     assert shared.plotly_address().encode() in head
     assert b"requestIdleCallback" in head
     assert b"export " not in head
     assert b"accept-encoding" not in dict(scope["headers"])  # a compressed page could not be added to
+
+
+def test_the_first_widgets_scripts_come_with_all_that_they_import_and_each_once():
+    folder = Path(streamlit.__file__).parent / "static"
+    page = (folder / "index.html").read_text()
+    asked_for = early.widget_scripts()
+    assert len(set(asked_for)) == len(asked_for)
+    there = {name for name in asked_for if (folder / "static" / "js" / name).is_file()}
+    assert there == set(asked_for)
+    for widget in early.WIDGETS:
+        assert any(name.startswith(f"{widget}.") for name in asked_for), widget
+    for name in asked_for:
+        for line in (folder / "static" / "js" / name).read_text().split(";"):
+            if line.lstrip().startswith("import") and '"./' in line:
+                imported = line.rpartition('"./')[2].partition('"')[0]
+                assert imported in there or f"./static/js/{imported}" in page, (name, imported)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +166,7 @@ def test_a_page_loads_plotly_when_it_is_idle(static):
         ("/geometry", {"body": PAGE, "status": 404}),
         ("/geometry", {"body": PAGE, "method": "HEAD"}),
         ("/static/x.js", {"body": PAGE, "accept": b"*/*"}),
-        ("/geometry", {"body": b"no head"}),
+        ("/geometry", {"body": b"no head, no body"}),
     ],
 )
 def test_what_is_no_page_is_passed_on_as_it_is(static, path, answer):

@@ -60,14 +60,20 @@ def test_marks_are_lines_with_labels_that_do_not_collide():
     assert first.yshift != second.yshift
 
 
-def test_a_line_reaches_up_to_its_label_and_crosses_no_other():
-    marks = [Mark(label="4721", value=0.36), Mark(label="4721 with 6781", value=0.62), Mark(label="random", value=0.97)]
+@pytest.mark.parametrize("values", [(0.36, 0.62, 0.97), (0.457, 0.607, 0.977), (0.1, 0.12, 0.95), (0.5, 0.52, 0.55)])
+def test_a_line_reaches_up_to_its_label_and_runs_through_no_other(values):
+    labels = ("4721", "4721 with 6781", "random vectors")
+    marks = [Mark(label=label, value=value) for label, value in zip(labels, values)]
     figure = distribution(EDGES, MATCHED, MISMATCHED, axis="V", marks=marks)
     reaches = {shape.x0: shape.y1 for shape in figure.layout.shapes if shape.ysizemode == "pixel"}
     for label in figure.layout.annotations:
         assert reaches[label.x] > label.yshift
-    crossed = next(label for label in figure.layout.annotations if "with" in label.text)  # lies over 0.36 on a phone
-    assert reaches[0.36] <= crossed.yshift
+        wide = 0.024 * len(label.text.replace("<b>", "").replace("</b>", ""))  # on a phone
+        low, high = (label.x - wide, label.x) if label.xanchor == "right" else (label.x, label.x + wide)
+        assert low > -0.1
+        assert high < 1.1
+        for line, top in reaches.items():
+            assert not (low < line < high and top > label.yshift + 8), (label.text, line)
 
 
 def test_a_mark_beyond_the_axis_is_drawn_at_its_end_with_its_true_value():

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 import streamlit as st
 
-from app.components.shared import component, plotly_address
+from app.components.shared import BELOW, component, plotly_address
 
 _HERE = Path(__file__).parent
 
@@ -82,6 +82,7 @@ def show(
             "tall": may_be_tall,
         },
         key=key,
+        height=height + BELOW,
         on_action_change=acted,
     )
 

@@ -46,6 +46,7 @@ function size(plot, { height, tall }) {
 // Room for the picture before there is one, so that nothing below it jumps.
 function reserve(plot, data) {
   plot.style.minHeight = `${size(plot, data).height}px`;
+  plot.dataset.sized = "";
 }
 
 async function draw(root) {

@@ -11,7 +11,7 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from app.components.shared import component, plotly_address
+from app.components.shared import BELOW, component, plotly_address
 
 _HERE = Path(__file__).parent
 
@@ -55,5 +55,6 @@ def show(
             "reveal": reveal,
         },
         key=key,
+        height=height + BELOW,
         on_click_change=clicked,
     )

@@ -126,6 +126,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   }
   root.plot.setAttribute("aria-label", data.description);
   root.plot.style.minHeight = `${heightFor(root.plot, data.height)}px`; // so that nothing below jumps when it is drawn
+  root.dataset.sized = "";
   const isNew = root.data?.figure !== data.figure || root.data?.height !== data.height;
   root.data = data;
   if (isNew) root.drawing = draw(root).catch((error) => fail(root, error));

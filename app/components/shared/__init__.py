@@ -10,6 +10,7 @@ import streamlit as st
 
 from app.components.shared.script import plotly_file
 
+BELOW = 28  # pixels of the line under a picture
 _SHARED = Path(__file__).parent
 _IMPORT = re.compile(r'^import\s[^;]*?from\s+"\./[\w-]+\.js";\n', re.MULTILINE)
 _COMMENT = re.compile(r"^ *// .*\n", re.MULTILINE)
