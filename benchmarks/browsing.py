@@ -19,9 +19,9 @@ PATIENCE = 120_000  # milliseconds, for what is made ready once
 QUIET = 0.9  # seconds without a change after which a page is taken for drawn
 GRAPHICS = ("--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader")
 
-# Every frame looks at what a person would see change: the state of the script, the title, the words of the whole page,
-# cards in their shadow roots, pictures and how often they were drawn. `lastChange` is the first frame with what is seen
-# now, but for pictures out of sight; `lastOfAll` is that with them.
+# Every frame looks at what a person would see change: the state of the script, the title, the words of the whole page
+# and of the sidebar, cards in their shadow roots, pictures and how often they were drawn. `lastChange` is the first
+# frame with what is seen now, but for pictures out of sight; `lastOfAll` is that with them.
 WATCH = """
 () => {
   if (window.watching) return;
@@ -34,7 +34,7 @@ WATCH = """
   const app = () => document.querySelector("[data-testid=stApp]");
   const isMissing = ({ dataset }) => !dataset.drawn || dataset.late !== undefined;
   const text = (each) => each?.textContent.length ?? 0;
-  let states = 0; // a run of the script may be over within a frame
+  let states = 0; // a run of the script may be over within a frame, or before the page has said that it began
   new MutationObserver(() => (states += 1))
     .observe(document, { subtree: true, attributes: true, attributeFilter: ["data-test-script-state"] });
   window.undrawn = () => find(".chart-plot, .scene3d-plot").filter(isMissing).length + unready();
@@ -46,7 +46,8 @@ WATCH = """
     const words = text(document.querySelector("[data-testid=stMain]"));
     const written = [...far].reduce((sum, each) => sum + text(each), 0);
     const title = document.querySelector("h1")?.textContent;
-    const said = [states, app()?.dataset.testScriptState, title, unready(), shadow()];
+    const beside = document.querySelector("[data-testid=stSidebar]")?.textContent;
+    const said = [states, app()?.dataset.testScriptState, title, unready(), shadow(), beside];
     const drawn = (each) => [each.dataset.drawn, isMissing(each)];
     const near = plots.filter((each) => !far.has(each));
     return [[...said, words - written, near.map(drawn)].join("|"), [...said, words, plots.map(drawn)].join("|")];

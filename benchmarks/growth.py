@@ -170,7 +170,7 @@ def report(axis: Axis, repeats: int, *, points: bool) -> Iterator[Row]:
 
 
 def row(what: str, fit: Fit, theory: float) -> Row:
-    return Row(what, f"exponent {fit}", f"{theory:g} or less in the interval", fit.low <= theory)
+    return Row(what, f"exponent {fit}", f"{theory:g} or less in the interval", bool(fit.low <= theory))
 
 
 def rows(options: argparse.Namespace) -> Iterator[Row]:

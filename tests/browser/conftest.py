@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -20,6 +20,8 @@ PATIENCE = 60_000  # milliseconds; machines are shared
 RUN_ENDED = "[data-testid=stApp][data-test-script-state=notRunning]"
 # Streamlit's front end looks for its endpoints below the page's own path first; those answers are no errors of ours.
 EXPECTED = ("/_stcore/",)
+
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="session")
