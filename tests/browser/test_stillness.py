@@ -38,3 +38,14 @@ def test_nothing_jumps_while_a_page_comes(address, windows, name, size):
     shifts = page.evaluate("window.shifts")
     page.close()
     assert sum(shift["value"] for shift in shifts) < MOST, shifts
+
+
+def test_room_that_was_kept_is_given_back_where_there_is_less_to_show(open_page):
+    page = open_page("/failures")
+    page.locator(".case-head").wait_for()
+    label = page.get_by_label("Label contains")
+    label.fill("2726")
+    label.press("Enter")
+    page.get_by_text("1 of 1 listed").wait_for()
+    settle(page)
+    assert page.locator(".st-key-failures_list").bounding_box()["height"] < 400

@@ -56,6 +56,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     stop(root);
     root.innerHTML = data.markup;
     root.shown = data.markup;
+    (root.getRootNode().host ?? root).dataset.filled = ""; // the room that was kept is no longer needed
     if (scrolled) root.querySelector("[data-rows]")?.scrollTo(0, scrolled);
     reveal(root);
     if (focused) root.querySelector(`[data-focus="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
