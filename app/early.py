@@ -43,7 +43,7 @@ def widget_scripts() -> tuple[str, ...]:
     scripts = folder / "static" / "js"
     own = set(re.findall(r'(?:src|href)="\./static/js/([\w.-]+\.js)"', _text(folder / "index.html")))
     first = [path.name for name in WIDGETS for path in sorted(scripts.glob(f"{name}.*.js"))]
-    return tuple(dict.fromkeys(name for root in first for name in _closure(scripts, root, own)))
+    return tuple(name for root in first for name in _closure(scripts, root, own))
 
 
 def _closure(folder: Path, name: str, known: set[str]) -> Iterator[str]:

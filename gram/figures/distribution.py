@@ -173,19 +173,20 @@ def _laid_out(places: Sequence[float], reaches: Sequence[float]) -> list[tuple[i
     """
 
     def cost(layout: tuple[tuple[int, ...], tuple[bool, ...]]) -> tuple[int, float, int]:
+        steps, sides = layout
         spans = [
             (at - reach, at) if left else (at, at + reach)
-            for at, reach, left in zip(places, reaches, layout[1], strict=True)
+            for at, reach, left in zip(places, reaches, sides, strict=True)
         ]
         crossings = sum(
-            layout[0][line] > layout[0][label] and low < at < high
+            steps[line] > steps[label] and low < at < high
             for label, (low, high) in enumerate(spans)
             for line, at in enumerate(places)
             if line != label
         )
         beyond = sum(max(0.0, -low) + max(0.0, high - 1) for low, high in spans)
-        return crossings, beyond, sum(left != (at > 0.5) for at, left in zip(places, layout[1], strict=True))
+        return crossings, beyond, sum(left != (at > 0.5) for at, left in zip(places, sides, strict=True))
 
     every = range(len(places))
-    steps, sides = min(product(permutations(every), product((False, True), repeat=len(places))), key=cost)
-    return list(zip(steps, sides, strict=True))
+    best = min(product(permutations(every), product((False, True), repeat=len(places))), key=cost)
+    return list(zip(*best, strict=True))

@@ -116,9 +116,9 @@ class Collection:
         said = str(self.connection.ask("get_server_version"))
         found = re.match(r"v?(\d+)\.(\d+)", said)
         if found and (int(found[1]), int(found[2])) < _OLDEST:
-            raise DatabaseError(
-                f"{self.connection.uri}: its Milvus is {said}, which keeps one vector an item; 2.4 or newer is needed"
-            )
+            oldest = ".".join(map(str, _OLDEST))
+            has = f"{self.connection.uri}: its Milvus is {said}, which keeps one vector an item"
+            raise DatabaseError(f"{has}; {oldest} or newer is needed")
 
     def _make_ready(self, layout: Layout) -> None:
         """Have the collection loaded, with the indexes that it lacks where its making was cut off.

@@ -28,15 +28,13 @@ WIDE, PHONE = (1440, 900), (390, 844)
         *((name, PHONE) for name in ("geometry", "volumes", "evidence")),
     ],
 )
-def test_nothing_jumps_while_a_page_comes(address, windows, name, size):
-    page = windows(*size, "light").new_page()
-    page.add_init_script(WATCH)
-    page.goto(f"{address}/{name}")
+def test_nothing_jumps_while_a_page_comes(open_page, name, size):
+    width, height = size
+    page = open_page(f"/{name}", width=width, height=height, before=WATCH)
     page.wait_for_selector("dl.facts" if size is WIDE else "h1")
     settle(page)
     page.wait_for_timeout(1000)
     shifts = page.evaluate("window.shifts")
-    page.close()
     assert sum(shift["value"] for shift in shifts) < MOST, shifts
 
 
