@@ -16,6 +16,7 @@ from gram import numbers
 from gram.embedding_set import EmbeddingSet
 from gram.errors import NumberError
 from gram.numbers import strokes, tones, uploads
+from gram.numbers.queries import typed_query
 from gram.retrieval import Query
 
 _SUFFIXES = {
@@ -98,7 +99,7 @@ def place_for(ways: Sequence[Way], side: DeltaGenerator, gallery: EmbeddingSet, 
 
 def by_number(place: Place) -> Query:
     """Ask with a number, typed in digits or words."""
-    query = Query.typed(place.number)
+    query = typed_query(place.number)
     if not _is_known(query.id, place.gallery):
         st.info(f"{query.id} is not among the {len(place.gallery):,} items; these are the nearest to its words.")
     return query

@@ -7,7 +7,8 @@ import pandas as pd
 
 from app import data
 from gram.experiments import EVIDENCE, EXPERIMENTS, load
-from gram.experiments.job import ExperimentJob, quick_folder
+from gram.experiments.job import ExperimentJob
+from gram.experiments.outcomes import quick_folder
 from gram.figures.evidence import evidence as drawn
 
 SHIPPED, QUICK = "shipped", "quick run"

@@ -1,14 +1,10 @@
 """What a gallery is asked: an item, words, a picture or a sound, alone or several at once."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gram.embedding_set import EmbeddingSet
-from gram.errors import NumberError
-from gram.numbers.uploads import Source, read_audio, read_image
-from gram.numbers.wording import parse, words
 
 _LONGEST = 60  # characters of a query's words that are told
 
@@ -47,16 +43,6 @@ class Query:
             named.append(f"id={self.id!r}")
         return f"Query({', '.join(named)})"
 
-    @classmethod
-    def typed(cls, text: str) -> "Query":
-        """Return the query for a number typed in digits or words.
-
-        Raises:
-            NumberError: the text does not name four digits.
-        """
-        number = parse(text)
-        return cls("text", words(number), number)
-
     @property
     def parts(self) -> tuple["Query", ...]:
         """What is asked with: this alone."""
@@ -84,7 +70,7 @@ class JointQuery:
         ValueError: no part, or two of one modality.
 
     Example:
-        >>> JointQuery((Query.typed("4721"), Query("image", id="4721"))).id
+        >>> JointQuery((Query("text", id="4721"), Query("image", id="4721"))).id
         '4721'
     """
 
@@ -111,49 +97,6 @@ class JointQuery:
 
 
 AnyQuery = Query | JointQuery
-
-
-def read_query(
-    *,
-    text: str | None = None,
-    image: Source | None = None,
-    speech: Source | None = None,
-    tones: Source | None = None,
-    id: str | None = None,
-) -> AnyQuery:
-    """Return the query that a typed number and files make, joint where there are several.
-
-    Args:
-        text: a number in digits or words; unless `id` says otherwise, the item of that number is the one to find.
-        image: a picture of four digits: its bytes or path.
-        speech: a recording of four spoken digits: its bytes or path.
-        tones: a recording of four dialled digits: its bytes or path.
-        id: the item that should be found, where that is known.
-
-    Raises:
-        NumberError: the text does not name four digits, or a file cannot be used; the line names the file.
-        ValueError: nothing is given.
-
-    Example:
-        >>> read_query(text="4721").content
-        'four seven two one'
-    """
-    parts = []
-    if text is not None:
-        typed = Query.typed(text)
-        parts.append(typed if id is None else Query("text", typed.content, id))
-    readers = (("image", image, read_image), ("speech", speech, read_audio), ("tones", tones, read_audio))
-    for modality, source, read in readers:
-        if source is None:
-            continue
-        try:
-            parts.append(Query(modality, read(source), id))
-        except NumberError as error:
-            name = "" if isinstance(source, bytes) or str(error).startswith("cannot read") else f" {os.fspath(source)}"
-            raise NumberError(f"{modality}{name}: {error}") from error
-    if not parts:
-        raise ValueError("nothing is asked: give text, image, speech or tones")
-    return parts[0] if len(parts) == 1 else JointQuery(tuple(parts))
 
 
 def candidates_for(modality: str | Sequence[str], chosen: Sequence[str], *, gallery: EmbeddingSet) -> tuple[str, ...]:

@@ -17,6 +17,10 @@ class ModelError(GramError):
     """A saved model cannot be read or does not fit what it is asked to do."""
 
 
+class DeviceError(GramError, ValueError):
+    """A device is unknown, or not available on this machine."""
+
+
 class MediaError(GramError, ValueError):
     """A picture, a recording or a text file cannot be read."""
 

@@ -11,11 +11,12 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from gram import measures
+from gram._device import select_device
 from gram._ranking import Places, count_places
 from gram.comparability import caution
 from gram.embedding_set import EmbeddingSet
 from gram.errors import EmbeddingSetError
-from gram.index import check_candidates, pick_device, rows_with_any
+from gram.index import check_candidates, rows_with_any
 
 DIRECTIONS = ("query-to-candidates", "candidates-to-query")
 RECALL_AT = (1, 5, 10)
@@ -216,7 +217,7 @@ def evaluate(
         [embedding_set.modalities[name][kept] for name in names],
         torch.arange(len(rows)),
         by_anchor=direction == "query-to-candidates",
-        device=pick_device(device),
+        device=select_device(device),
     )
     told = ""
     if direction == "query-to-candidates":  # the other way each ranking is of one candidate, and of one k
@@ -269,7 +270,7 @@ def ranks_of(
             embedding_set.modalities[query][asked[there]],
             [embedding_set.modalities[name][kept] for name in names],
             true[there],
-            device=pick_device(device),
+            device=select_device(device),
             progress=progress,
         ).ranks()
     return ranks, len(ranked)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gram import measures
 from gram._compressed import LARGEST_K, CompressedSpans, supported
+from gram._device import select_device
 from gram._ranking import count_places
 from gram.embedding_set import EmbeddingSet
 from gram.errors import EmbeddingSetError
@@ -95,7 +96,7 @@ class Index:
             raise ValueError(f"dtype: expected float16, bfloat16, float32 or None, got {dtype}")
         if block is not None and block < 1:
             raise ValueError(f"block: expected at least 1 item at a time, got {block}")
-        self.device = pick_device(device)
+        self.device = select_device(device)
         self.rows = rows_with_any(embedding_set, self.candidates, at_least=measures.get(measure).least)
         self._block = block or self._fitting_block(embedding_set.d)
         self._compress = len(self.rows) >= COMPRESSED_FROM if compressed is None else compressed
@@ -274,23 +275,6 @@ def rows_with_any(embedding_set: EmbeddingSet, candidates: Sequence[str], *, at_
         wanted = (" or " if at_least == 1 else " and ").join(candidates)
         raise EmbeddingSetError(f"no item has {wanted}; choose other candidates")
     return rows
-
-
-def pick_device(device: str | torch.device) -> torch.device:
-    """Return the device that a name means; "auto" is cuda where there is one.
-
-    Raises:
-        ValueError: no such device here.
-    """
-    if str(device) == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        picked = torch.device(device)
-    except RuntimeError:
-        picked = torch.device("meta")
-    if picked.type not in ("cpu", "cuda") or (picked.type == "cuda" and not torch.cuda.is_available()):
-        raise ValueError(f"device: {device!r} is not available here; use 'auto' or 'cpu'")
-    return picked
 
 
 def _store(vectors: Float[Tensor, "n d"], name: str, dtype: torch.dtype | None, device: torch.device) -> Tensor:

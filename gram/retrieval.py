@@ -19,16 +19,17 @@ from torch.nn.functional import cosine_similarity
 
 from gram import measures
 from gram._answers import Answer, Hit
+from gram._device import select_device
 from gram._one_query import Candidates, Ranking
 from gram._products import InnerProducts, Progress
-from gram._queries import AnyQuery, JointQuery, Query, candidates_for, read_query
+from gram._queries import AnyQuery, JointQuery, Query, candidates_for
 from gram.embedding_set import EmbeddingSet
 from gram.geometry import base_and_height
-from gram.index import check_candidates, pick_device, rows_with_any
+from gram.index import check_candidates, rows_with_any
 
 __all__ = [
     "Answer", "AnyQuery", "Comparison", "Hit", "JointQuery", "Query", "Retriever",
-    "ask", "candidates_for", "compare", "disagreements", "read_query", "scores_of_all",
+    "ask", "candidates_for", "compare", "disagreements", "scores_of_all",
 ]  # fmt: skip
 
 
@@ -83,7 +84,7 @@ class Retriever:
             self._products: InnerProducts = beside._products
         else:
             vectors = [gallery.modalities[name] for name in self.candidates]
-            self._products = InnerProducts(vectors, device=pick_device(device), normalize=normalize)
+            self._products = InnerProducts(vectors, device=select_device(device), normalize=normalize)
         some = None if len(rows) == len(gallery) else rows
         self._ranked = Candidates(self.measure, self._products, device=self._products.device, rows=some)
 
@@ -253,7 +254,7 @@ def ask(
     """Return what a gallery answers to one query; `Retriever` answers many without preparing anew.
 
     Args:
-        query: a `Query`, a `JointQuery`, or a number in digits or words.
+        query: a `Query`, a `JointQuery`, or words that the model encodes as text.
         gallery: the items that are ranked.
         model: what embeds a query that is not an item of the gallery.
         candidates: modalities that each item is judged by; default: every modality but the query's.
@@ -261,7 +262,6 @@ def ask(
         k: how many hits to list.
 
     Raises:
-        NumberError: a typed query does not name four digits.
         ValueError: see `Retriever` and `Retriever.ask`.
 
     Example:
@@ -269,7 +269,7 @@ def ask(
         >>> ask(Query("speech", id="4721"), gallery=gallery).true.rank  # doctest: +SKIP
         1.0
     """
-    query = Query.typed(query) if isinstance(query, str) else query
+    query = Query("text", query) if isinstance(query, str) else query
     if candidates is None:
         candidates = candidates_for(query.modalities, list(gallery.modalities), gallery=gallery)
     return Retriever(gallery, candidates=candidates, measure=measure, model=model).ask(query, k=k)

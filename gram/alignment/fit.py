@@ -11,6 +11,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from gram._descent import descend, optimizer_of, pace
+from gram._device import select_device
 from gram.alignment._conditioning import condition, fold
 from gram.alignment.heads import Heads, first_layer
 from gram.alignment.settings import AlignmentSettings, losses_for
@@ -20,7 +21,6 @@ from gram.embedding_set import EmbeddingSet
 from gram.errors import EmbeddingSetError, GramError
 from gram.evaluation import evaluate
 from gram.feature_set import FeatureSet
-from gram.index import pick_device
 from gram.losses import LOSSES
 
 COLUMN = "aligned"  # of the items: which part each was in
@@ -90,7 +90,7 @@ def align(
             f"{len(features.names)}: choose one of {', '.join(able)}"
         )
     split = split_of(features, settings)
-    place = pick_device(device)
+    place = select_device(device)
     heads = _start(features, settings, split.train)
     training = _Training(features, settings, heads.to(place), split.train)
     ranked = _ranked(features, split.held_out, settings)

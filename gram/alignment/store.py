@@ -8,11 +8,12 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from gram._device import select_device
 from gram.alignment.fit import Alignment
 from gram.alignment.heads import Heads
 from gram.alignment.settings import AlignmentSettings
 from gram.errors import EmbeddingSetError, ModelError
-from gram.models import MultimodalModel, choose_device, load_model
+from gram.models import MultimodalModel, load_model
 from gram.models.checkpoint import kind_of
 
 KIND, VERSION = "heads", 1
@@ -60,7 +61,7 @@ def load_heads(folder: str | Path, *, device: str = "auto") -> Heads:
     except (SafetensorError, RuntimeError, OSError) as error:
         reason = str(error).splitlines()[-1].strip()
         raise ModelError(f"{folder / _WEIGHTS}: does not fit its config or is damaged ({reason})") from error
-    return heads.to(choose_device(device)).eval()
+    return heads.to(select_device(device)).eval()
 
 
 def open_model(folder: str | Path, *, device: str = "auto") -> Heads | MultimodalModel:

@@ -57,8 +57,8 @@ def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, save, and print how well the held-out items are found; return the exit status."""
+    from gram._device import select_device
     from gram.alignment import AlignmentSettings, align, save_alignment
-    from gram.index import pick_device
 
     losses = [name.strip() for name in args.loss.split(",") if name.strip()]
     with usage_errors(args):
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
             )
             for loss in dict.fromkeys(losses)
         ]  # fmt: skip
-        pick_device(args.device)
+        select_device(args.device)
     if not chosen:
         args.parser.error(f"--loss: expected one of {', '.join(_LOSSES)}, got nothing")
     features = load_features(args.set)

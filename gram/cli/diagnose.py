@@ -35,14 +35,15 @@ def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Diagnose the set, print the findings, and return the exit status: 0 whether there are any or not."""
+    from gram._device import select_device
     from gram.diagnostics import diagnose
     from gram.embedding_set import EmbeddingSet
-    from gram.index import check_candidates, pick_device
+    from gram.index import check_candidates
 
     embedded = EmbeddingSet.load(args.set)
     query, candidates = asked_candidates(args, embedded)
     with usage_errors(args):
-        pick_device(args.device)
+        select_device(args.device)
         check_candidates(embedded, candidates, query=query, measure=args.measure)
         if args.sample < 2:
             raise ValueError(f"argument --sample: expected at least 2 items, got {args.sample}")

@@ -69,12 +69,13 @@ def run(args: argparse.Namespace) -> int:
 
 def _reports(args: argparse.Namespace) -> list[tuple[Path, "RetrievalReport"]]:
     from gram import measures
+    from gram._device import select_device
     from gram.embedding_set import EmbeddingSet
     from gram.evaluation import evaluate
-    from gram.index import check_candidates, pick_device
+    from gram.index import check_candidates
 
     with usage_errors(args):
-        pick_device(args.device)
+        select_device(args.device)
         for measure in args.measure:
             measures.get(measure)
     directions = [direction for direction in DIRECTIONS if args.direction in (direction, "both")]

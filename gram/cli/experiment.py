@@ -48,15 +48,15 @@ def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Carry out the experiments, print what they found, and return the exit status."""
+    from gram._device import select_device
     from gram.experiments import SCALES, Place, carry_out, experiment, runs_folder
-    from gram.experiments.job import quick_folder
+    from gram.experiments.outcomes import quick_folder
     from gram.experiments.saved import EVIDENCE, plain_rows
-    from gram.index import pick_device
 
     with usage_errors(args):
         if args.quick and args.full:
             raise ValueError("argument --full: not allowed with --quick")
-        device = pick_device(args.device).type
+        device = select_device(args.device).type
     size = "quick" if args.quick else "full" if args.full or device == "cuda" else "cpu"
     scale = SCALES[size].with_seeds(args.seeds)
     workers = args.workers or (1 if device == "cuda" or args.quick else os.cpu_count() or 1)

@@ -54,13 +54,13 @@ def add_content(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Search, print the hits, and return the exit status."""
     from gram import measures
+    from gram._device import select_device
     from gram.comparability import caution
-    from gram.index import pick_device
     from gram.retrieval import Retriever, candidates_for
 
     with usage_errors(args):
         measures.get(args.measure)
-        pick_device(args.device)
+        select_device(args.device)
     gallery = gallery_of(args)
     query, model = query_of(args, gallery)
     with usage_errors(args):
@@ -96,7 +96,8 @@ def gallery_of(args: argparse.Namespace) -> "EmbeddingSet":
 
 def query_of(args: argparse.Namespace, gallery: "EmbeddingSet") -> "tuple[Query | JointQuery, MultimodalModel | None]":
     """Return what the arguments ask, and the model that embeds it; an item needs none."""
-    from gram.retrieval import JointQuery, Query, read_query
+    from gram.numbers.queries import read_query
+    from gram.retrieval import JointQuery, Query
 
     content = {name: value for name in CONTENT if (value := getattr(args, name)) is not None}
     if bool(content) == (args.item is not None):

@@ -7,10 +7,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from gram._device import select_device
 from gram.diagnostics._task import task_of
 from gram.embedding_set import EmbeddingSet
 from gram.errors import EmbeddingSetError
-from gram.index import pick_device
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,4 +90,4 @@ def case_task_of(
         raise EmbeddingSetError(f"only one item has {asked.needed}; a failure takes two")
     kept = slice(None) if len(asked.rows) == len(embedding_set) else asked.rows
     anchors, *others = (embedding_set.modalities[name][kept] for name in asked.names)
-    return CaseTask(*asked, pick_device(device), anchors, tuple(others))
+    return CaseTask(*asked, select_device(device), anchors, tuple(others))

@@ -18,11 +18,11 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 from gram import measures
+from gram._device import select_device
 from gram._ranking import BLOCK, TOLERANCE, typical_score
 from gram.diagnostics._task import Task, task_of
 from gram.embedding_set import EmbeddingSet
 from gram.geometry import volume
-from gram.index import pick_device
 
 TOP = 0.01  # of the candidates: the usual cut for hubs, and few enough to look at one by one
 # The top 1 % win wrongly anyway where a set is hard; hubs are what costs one query in twenty beyond what an even spread
@@ -150,7 +150,7 @@ def find_hubs(
     if k < 1:
         raise ValueError(f"k: expected at least 1 place, got {k}")
     task = task_of(embedding_set, query, candidates, measure)
-    picked = pick_device(device)
+    picked = select_device(device)
     _, others = task.vectors()
     base = volume(torch.stack(others, dim=1).double()).numpy()
     under_height = None if task.measure == "height" else _hubs(task, "height", k, base, picked)

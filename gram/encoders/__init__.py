@@ -14,13 +14,13 @@ from pathlib import Path
 
 import torch
 
+from gram._device import select_device
 from gram.encoders._folder import Items, look_at
 from gram.encoders._live import Followed, SetEncoders, follow, for_set
 from gram.encoders._opening import open_model
 from gram.encoders.embedding import Embedded, embed_folder
 from gram.encoders.encoder import Encoder
 from gram.errors import ModelError
-from gram.models import choose_device
 
 __all__ = [
     "Embedded", "Encoder", "Followed", "Items", "SetEncoders", "embed_folder", "follow", "for_set", "load", "look_at",
@@ -44,6 +44,4 @@ def load(spec: str, *, device: str | torch.device = "auto", offline: bool = Fals
         label, source = Path(spec).name, spec
     if not label.strip() or not source.strip():
         raise ModelError(f"{spec!r} is not an encoder; give LABEL=FOLDER_OR_NAME, such as clip=models/clip")
-    return Encoder(
-        label.strip(), source.strip(), open_model(source.strip(), offline=offline), choose_device(str(device))
-    )
+    return Encoder(label.strip(), source.strip(), open_model(source.strip(), offline=offline), select_device(device))

@@ -8,11 +8,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gram._device import select_device
 from gram.embedding_set import EmbeddingSet
 from gram.encoders._opening import open_model
 from gram.encoders.encoder import Encoder
 from gram.errors import ModelError
-from gram.models import choose_device
 
 
 class Heads(Protocol):
@@ -134,4 +134,4 @@ def _reopened(record: dict[str, Any], device: str | torch.device) -> Encoder | N
         return None
     if opened.fingerprint != record["fingerprint"]:
         raise ModelError(f"{source}: is no longer the encoder that made this set; embed the set again")
-    return Encoder(record["label"], source, opened, choose_device(str(device)))
+    return Encoder(record["label"], source, opened, select_device(device))

@@ -19,6 +19,7 @@ from types import ModuleType
 
 import pandas as pd
 
+from gram._device import select_device
 from gram.experiments import (
     coarse_and_fine,
     losses_and_measures,
@@ -34,7 +35,6 @@ from gram.experiments.outcomes import load_outcome, runs_folder
 from gram.experiments.runs import SCALES, Run, Scale
 from gram.experiments.saved import EVIDENCE, facts_of, load, save
 from gram.experiments.work import Place, Progress, expected_seconds, outcomes, outstanding, silent, unique
-from gram.models import choose_device
 
 EXPERIMENTS: dict[str, ModuleType] = {
     module.NAME: module
@@ -85,7 +85,7 @@ def carry_out(
     """
     module = experiment(name)
     started, begun = datetime.now(UTC), time.monotonic()
-    device = choose_device(place.device)
+    device = select_device(place.device)
     found = outcomes(module.runs(scale), scale, place, progress)
     frame: pd.DataFrame = module.table(found)
     facts = facts_of(

@@ -1,19 +1,12 @@
 """A quick run of one experiment in another process, which can be watched and stopped."""
 
 import tempfile
-from pathlib import Path
 
 import pandas as pd
 
-from gram._cache_folder import cache_folder
 from gram._watched_process import Pace, WatchedProcess
-from gram.experiments.runs import FORMAT
+from gram.experiments.outcomes import quick_folder
 from gram.experiments.saved import load
-
-
-def quick_folder() -> Path:
-    """Return where the results of quick runs are kept: a folder of this version's format in the cache."""
-    return cache_folder(f"evidence-quick-{FORMAT}")
 
 
 class ExperimentJob(WatchedProcess):

@@ -18,7 +18,7 @@ from gram._atomic import current, read_files, replace_files
 from gram._cache_folder import cache_folder
 from gram.embedding_set import EmbeddingSet
 from gram.errors import GramError
-from gram.experiments.runs import Run, Scale
+from gram.experiments.runs import FORMAT, Run, Scale
 from gram.losses import AnchorMatching
 
 _VECTORS, _FACTS, _HEAD = "embeddings.safetensors", "run.json", "matching.safetensors"
@@ -66,6 +66,11 @@ class Outcome:
 def runs_folder() -> Path:
     """Return where runs are kept by default: "experiments" in the cache."""
     return cache_folder("experiments")
+
+
+def quick_folder() -> Path:
+    """Return where the results of quick runs are kept: a folder of this version's format in the cache."""
+    return cache_folder(f"evidence-quick-{FORMAT}")
 
 
 def outcome_folder(folder: Path, run: Run, scale: Scale) -> Path:

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from gram._descent import descend, optimizer_of, pace
+from gram._device import select_device
 from gram.embedding_set import EmbeddingSet
 from gram.evaluation import evaluate
 from gram.experiments.arm import Arm, inputs, text_kinds
 from gram.experiments.data import Data
 from gram.experiments.outcomes import Outcome, half
 from gram.experiments.runs import DEGRADED, TEXTS, Run, Scale
-from gram.models import choose_device
 
 WARMUP, WEIGHT_DECAY = 0.05, 0.01
 _BLOCK = 256
@@ -38,7 +38,7 @@ def train_run(
     Raises:
         ModelError: no such device.
     """
-    place = choose_device(device)
+    place = select_device(device)
     spread = data.spread(DEGRADED) if run.degradation in ("noisy", "pure-noise") else 1.0
     arm = Arm(run, scale, spread=spread).to(place)
     optimizer = optimizer_of(arm.parameters(), scale.learning_rate, WEIGHT_DECAY)

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from gram._measure_sides import largest_singular, prepare_principal_axes
+from gram._singular import largest_singular, prepare_principal_axes
 from gram._spans import full_precision, missing_rows, tolerance, unit_rows, widest
 from gram.losses._contrast import Batch, ContrastiveLoss, contrast
 

@@ -1,6 +1,6 @@
 """Encoders of the built-in modalities, the model that joins them, and its form on disk."""
 
-from gram.models.checkpoint import choose_device, load_model, save_model
+from gram.models.checkpoint import load_model, save_model
 from gram.models.encoders import Batch
 from gram.models.multimodal import ModelConfig, MultimodalModel, collate
 
@@ -8,7 +8,6 @@ __all__ = [
     "Batch",
     "ModelConfig",
     "MultimodalModel",
-    "choose_device",
     "collate",
     "load_model",
     "save_model",

@@ -4,32 +4,15 @@ import json
 from dataclasses import asdict, fields
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from gram._device import select_device
 from gram.errors import ModelError
 from gram.models.multimodal import ModelConfig, MultimodalModel
 
 VERSION = 1
 _WEIGHTS, _CONFIG = "model.safetensors", "config.json"
-
-
-def choose_device(device: str = "auto") -> torch.device:
-    """Return a torch device; "auto" is the first CUDA GPU when there is one, else the CPU.
-
-    Raises:
-        ModelError: if the device is unknown or not at hand.
-    """
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        chosen = torch.device(device)
-    except RuntimeError as error:
-        raise ModelError(f"device must be auto, cpu or cuda; got {device!r}") from error
-    if chosen.type == "cuda" and not torch.cuda.is_available():
-        raise ModelError("no CUDA GPU is at hand; choose the device cpu or auto")
-    return chosen
 
 
 def save_model(model: MultimodalModel, folder: str | Path) -> None:
@@ -66,7 +49,7 @@ def load_model(folder: str | Path, *, device: str = "auto") -> MultimodalModel:
         raise ModelError(f"{config_path}: not a model's config ({error}); save the model again") from error
     if version != VERSION:
         raise ModelError(f"{config_path}: version {version} is unknown; this release reads version {VERSION}")
-    chosen = choose_device(device)
+    chosen = select_device(device)
     settings = {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
     model = MultimodalModel(ModelConfig(**settings), info=body.get("training"))
     try:

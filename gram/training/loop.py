@@ -17,9 +17,10 @@ from torch.nn.parallel import DistributedDataParallel
 
 import gram
 from gram._descent import descend, optimizer_of, pace
+from gram._device import select_device
 from gram.evaluation import evaluate
 from gram.losses import MEASURES
-from gram.models import Batch, MultimodalModel, choose_device, save_model
+from gram.models import Batch, MultimodalModel, save_model
 from gram.numbers.voices import Voice
 from gram.training.built_in import embed_prepared, half_precision, prepare_items, split_items
 from gram.training.config import LOSSES, TrainingConfig
@@ -86,7 +87,7 @@ class _Run:
         if config.batch_size % self.world:
             raise ValueError(f"batch_size {config.batch_size} must be a multiple of the {self.world} processes")
         self.report = report if self.rank == 0 else lambda *_: None
-        self.device = choose_device(device)
+        self.device = select_device(device)
         if self.device.type == "cuda" and dist.is_initialized():
             self.device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         torch.manual_seed(config.seed)

@@ -12,7 +12,7 @@ import pytest
 from app import data_evidence, evidence_markup
 from gram.experiments import EVIDENCE, EXPERIMENTS
 from gram.experiments.claims import CLAIMS
-from gram.experiments.job import quick_folder
+from gram.experiments.outcomes import quick_folder
 
 from .conftest import open_app
 

@@ -16,6 +16,7 @@ from gram.cli import main
 from gram.models import load_model
 from gram.numbers import render_image, render_speech, render_tones
 from gram.numbers.uploads import read_image
+from gram.numbers.queries import typed_query
 from gram.retrieval import JointQuery, Query, ask
 
 TWIN = Path(__file__).parents[2] / "assets" / "numbers" / "gram"
@@ -74,7 +75,7 @@ def test_files_find_the_item_that_they_are_of(item, files, run, asked):
 def test_words_and_picture_give_what_the_library_gives(item, files, gallery, run):
     status, out, _ = run("--text", item["id"], "--image", files["image"], "-k", 3, "--measure", "height", "--json")
     assert status == 0
-    query = JointQuery((Query.typed(item["id"]), Query("image", read_image(files["image"]))))
+    query = JointQuery((typed_query(item["id"]), Query("image", read_image(files["image"]))))
     answer = ask(query, gallery=gallery, model=load_model(TWIN / "model", device="cpu"), measure="height", k=3)
     content = json.loads(out)
     assert content["true_rank"] == answer.true.rank

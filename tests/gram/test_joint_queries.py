@@ -7,7 +7,8 @@ import torch
 
 from gram import EmbeddingSet
 from gram._one_query import Candidates
-from gram.retrieval import JointQuery, Query, Retriever, ask, candidates_for, compare, read_query
+from gram.numbers.queries import read_query
+from gram.retrieval import JointQuery, Query, Retriever, ask, candidates_for, compare
 
 from .oracle import cosine, pair_score, span_distance, volume
 

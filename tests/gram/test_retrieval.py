@@ -7,6 +7,7 @@ import torch
 
 from gram import EmbeddingSet
 from gram.errors import NumberError
+from gram.numbers.queries import typed_query
 from gram.retrieval import Query, Retriever, ask, candidates_for, compare, disagreements
 
 NAMES = ("text", "image", "speech", "tones")
@@ -93,8 +94,8 @@ def test_each_hit_is_taken_apart(gallery):
 
 def test_a_typed_number_is_embedded_by_the_model(gallery):
     model = Recaller({"four seven two one": gallery.modalities["text"][5].numpy()})
-    answer = ask("4721", gallery=gallery, model=model)
-    same = ask("Four-seven two, ONE", gallery=gallery, model=model)
+    answer = ask(typed_query("4721"), gallery=gallery, model=model)
+    same = ask(typed_query("Four-seven two, ONE"), gallery=gallery, model=model)
     assert model.asked == [("text", "four seven two one")] * 2
     by_item = ask(Query("text", id=gallery.items["id"][5]), gallery=gallery)
     assert [hit.row for hit in answer.hits] == [hit.row for hit in by_item.hits] == [hit.row for hit in same.hits]
@@ -103,12 +104,12 @@ def test_a_typed_number_is_embedded_by_the_model(gallery):
     assert not answer.found
     assert answer.encode_seconds > 0
     with pytest.raises(NumberError, match="thirty"):
-        ask("three thirty", gallery=gallery, model=model)
+        ask(typed_query("three thirty"), gallery=gallery, model=model)
 
 
 def test_the_true_item_of_a_typed_number_is_found_in_the_gallery(gallery):
     middle = sum(gallery.modalities[name][11].numpy() for name in ("image", "speech", "tones"))
-    query = Query.typed(gallery.items["id"][11])
+    query = typed_query(gallery.items["id"][11])
     answer = ask(query, gallery=gallery, model=Recaller({query.content: middle}), k=1)
     assert answer.true.row == 11
     assert answer.found

@@ -9,7 +9,8 @@ import pytest
 from gram._cache_folder import cache_folder
 from gram.errors import GramError
 from gram.experiments import EXPERIMENTS
-from gram.experiments.job import ExperimentJob, quick_folder
+from gram.experiments.job import ExperimentJob
+from gram.experiments.outcomes import quick_folder
 from gram.experiments.report import findings_table, main
 
 NAME = "losses-and-measures"
