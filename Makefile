@@ -62,10 +62,10 @@ fuzz: $(VENV)/.dev-ready ## damage 10,000 files of every kind that is read; each
 	nice $(BIN)/python -m tests.gram.fuzz_importers --count 10000
 
 voices: $(VENV)/.app-ready ## build the packed voices (needs espeak-ng)
-	$(BIN)/python -m gram.numbers.build_voices
+	$(BIN)/python -m gram.datasets.spoken_numbers.build_voices
 
 recordings: $(VENV)/.app-ready ## download and check the real recordings for training (CC BY-SA 4.0)
-	$(BIN)/python -m gram.numbers.fsdd data/fsdd
+	$(BIN)/python -m gram.datasets.spoken_numbers.fsdd data/fsdd
 
 assets: $(VENV)/.app-ready ## train both twins, embed, lay out and measure: all that assets/numbers holds
 	for loss in gram cosine; do \
@@ -79,7 +79,7 @@ layouts: $(VENV)/.app-ready ## compute the projections that ship with the twins
 	done
 
 report: $(VENV)/.app-ready ## measure the shipped twins; write the model card and the README's tables
-	$(BIN)/python -m gram.training.report
+	$(BIN)/python -m gram.training.spoken_numbers.report
 
 evidence: $(VENV)/.app-ready ## carry out all experiments (90 minutes on two cores) and write the README's findings
 	$(BIN)/python -m gram experiment all

@@ -14,10 +14,12 @@ import pandas as pd
 import streamlit as st
 
 from app import opened, session
-from gram.alignment import AlignJob, AlignmentSettings, digit_views
-from gram.feature_set import FeatureSet
-from gram.importers import save
+from app.jobs.align_job import AlignJob
+from gram.data.feature_set import FeatureSet
+from gram.data.importers import save
+from gram.datasets.digit_views import digit_views
 from gram.losses import MEASURES
+from gram.models.align_config import AlignmentSettings
 
 _JOBS, _MADE = "align_jobs", "align_made"
 

@@ -12,12 +12,12 @@ from streamlit.delta_generator import DeltaGenerator
 from app import data, data_retrieval, media, session, unlike
 from app.components import digit_pad, keypad
 from app.plain import plain
-from gram import numbers
-from gram.embedding_set import EmbeddingSet
+from gram.data.embedding_set import EmbeddingSet
+from gram.datasets import spoken_numbers as numbers
+from gram.datasets.spoken_numbers import strokes, tones, uploads
+from gram.datasets.spoken_numbers.queries import typed_query
 from gram.errors import NumberError
-from gram.numbers import strokes, tones, uploads
-from gram.numbers.queries import typed_query
-from gram.retrieval import Query
+from gram.retrieval.query import Query
 
 _SUFFIXES = {
     "audio": ("wav", "flac", "ogg", "mp3"),

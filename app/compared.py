@@ -12,9 +12,10 @@ from app import hits, panels, theme
 from app.components import scene3d
 from app.plain import plain
 from app.rankings import SIDES
-from gram.embedding_set import EmbeddingSet
-from gram.figures import Body, number, parallelotopes
-from gram.retrieval import Answer, Comparison, Hit
+from gram.data.embedding_set import EmbeddingSet
+from gram.plots import Body, number, parallelotopes
+from gram.retrieval.answer import Answer, Hit
+from gram.retrieval.retriever import Comparison
 
 _KEY = "compare"  # in the URL: the ranking and the hit, as "left-4721"
 _PRESSED = "compare_pressed"  # the same, where it was chosen in this session rather than by a link

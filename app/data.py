@@ -15,15 +15,14 @@ import streamlit as st
 import torch
 from jaxtyping import Float
 
-import gram
 from app import opened
-from gram.embedding_set import EmbeddingSet
+from gram.data.embedding_set import EmbeddingSet
 from gram.errors import EmbeddingSetError, ModelError
-from gram.retrieval import scores_of_all
+from gram.retrieval.retriever import scores_of_all
 
 if TYPE_CHECKING:
-    from gram.alignment import Heads
     from gram.models import MultimodalModel
+    from gram.models.heads import Heads
 
 
 LARGEST = 2**28  # numbers that pages take into memory, 1 GiB as float32; of a larger set they show a sample
@@ -277,12 +276,16 @@ def _trajectory(folders: tuple[str, ...], stamps: tuple[int, ...]) -> tuple[Chec
 
 @cached(max_entries=4, show_spinner="Loading the model")
 def _model(folder: str, device: str, stamp: int) -> "MultimodalModel":
-    return gram.models.load_model(folder, device=device)
+    from gram.models import load_model
+
+    return load_model(folder, device=device)
 
 
 @cached(max_entries=4, show_spinner="Loading the model")
 def _encoder(folder: str, device: str, stamp: int) -> "MultimodalModel | Heads":
-    return gram.alignment.open_model(folder, device=device)
+    from gram.training.align_store import open_model
+
+    return open_model(folder, device=device)
 
 
 @cached(max_entries=256)

@@ -6,10 +6,10 @@ from typing import NamedTuple
 import pandas as pd
 
 from app import data
+from app.jobs.experiment_job import ExperimentJob
 from gram.experiments import EVIDENCE, EXPERIMENTS, load
-from gram.experiments.job import ExperimentJob
 from gram.experiments.outcomes import quick_folder
-from gram.figures.evidence import evidence as drawn
+from gram.plots.evidence import evidence as drawn
 
 SHIPPED, QUICK = "shipped", "quick run"
 

@@ -11,10 +11,11 @@ import pandas as pd
 from app import data, opened
 from app.failures.columns import Column, rates_of, telling
 from app.failures.columns import columns as columns_of
+from app.jobs.failure_job import FailureJob
+from app.jobs.failure_store import Kept, Part, find_part, part_file, part_key, task_key
 from app.rankings import Judge
+from gram.data.embedding_set import EmbeddingSet
 from gram.diagnostics import Attribution, Cases, Outcomes, attribute, compare_outcomes
-from gram.embedding_set import EmbeddingSet
-from gram.failure_tables import FailureJob, Kept, Part, find_part, part_file, part_key, task_key
 
 
 class Asked(NamedTuple):

@@ -3,8 +3,10 @@
 import os
 
 from app import data, opened
-from gram import measure_table
-from gram.embedding_set import EmbeddingSet
+from app.jobs.measure_job import MeasureJob
+from app.jobs.measure_store import find_rows, rows_file, rows_key
+from gram.data.embedding_set import EmbeddingSet
+from gram.retrieval.compare import Row
 
 
 def key(model: str, candidates: tuple[str, ...]) -> str:
@@ -12,10 +14,10 @@ def key(model: str, candidates: tuple[str, ...]) -> str:
     return _key(data.fingerprint(model), candidates, data.load_set(model))
 
 
-def rows(model: str, candidates: tuple[str, ...]) -> tuple[measure_table.Row, ...]:
+def rows(model: str, candidates: tuple[str, ...]) -> tuple[Row, ...]:
     """Return the rows that were computed before; treat them as read-only."""
     found = key(model, candidates)
-    file = measure_table.rows_file(found)
+    file = rows_file(found)
     opened.goes_with_session(file)
     try:
         stat = file.stat()
@@ -24,19 +26,19 @@ def rows(model: str, candidates: tuple[str, ...]) -> tuple[measure_table.Row, ..
     return _rows(found, str(file), stat.st_mtime_ns, stat.st_size)
 
 
-def job(candidates: tuple[str, ...]) -> measure_table.MeasureJob:
+def job(candidates: tuple[str, ...]) -> MeasureJob:
     """Start to measure what is still missing of both twins."""
     sets = {model: data.load_set(model) for model in data.models()}
     anchor = sets[data.models()[0]].anchor
     device = os.environ.get("GRAM_DEVICE", "auto")
-    return opened.works_on_open_data(measure_table.MeasureJob(sets, anchor, candidates, device=device))
+    return opened.works_on_open_data(MeasureJob(sets, anchor, candidates, device=device))
 
 
 @data.cached(max_entries=64)
 def _key(fingerprint: tuple[str, int], candidates: tuple[str, ...], _embedding_set: EmbeddingSet) -> str:
-    return measure_table.rows_key(_embedding_set, _embedding_set.anchor, candidates)
+    return rows_key(_embedding_set, _embedding_set.anchor, candidates)
 
 
 @data.cached(max_entries=64)
-def _rows(found: str, file: str, written: int, size: int) -> tuple[measure_table.Row, ...]:
-    return measure_table.find_rows(found)
+def _rows(found: str, file: str, written: int, size: int) -> tuple[Row, ...]:
+    return find_rows(found)

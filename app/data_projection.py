@@ -7,10 +7,11 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from app import data, opened
-from gram import evaluation, projection
-from gram._watched_thread import WatchedThread
-from gram.embedding_set import EmbeddingSet
-from gram.figures.scatter import sample_rows
+from app.jobs.thread import WatchedThread
+from gram import projection
+from gram.data.embedding_set import EmbeddingSet
+from gram.plots.scatter import sample_rows
+from gram.retrieval import evaluate as evaluation
 
 AT_ONCE = 2**24  # pairs that are ranked while the page waits: a second or two
 

@@ -1,8 +1,8 @@
 """Cached decks of questions on a twin's test set."""
 
 from app import data
-from gram.embedding_set import EmbeddingSet
-from gram.questions import Question, deck
+from app.quiz.deck import Question, deck
+from gram.data.embedding_set import EmbeddingSet
 
 
 def load_deck(model: str, candidates: tuple[str, ...], item: str, seed: int) -> list[Question]:

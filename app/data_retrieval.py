@@ -11,15 +11,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from app import data, opened
-from gram import encoders
-from gram.alignment import Heads
-from gram.embedding_set import EmbeddingSet
-from gram.evaluation import evaluate
+from gram.data.embedding_set import EmbeddingSet
 from gram.models import MultimodalModel
-from gram.retrieval import Encoder, Retriever, disagreements
+from gram.models import huggingface as encoders
+from gram.models.heads import Heads
+from gram.retrieval.evaluate import evaluate
+from gram.retrieval.retriever import Encoder, Retriever, disagreements
 
 if TYPE_CHECKING:
-    from gram.encoders import Followed, SetEncoders
+    from gram.models.huggingface import Followed, SetEncoders
 
 
 class AnyEncoder:

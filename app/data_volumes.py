@@ -4,8 +4,8 @@ import numpy as np
 from jaxtyping import Float
 
 from app import data
-from gram import distributions as dist
-from gram.embedding_set import EmbeddingSet
+from gram.data.embedding_set import EmbeddingSet
+from gram.retrieval import distributions as dist
 
 
 def distributions(

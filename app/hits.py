@@ -8,9 +8,10 @@ import pandas as pd
 
 from app import media
 from app.plain import safe_csv
-from gram.embedding_set import EmbeddingSet
-from gram.figures.style import colours, number, volume_colour
-from gram.retrieval import Answer, Comparison, Hit
+from gram.data.embedding_set import EmbeddingSet
+from gram.plots.style import colours, number, volume_colour
+from gram.retrieval.answer import Answer, Hit
+from gram.retrieval.retriever import Comparison
 
 
 def two_lists(

@@ -6,12 +6,14 @@ from typing import NamedTuple
 import streamlit as st
 
 from app import data, data_measures, measure_markup, session, theme, under_way
+from app.jobs.measure_job import MeasureJob
 from app.plain import plain, safe_csv
-from gram import comparability, measures
-from gram.embedding_set import EmbeddingSet
+from gram import measures
+from gram.data.embedding_set import EmbeddingSet
 from gram.errors import GramError
-from gram.evaluation import DIRECTIONS
-from gram.measure_table import MeasureJob, Row, table, tasks
+from gram.retrieval import mixed as comparability
+from gram.retrieval.compare import Row, table, tasks
+from gram.retrieval.evaluate import DIRECTIONS
 
 _JOB, _SORT = "measures_job", "sort"
 Rows = dict[str, list[Row]]

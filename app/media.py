@@ -20,8 +20,8 @@ from PIL import Image
 from app import data_retrieval, theme, unlike
 from app.components import cards as card_list
 from app.plain import plain
-from gram import numbers
-from gram.embedding_set import EmbeddingSet
+from gram.data.embedding_set import EmbeddingSet
+from gram.datasets import spoken_numbers as numbers
 
 SOUNDS = ("speech", "tones")
 _SEEN_AS = {"image": "picture"}  # what a person calls it

@@ -21,11 +21,12 @@ from app import hits, opened
 from app.plain import plain
 from app.rankings import Judge
 from gram import measures
-from gram.embedding_set import EmbeddingSet
+from gram.data.embedding_set import EmbeddingSet
 from gram.errors import DatabaseError
 from gram.geometry import base_and_height
-from gram.milvus_index import DEFAULT_FETCH, MilvusIndex
-from gram.retrieval import Answer, Comparison, Hit
+from gram.retrieval.answer import Answer, Hit
+from gram.retrieval.milvus import DEFAULT_FETCH, MilvusIndex
+from gram.retrieval.retriever import Comparison
 
 EXACT, IN_MILVUS = "This set, exact", "A Milvus collection"
 FETCHES = (64, DEFAULT_FETCH, 1024)

@@ -17,10 +17,10 @@ from typing import NamedTuple, TypeVar
 
 import streamlit as st
 
-from gram._watched_process import WatchedProcess
-from gram._watched_thread import WatchedThread
+from app.jobs.process import WatchedProcess
+from app.jobs.thread import WatchedThread
+from gram.data.importers import is_embedding_set
 from gram.errors import EmbeddingSetError
-from gram.importers import is_embedding_set
 
 AnyJob = TypeVar("AnyJob", bound=WatchedProcess | WatchedThread)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 
 from app import media, theme
-from gram.embedding_set import EmbeddingSet
+from gram.data.embedding_set import EmbeddingSet
 
 
 def pair_cards(

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from gram.figures import style
+from gram.plots import style
 
 
 class Mark(NamedTuple):

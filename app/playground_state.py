@@ -8,7 +8,7 @@ from jaxtyping import Float
 from app import data
 from app.components.playground import State
 from app.session import Selection
-from gram.figures.style import number
+from gram.plots.style import number
 
 LONGEST, SHORTEST = 2.0, 0.02
 _EXAMPLE = "vectors=1,0,0;0,1,0;0,0,1"

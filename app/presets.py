@@ -11,8 +11,8 @@ import gram
 from app import data, playground_state
 from app.components.playground import State
 from app.session import Selection
-from gram.figures.parallelotope import standing
-from gram.figures.style import number
+from gram.plots.parallelotope import standing
+from gram.plots.style import number
 
 Vectors = Float[np.ndarray, "k 3"]
 

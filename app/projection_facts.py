@@ -6,9 +6,9 @@ import streamlit as st
 
 from app import data_projection, data_volumes, session, unlike
 from app.plain import plain, safe_csv
-from gram.embedding_set import EmbeddingSet
-from gram.figures.scatter import sample_rows
-from gram.figures.style import number
+from gram.data.embedding_set import EmbeddingSet
+from gram.plots.scatter import sample_rows
+from gram.plots.style import number
 from gram.projection import Layout
 
 

@@ -3,10 +3,11 @@
 import streamlit as st
 
 from app import data, data_projection, opened, under_way
+from app.jobs.projection_job import ProjectionJob
 from app.plain import plain
-from gram.embedding_set import EmbeddingSet
+from gram.data.embedding_set import EmbeddingSet
 from gram.errors import GramError
-from gram.projection import Layout, ProjectionJob, Settings
+from gram.projection import Layout, Settings
 
 _JOB, _DONE, _FAILED = "projection_job", "projection_done", "projection_failed"
 _RANKING = "projection_ranking"  # the ranking that is asked for, and the thread that is at it

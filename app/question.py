@@ -11,9 +11,10 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app import asking, seen, session
 from app.plain import plain
-from gram.embedding_set import EmbeddingSet
+from gram.data.embedding_set import EmbeddingSet
 from gram.errors import NumberError
-from gram.retrieval import Answer, AnyQuery, JointQuery, Query, candidates_for
+from gram.retrieval.answer import Answer
+from gram.retrieval.query import AnyQuery, JointQuery, Query, candidates_for
 
 _SEVERAL, _PARTS = "several", "parts"  # whether there are several; which, also in the URL as "image,keypad"
 _LAST = "retrieval_last"  # the query that was answered last

@@ -7,7 +7,8 @@ import streamlit as st
 
 from app import data, opened
 from app.plain import plain
-from gram import comparability, measures
+from gram import measures
+from gram.retrieval import mixed as comparability
 
 SIDES = ("left", "right")
 

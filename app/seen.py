@@ -9,12 +9,12 @@ from jaxtyping import Float
 
 from app import data, media, theme
 from app.plain import plain
-from gram import numbers
-from gram.embedding_set import EmbeddingSet
-from gram.figures.spectrogram import spectrogram
-from gram.figures.style import ink_on
+from gram.data.embedding_set import EmbeddingSet
+from gram.datasets import spoken_numbers as numbers
 from gram.models.features import band_hertz
-from gram.retrieval import Query
+from gram.plots.spectrogram import spectrogram
+from gram.plots.style import ink_on
+from gram.retrieval.query import Query
 
 _RENDER = {"image": numbers.render_image, "speech": numbers.render_speech, "tones": numbers.render_tones}
 _PLAIN = {"displayModeBar": False, "scrollZoom": False}

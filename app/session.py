@@ -15,7 +15,7 @@ from streamlit.navigation.page import StreamlitPage
 from app import data, opened, unlike
 from app.plain import plain
 from gram import measures
-from gram.embedding_set import EmbeddingSet
+from gram.data.embedding_set import EmbeddingSet
 from gram.errors import EmbeddingSetError, GramError
 
 FIRST_ITEM = (

@@ -6,7 +6,7 @@ import streamlit as st
 import torch
 
 from app.plain import plain
-from gram.embedding_set import EmbeddingSet
+from gram.data.embedding_set import EmbeddingSet
 
 
 def show(embedding_set: EmbeddingSet) -> None:

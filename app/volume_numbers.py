@@ -11,8 +11,9 @@ import streamlit as st
 from app import data
 from app.plain import safe_csv
 from gram import measures
-from gram.distributions import Distributions, random_value
-from gram.figures.style import number
+from gram.measures.random_values import random_value
+from gram.plots.style import number
+from gram.retrieval.distributions import Distributions
 
 _STYLE = """<style>
 table.values { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }

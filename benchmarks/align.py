@@ -15,8 +15,9 @@ from _rows import FLAG, Row, tell
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from gram.alignment import AlignmentSettings, align
-from gram.feature_set import FeatureSet
+from gram.data.feature_set import FeatureSet
+from gram.models.align_config import AlignmentSettings
+from gram.training.align import align
 
 NAMES = ("text", "image", "audio")
 

@@ -18,7 +18,7 @@ from _rows import FLAG, Row, read
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from gram.training.report import splice
+from gram.training.spoken_numbers.report import splice
 
 ROOT = Path(__file__).resolve().parents[1]
 # In the order they are run; each takes FLAG, see `_rows`. `pages` needs Chromium.

@@ -21,8 +21,9 @@ from _rows import FLAG, Row, tell
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from gram.embedding_set import EmbeddingSet
-from gram.retrieval import JointQuery, Query, Retriever, compare
+from gram.data.embedding_set import EmbeddingSet
+from gram.retrieval.query import JointQuery, Query
+from gram.retrieval.retriever import Retriever, compare
 
 NAMES = ("text", "image", "speech", "tones")
 QUERIES = 9

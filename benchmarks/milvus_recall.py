@@ -27,9 +27,9 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from gram.embedding_set import EmbeddingSet
-from gram.index import Index
-from gram.milvus_index import MilvusIndex
+from gram.data.embedding_set import EmbeddingSet
+from gram.retrieval.index import Index
+from gram.retrieval.milvus import MilvusIndex
 
 MEASURES = ("volume", "height", "cosine")
 CANDIDATES = ("image", "speech")

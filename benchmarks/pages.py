@@ -37,7 +37,7 @@ from playwright.sync_api import Browser, Page
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.browsing import PATIENCE, PROGRESS, ROOT, Took, Traffic, Window, chromium, served
-from gram.embedding_set import EmbeddingSet
+from gram.data.embedding_set import EmbeddingSet
 
 AIM, AIM_START = 1.0, 4.0  # seconds
 NAMES = ("text", "image", "speech", "tones")

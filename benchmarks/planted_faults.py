@@ -1,7 +1,7 @@
 """How often `gram.diagnostics.diagnose` names a planted fault, and how often it stays silent on a clean set.
 
-Every row is one kind of set from `gram.diagnostics.planted.plant`, drawn from seeds in a row: n, k, d, noise, classes,
-modality gap and the strength of the fault all vary; the ranges are in that module. The columns:
+Every row is one kind of set from `gram.diagnostics.dataset.synthetic.plant`, drawn from seeds in a row: n, k, d,
+noise, classes, modality gap and the strength of the fault all vary; the ranges are in that module. The columns:
 
 - named: the fault's cause is among the findings, with the modality that has it among the finding's modalities;
 - worst: and it is the first of them;
@@ -25,7 +25,7 @@ from _rows import FLAG, Row, tell
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from gram.diagnostics import FAULTS, Diagnosis, diagnose, plant
-from gram.diagnostics.planted import NOISY, NONE
+from gram.diagnostics.dataset.synthetic import NOISY, NONE
 
 AIM = 0.95
 MEASURES = {NOISY: "cosine"}

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 
 import gram
+from gram.datasets.spoken_numbers import SAMPLE_RATE
+from gram.datasets.spoken_numbers.fsdd import HELD_OUT_SPEAKER, TAKES, load_speaker
 from gram.models import load_model
-from gram.numbers import SAMPLE_RATE
-from gram.numbers.fsdd import HELD_OUT_SPEAKER, TAKES, load_speaker
 
 TWINS = Path(__file__).parents[1] / "assets" / "numbers"
 CANDIDATES = (["text"], ["text", "image", "tones"])

@@ -13,9 +13,9 @@ from app.data_failures import Asked
 from app.failures import work
 from app.measure_markup import percent
 from app.plain import plain
+from gram.data.embedding_set import EmbeddingSet
 from gram.diagnostics import Diagnosis, Remedy
-from gram.embedding_set import EmbeddingSet
-from gram.figures.failures import remedies as drawn
+from gram.plots.failures import remedies as drawn
 
 _SIGNS = {"helps": ("▲", "ahead"), "harms": ("▼", "behind")}
 _ROW, _ABOVE, _BELOW = 72, 30, 44  # pixels of a remedy as high as its line of the table, and around them all

@@ -14,9 +14,9 @@ from app.data_failures import Asked
 from app.failures.listing import difference
 from app.failures.view import View
 from app.plain import plain
+from gram.data.embedding_set import EmbeddingSet
 from gram.diagnostics import CAUSES, Attribution
-from gram.embedding_set import EmbeddingSet
-from gram.figures import Body, number, parallelotopes
+from gram.plots import Body, number, parallelotopes
 
 _DRAWN = 3  # vectors that a picture holds exactly
 

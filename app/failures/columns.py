@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from gram.data.embedding_set import EmbeddingSet
 from gram.diagnostics import Cases, failure_rate
-from gram.embedding_set import EmbeddingSet
-from gram.figures.style import number
+from gram.plots.style import number
 
 _BINS = 8  # enough to see a bend, with hundreds of items each in a set of thousands
 _FEW = 12  # so many values or fewer are categories

@@ -17,9 +17,9 @@ from app.failures.columns import Column
 from app.failures.listing import difference
 from app.failures.view import CELLS, View
 from app.plain import safe_csv
+from gram.data.embedding_set import EmbeddingSet
 from gram.diagnostics import CAUSES, Outcomes
-from gram.embedding_set import EmbeddingSet
-from gram.figures.style import number
+from gram.plots.style import number
 
 _MOST = 500  # cases in a report: about a megabyte of pictures
 _STYLE = Path(__file__).with_name("report.css")

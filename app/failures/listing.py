@@ -9,9 +9,9 @@ import pandas as pd
 from app import hits, media
 from app.failures.columns import Column
 from app.failures.view import MOST, PARTS, View
+from gram.data.embedding_set import EmbeddingSet
 from gram.diagnostics import CAUSES, Cases, Outcomes
-from gram.embedding_set import EmbeddingSet
-from gram.figures.style import number
+from gram.plots.style import number
 
 _HEADS = {
     "label": ("Item", "The item whose query asked"),

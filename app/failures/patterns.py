@@ -15,10 +15,10 @@ from app.failures.columns import Column, modality_of
 from app.failures.view import View
 from app.plain import plain
 from app.rankings import SIDES
+from gram.data.embedding_set import EmbeddingSet
 from gram.diagnostics import Cases, confusions
-from gram.embedding_set import EmbeddingSet
-from gram.figures.failures import Rates, confusion, doubling, failure_rates, hub_distribution
-from gram.figures.style import number
+from gram.plots.failures import Rates, confusion, doubling, failure_rates, hub_distribution
+from gram.plots.style import number
 
 _HEIGHT = 330
 _MOST_CHARACTERS = 40  # a larger square cannot be read

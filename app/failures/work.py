@@ -7,10 +7,11 @@ import streamlit as st
 from app import data_failures, under_way
 from app.data_failures import Asked
 from app.failures import view as views
+from app.jobs.failure_job import FailureJob
+from app.jobs.failure_store import Kept
 from app.plain import plain
 from gram.diagnostics import Cases, Diagnosis, Remedy
 from gram.errors import GramError
-from gram.failure_tables import FailureJob, Kept
 
 _JOB, _TRIED = "failures_job", "failures_tried"  # the job; the keys that it, or one before it, was started for
 Wanted = tuple[Asked, str]  # a ranking, and the kind of part

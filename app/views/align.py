@@ -11,9 +11,9 @@ from app import aligning, opened, session, theme, under_way
 from app.components import chart
 from app.plain import plain
 from app.your_data.closing import closing
-from gram.alignment import HEADS, AlignmentSettings, losses_for
 from gram.errors import GramError
-from gram.figures.learning import learning
+from gram.models.align_config import HEADS, AlignmentSettings, losses_for
+from gram.plots.learning import learning
 
 _FEATURES, _FAULT, _GO = "align_features", "align_fault", "align_go"
 _TITLES = {

@@ -7,11 +7,11 @@ import streamlit as st
 from app import data_evidence, evidence_markup, theme, under_way
 from app.components import chart
 from app.data_evidence import QUICK, SHIPPED, Result
+from app.jobs.experiment_job import ExperimentJob
 from app.plain import safe_csv
 from gram.errors import GramError
 from gram.experiments import EXPERIMENTS
 from gram.experiments.claims import CLAIMS
-from gram.experiments.job import ExperimentJob
 
 _JOB, _FAILED = "evidence_job", "evidence_failed"  # the quick run under way; name -> why the last one gave nothing
 _NEW = "evidence_new_"  # before a name: which result has just been made, and is to be shown

@@ -11,10 +11,10 @@ from app.failures.view import CELLS, FILTERS, PARTS, SORTS, STEP, View
 from app.plain import plain
 from app.rankings import SIDES
 from gram import measures
+from gram.data.embedding_set import EmbeddingSet
 from gram.diagnostics import CAUSES, Cases, Diagnosis, Outcomes
-from gram.embedding_set import EmbeddingSet
 from gram.errors import GramError
-from gram.retrieval import candidates_for
+from gram.retrieval.query import candidates_for
 
 
 def render() -> None:

@@ -11,11 +11,12 @@ import streamlit as st
 from app import data, data_projection, data_volumes, media, projection_facts, projection_work, session, theme, unlike
 from app.components import chart, scene3d
 from app.plain import plain, safe_csv
-from gram import comparability, measures
-from gram.embedding_set import EmbeddingSet
-from gram.figures.scatter import ByCategory, ByNumber, Colouring, Emphasis, sample_rows, scatter
-from gram.figures.style import number
+from gram import measures
+from gram.data.embedding_set import EmbeddingSet
+from gram.plots.scatter import ByCategory, ByNumber, Colouring, Emphasis, sample_rows, scatter
+from gram.plots.style import number
 from gram.projection import Layout, Settings
+from gram.retrieval import mixed as comparability
 
 METHODS = {"umap": "UMAP", "pca": "PCA"}
 FIRST_SHOWN, AT_MOST, SAMPLED_LINES = 12, 48, 150

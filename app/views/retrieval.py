@@ -25,9 +25,11 @@ from app.failures.view import View
 from app.plain import plain
 from app.rankings import SIDES, Judge
 from gram import measures
-from gram.embedding_set import EmbeddingSet
+from gram.data.embedding_set import EmbeddingSet
 from gram.errors import GramError
-from gram.retrieval import Answer, AnyQuery, Comparison, candidates_for, compare
+from gram.retrieval.answer import Answer
+from gram.retrieval.query import AnyQuery, candidates_for
+from gram.retrieval.retriever import Comparison, compare
 
 HITS = (10, 50)  # listed at first, and after "More hits"
 

@@ -10,11 +10,13 @@ import streamlit as st
 from app import data, data_volumes, media, pair_cards, session, theme, unlike, volume_numbers
 from app.components import chart
 from app.plain import plain, safe_csv
-from gram import comparability, measures
-from gram.distributions import BINS, Distributions, pair_value, random_value
-from gram.embedding_set import EmbeddingSet
-from gram.figures.distribution import Mark, distribution, largest_share
-from gram.figures.style import number
+from gram import measures
+from gram.data.embedding_set import EmbeddingSet
+from gram.measures.random_values import random_value
+from gram.plots.distribution import Mark, distribution, largest_share
+from gram.plots.style import number
+from gram.retrieval import mixed as comparability
+from gram.retrieval.distributions import BINS, Distributions, pair_value
 
 KINDS = ("matched", "mismatched")
 FIRST_SHOWN, AT_MOST = 12, 48

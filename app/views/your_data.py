@@ -13,8 +13,8 @@ from app.plain import plain
 from app.your_data import reading, roles
 from app.your_data.closing import closing
 from app.your_data.kept import Kept
+from gram.data.importers import Plan, Problem
 from gram.errors import GramError
-from gram.importers import Plan, Problem
 
 _FROM = {"computer": "This computer", "folder": "The data folder", "example": "An example"}
 _FILES = "your_data_files"

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from gram.importers import Found
+from gram.data.importers import Found
 
 
 class Kept(NamedTuple):

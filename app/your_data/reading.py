@@ -10,9 +10,9 @@ import streamlit as st
 
 from app import aligning, opened
 from app.your_data.kept import Kept
+from gram.data.feature_set import FeatureSet
+from gram.data.importers import Found, Limits, Plan, Problem, export, look, problems, read, save, suffixes
 from gram.errors import EmbeddingSetError, GramError
-from gram.feature_set import FeatureSet
-from gram.importers import Found, Limits, Plan, Problem, export, look, problems, read, save, suffixes
 
 FAULT, GO = "your_data_fault", "your_data_go"
 _KEPT = "your_data_kept"

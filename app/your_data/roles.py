@@ -6,8 +6,8 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
+from gram.data.importers import Column, Found, Plan
 from gram.errors import EmbeddingSetError
-from gram.importers import Column, Found, Plan
 
 MODALITY, ID, LABEL, SPLIT, MEDIA, MASK, KEEP = "modality", "id", "label", "split", "media", "mask", "keep"
 _VECTORS, _VALUES = (MODALITY, "leave out"), (ID, LABEL, SPLIT, MEDIA, MASK, KEEP)

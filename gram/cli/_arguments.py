@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gram.embedding_set import EmbeddingSet
+    from gram.data.embedding_set import EmbeddingSet
 
 BUILT_IN = Path(__file__).parents[2] / "assets" / "numbers" / "gram"  # the gram twin: its model, its test set
 

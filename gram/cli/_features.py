@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gram.feature_set import FeatureSet
+    from gram.data.feature_set import FeatureSet
 
 
 def add_input(parser: argparse.ArgumentParser) -> None:
@@ -21,6 +21,6 @@ def load_features(path: Path) -> "FeatureSet":
     Raises:
         EmbeddingSetError: there are none that can be read.
     """
-    from gram.importers import look, read
+    from gram.data.importers import look, read
 
     return read(look(path))

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gram.importers import Plan
+    from gram.data.importers import Plan
 
 _NONE = "none"
 

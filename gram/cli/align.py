@@ -58,7 +58,9 @@ def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
 def run(args: argparse.Namespace) -> int:
     """Train, save, and print how well the held-out items are found; return the exit status."""
     from gram._device import select_device
-    from gram.alignment import AlignmentSettings, align, save_alignment
+    from gram.models.align_config import AlignmentSettings
+    from gram.training.align import align
+    from gram.training.align_store import save_alignment
 
     losses = [name.strip() for name in args.loss.split(",") if name.strip()]
     with usage_errors(args):

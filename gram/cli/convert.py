@@ -9,7 +9,7 @@ from gram.cli._output import print_json
 from gram.cli._plan import add_plan, asked_plan
 
 if TYPE_CHECKING:
-    from gram.feature_set import FeatureSet
+    from gram.data.feature_set import FeatureSet
 
 
 def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
@@ -34,7 +34,7 @@ def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read, write, say what was written, and return the exit status."""
-    from gram import importers
+    from gram.data import importers
 
     found = importers.look(args.source if len(args.source) > 1 else args.source[0])
     plan = asked_plan(args, found.plan)

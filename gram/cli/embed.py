@@ -11,7 +11,7 @@ from tqdm import tqdm
 from gram.cli._arguments import BUILT_IN, positive
 
 if TYPE_CHECKING:
-    from gram.encoders import Embedded
+    from gram.models.huggingface import Embedded
 
 _BUILT_IN_ONLY = ("model", "items", "processes")
 
@@ -69,9 +69,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _built_in(args: argparse.Namespace) -> int:
+    from gram.datasets.spoken_numbers import SPLITS
     from gram.models import load_model
-    from gram.numbers import SPLITS
-    from gram.training import embed_many
+    from gram.training.spoken_numbers.embedding import embed_many
 
     if args.model is None and not (BUILT_IN / "model").is_dir():
         args.parser.error("--model is needed: the built-in model is not here")
@@ -95,7 +95,7 @@ def _built_in(args: argparse.Namespace) -> int:
 
 
 def _own(args: argparse.Namespace) -> int:
-    from gram.encoders import embed_folder, load
+    from gram.models.huggingface import embed_folder, load
 
     encoders = [load(spec, device=args.device) for spec in args.encoder]
     with tqdm(desc="embedding", unit="input", dynamic_ncols=True) as bar:
@@ -121,7 +121,7 @@ def _own(args: argparse.Namespace) -> int:
 
 def _tell(args: argparse.Namespace, made: "Embedded") -> None:
     """Print what came of a folder; what was left out goes to stderr."""
-    from gram.feature_set import FeatureSet
+    from gram.data.feature_set import FeatureSet
 
     features = made.features
     sizes = {name: rows.shape[1] for name, rows in features.modalities.items()}

@@ -9,7 +9,7 @@ from gram.cli._arguments import Subparsers, add_task, asked_candidates, names, u
 from gram.cli._output import print_json, table
 
 if TYPE_CHECKING:
-    from gram.evaluation import RetrievalReport
+    from gram.retrieval.evaluate import RetrievalReport
 
 DIRECTIONS = ("query-to-candidates", "candidates-to-query")
 
@@ -70,9 +70,9 @@ def run(args: argparse.Namespace) -> int:
 def _reports(args: argparse.Namespace) -> list[tuple[Path, "RetrievalReport"]]:
     from gram import measures
     from gram._device import select_device
-    from gram.embedding_set import EmbeddingSet
-    from gram.evaluation import evaluate
-    from gram.index import check_candidates
+    from gram.data.embedding_set import EmbeddingSet
+    from gram.retrieval.evaluate import evaluate
+    from gram.retrieval.index import check_candidates
 
     with usage_errors(args):
         select_device(args.device)

@@ -16,10 +16,10 @@ from gram.cli.search import add_content, gallery_of, query_of
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from gram.embedding_set import EmbeddingSet
-    from gram.milvus_index import MilvusHits, MilvusIndex
+    from gram.data.embedding_set import EmbeddingSet
     from gram.models import MultimodalModel
-    from gram.retrieval import Query
+    from gram.retrieval.milvus import MilvusHits, MilvusIndex
+    from gram.retrieval.query import Query
 
 _TOKEN = "MILVUS_TOKEN"  # the variable that is looked for
 
@@ -87,7 +87,7 @@ def _add_place(parser: argparse.ArgumentParser) -> None:
 
 
 def _opened(args: argparse.Namespace, **options: Any) -> "MilvusIndex":
-    from gram.milvus_index import MilvusIndex
+    from gram.retrieval.milvus import MilvusIndex
 
     if args.token_env and args.token_env not in os.environ:
         args.parser.error(f"--token-env: the environment has no variable {args.token_env}")
@@ -98,7 +98,7 @@ def _opened(args: argparse.Namespace, **options: Any) -> "MilvusIndex":
 
 def _push(args: argparse.Namespace) -> int:
     """Push, tell what was sent, and return the exit status."""
-    from gram.embedding_set import EmbeddingSet
+    from gram.data.embedding_set import EmbeddingSet
 
     with _opened(args, candidates=args.candidates) as index:
         embedding_set = EmbeddingSet.load(args.set)

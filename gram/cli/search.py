@@ -9,9 +9,10 @@ from gram.cli._arguments import BUILT_IN, Subparsers, add_task, names, positive,
 from gram.cli._output import print_json, table
 
 if TYPE_CHECKING:
-    from gram.embedding_set import EmbeddingSet
+    from gram.data.embedding_set import EmbeddingSet
     from gram.models import MultimodalModel
-    from gram.retrieval import Answer, Hit, JointQuery, Query
+    from gram.retrieval.answer import Answer, Hit
+    from gram.retrieval.query import JointQuery, Query
 
 CONTENT = {
     "text": ("TEXT", "number to ask with, in digits or words"),
@@ -55,8 +56,9 @@ def run(args: argparse.Namespace) -> int:
     """Search, print the hits, and return the exit status."""
     from gram import measures
     from gram._device import select_device
-    from gram.comparability import caution
-    from gram.retrieval import Retriever, candidates_for
+    from gram.retrieval.mixed import caution
+    from gram.retrieval.query import candidates_for
+    from gram.retrieval.retriever import Retriever
 
     with usage_errors(args):
         measures.get(args.measure)
@@ -85,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
 
 def gallery_of(args: argparse.Namespace) -> "EmbeddingSet":
     """Return the set; one that is not named is the built-in one, with its model."""
-    from gram.embedding_set import EmbeddingSet
+    from gram.data.embedding_set import EmbeddingSet
 
     if args.set is None:
         if not (BUILT_IN / "test").is_dir():
@@ -96,8 +98,8 @@ def gallery_of(args: argparse.Namespace) -> "EmbeddingSet":
 
 def query_of(args: argparse.Namespace, gallery: "EmbeddingSet") -> "tuple[Query | JointQuery, MultimodalModel | None]":
     """Return what the arguments ask, and the model that embeds it; an item needs none."""
-    from gram.numbers.queries import read_query
-    from gram.retrieval import JointQuery, Query
+    from gram.datasets.spoken_numbers.queries import read_query
+    from gram.retrieval.query import JointQuery, Query
 
     content = {name: value for name in CONTENT if (value := getattr(args, name)) is not None}
     if bool(content) == (args.item is not None):

@@ -11,8 +11,8 @@ from gram.cli._plan import add_plan, asked_plan
 from gram.errors import EmbeddingSetError
 
 if TYPE_CHECKING:
-    from gram.embedding_set import EmbeddingSet
-    from gram.importers import Column, Found, Plan, Problem
+    from gram.data.embedding_set import EmbeddingSet
+    from gram.data.importers import Column, Found, Plan, Problem
 
 # Rounding a unit vector to float16 changes its length by less than 2^-11, or 5e-4.
 _UNIT_TOLERANCE = 1e-3
@@ -36,7 +36,7 @@ def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Load the set, which checks it, say what is in it, and return the exit status."""
-    from gram.embedding_set import EmbeddingSet
+    from gram.data.embedding_set import EmbeddingSet
 
     if args.set.exists() and not _is_set(args.set):
         return _run_file(args)
@@ -58,13 +58,13 @@ def run(args: argparse.Namespace) -> int:
 
 def _is_set(path: Path) -> bool:
     """Return whether a path is the folder of an embedding set; features go the way of all other files."""
-    from gram import importers
+    from gram.data import importers
 
     return path.is_dir() and importers.is_embedding_set(path)
 
 
 def _run_file(args: argparse.Namespace) -> int:
-    from gram import importers
+    from gram.data import importers
 
     found = importers.look(args.set)
     plan = asked_plan(args, found.plan)

@@ -1,20 +1,20 @@
 """Why retrieval fails on a set, and whose fault it is: faults of a whole set, single failures, remedies."""
 
-from gram.diagnostics._examine import Reference
-from gram.diagnostics.attribution import Attribution, Side, attribute
-from gram.diagnostics.cases import CAUSES, Cases, Cause, find_cases
-from gram.diagnostics.collapse import Collapse, ModalitySpread, find_collapse
-from gram.diagnostics.corruptions import confusions, failure_rate
-from gram.diagnostics.findings import FAULT_CAUSES, Check, Diagnosis, Finding, diagnose
-from gram.diagnostics.gap import Gap, centred, find_gap
-from gram.diagnostics.hubs import Hubs, find_hubs
-from gram.diagnostics.imbalance import Imbalance, SubsetRecall, find_imbalance
-from gram.diagnostics.numerics import CollinearPair, Duplicates, Numerics, find_duplicates, find_numerics
-from gram.diagnostics.outcomes import CELLS, Outcomes, Share, compare_outcomes, wilson
-from gram.diagnostics.planted import FAULTS, plant
-from gram.diagnostics.remedies import Remedy, csls, dual_softmax, measure_remedies
-from gram.diagnostics.signs import PairCosines, SignFlips, find_sign_flips, reorient
-from gram.diagnostics.swapped import SwappedRows, find_swapped, out_of_step
+from gram.diagnostics.dataset.collapse import Collapse, ModalitySpread, find_collapse
+from gram.diagnostics.dataset.diagnose import FAULT_CAUSES, Check, Diagnosis, Finding, diagnose
+from gram.diagnostics.dataset.hubs import Hubs, find_hubs
+from gram.diagnostics.dataset.imbalance import Imbalance, SubsetRecall, find_imbalance
+from gram.diagnostics.dataset.modality_gap import Gap, centred, find_gap
+from gram.diagnostics.dataset.numerics import CollinearPair, Duplicates, Numerics, find_duplicates, find_numerics
+from gram.diagnostics.dataset.sign_flips import PairCosines, SignFlips, find_sign_flips, reorient
+from gram.diagnostics.dataset.swapped_rows import SwappedRows, find_swapped, out_of_step
+from gram.diagnostics.dataset.synthetic import FAULTS, plant
+from gram.diagnostics.failures.attribution import Attribution, Side, attribute
+from gram.diagnostics.failures.breakdown import confusions, failure_rate
+from gram.diagnostics.failures.cases import CAUSES, Cases, Cause, find_cases
+from gram.diagnostics.failures.comparison import CELLS, Outcomes, Share, compare_outcomes, wilson
+from gram.diagnostics.failures.remedies import Remedy, csls, dual_softmax, measure_remedies
+from gram.diagnostics.failures.statistics import Reference
 
 __all__ = [
     "CAUSES",

@@ -9,8 +9,7 @@ from jaxtyping import Bool, Float
 from scipy.stats import rankdata
 
 from gram import measures
-from gram.embedding_set import EmbeddingSet
-from gram.evaluation import evaluate
+from gram.data.embedding_set import EmbeddingSet
 from gram.experiments.outcomes import Outcome
 from gram.experiments.runs import MIXED, TEXTS, Run, Scale, base_runs
 from gram.experiments.sentences import leader, listed, rate, share, verdict
@@ -18,6 +17,7 @@ from gram.experiments.tables import Observation, tabulate, the_row
 from gram.experiments.work import Outcomes
 from gram.geometry import volume
 from gram.losses import MEASURES
+from gram.retrieval.evaluate import evaluate
 
 NAME = "coarse-and-fine"
 TITLE = "Coarse and fine texts"

@@ -13,12 +13,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from gram._atomic import replace_files
+from gram.data.atomic import replace_files
+from gram.datasets.spoken_numbers import MODALITIES, draw_recipes, numbers_of
 from gram.experiments.runs import FORMAT, Scale
 from gram.models import MultimodalModel
-from gram.numbers import MODALITIES, draw_recipes, numbers_of
-from gram.training.built_in import split_items
-from gram.training.pool import TrainingPool, render_examples
+from gram.training.spoken_numbers.embedding import split_items
+from gram.training.spoken_numbers.pool import TrainingPool, render_examples
 
 PARTS = ("train", "validation", "test")
 _SEED = 0  # of the training recipes: the same items for all runs

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 
 from gram import measures
-from gram.evaluation import DIRECTIONS
 from gram.experiments.outcomes import Outcome
 from gram.experiments.ranked import recall_at_1
 from gram.experiments.runs import Run, Scale, base_runs
@@ -13,6 +12,7 @@ from gram.experiments.sentences import leader, points, rate, share, verdict
 from gram.experiments.tables import Observation, difference, highest, over_seeds, tabulate, the_row
 from gram.experiments.work import Outcomes
 from gram.losses import MEASURES
+from gram.retrieval.evaluate import DIRECTIONS
 
 NAME = "losses-and-measures"
 TITLE = "Losses and measures"

@@ -14,9 +14,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from gram._atomic import current, read_files, replace_files
-from gram._cache_folder import cache_folder
-from gram.embedding_set import EmbeddingSet
+from gram._cache import cache_folder
+from gram.data.atomic import current, read_files, replace_files
+from gram.data.embedding_set import EmbeddingSet
 from gram.errors import GramError
 from gram.experiments.runs import FORMAT, Run, Scale
 from gram.losses import AnchorMatching

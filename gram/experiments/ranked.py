@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gram.embedding_set import EmbeddingSet
-from gram.evaluation import evaluate
+from gram.data.embedding_set import EmbeddingSet
 from gram.experiments.tables import Observation
+from gram.retrieval.evaluate import evaluate
 
 QUERY = "text"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gram.errors import GramError
 from gram.experiments import EVIDENCE, EXPERIMENTS, load
-from gram.training.report import splice
+from gram.training.spoken_numbers.report import splice
 
 README = Path(__file__).parents[2] / "README.md"
 _SCALES = {"cpu": "small encoders and few steps, for two cores", "full": "the shipped encoders and steps, for a GPU"}

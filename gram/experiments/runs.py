@@ -5,9 +5,9 @@ import json
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from gram.datasets.spoken_numbers import MODALITIES
 from gram.losses import LOSSES, MEASURES
 from gram.models import ModelConfig
-from gram.numbers import MODALITIES
 
 FORMAT = 1  # of what a run keeps and a table holds; another one makes every run and quick result new
 TEXTS = ("whole", "first-digit", "parity")

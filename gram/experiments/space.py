@@ -9,15 +9,15 @@ from sklearn.linear_model import RidgeClassifier
 from sklearn.metrics import silhouette_samples
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
-from gram.embedding_set import EmbeddingSet
+from gram.data.embedding_set import EmbeddingSet
+from gram.datasets.spoken_numbers import DIGITS
 from gram.experiments.outcomes import Outcome
 from gram.experiments.runs import Run, Scale, base_runs
 from gram.experiments.sentences import leader, listed, number, rate, share, verdict
 from gram.experiments.tables import Observation, tabulate, the_row
 from gram.experiments.work import Outcomes
-from gram.numbers import DIGITS
 from gram.projection import Settings
-from gram.projection.fit import compute_layout
+from gram.projection.project import compute_layout
 
 NAME = "space"
 TITLE = "The space"

@@ -7,14 +7,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gram._descent import descend, optimizer_of, pace
 from gram._device import select_device
-from gram.embedding_set import EmbeddingSet
-from gram.evaluation import evaluate
+from gram.data.embedding_set import EmbeddingSet
 from gram.experiments.arm import Arm, inputs, text_kinds
 from gram.experiments.data import Data
 from gram.experiments.outcomes import Outcome, half
 from gram.experiments.runs import DEGRADED, TEXTS, Run, Scale
+from gram.retrieval.evaluate import evaluate
+from gram.training.optim import descend, optimizer_of, pace
 
 WARMUP, WEIGHT_DECAY = 0.05, 0.01
 _BLOCK = 256

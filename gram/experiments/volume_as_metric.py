@@ -9,16 +9,16 @@ import torch
 from jaxtyping import Float
 from scipy import stats
 
+from gram.data.embedding_set import EmbeddingSet
 from gram.diagnostics import find_gap, find_hubs, find_sign_flips
-from gram.distributions import distributions
-from gram.embedding_set import EmbeddingSet
-from gram.evaluation import evaluate
 from gram.experiments.outcomes import Outcome
 from gram.experiments.runs import Run, Scale, base_runs
 from gram.experiments.sentences import listed, number, share
 from gram.experiments.tables import ALL_SEEDS, Observation, ordered, tabulate, the_row
 from gram.experiments.work import Outcomes
 from gram.geometry import volume
+from gram.retrieval.distributions import distributions
+from gram.retrieval.evaluate import evaluate
 
 NAME = "volume-as-metric"
 TITLE = "Volume as a metric"

@@ -20,7 +20,7 @@ directions, and the gradients travel back to the ranks that the embeddings came 
 are those of one process that holds the whole batch.
 """
 
-from gram.losses._contrast import TEMPERATURE_RANGE, ContrastiveLoss
+from gram.losses.base import TEMPERATURE_RANGE, ContrastiveLoss
 from gram.losses.cosines import AllPairsInfoNCE, PairwiseInfoNCE, all_pairs_info_nce, pairwise_info_nce
 from gram.losses.matching import AnchorMatching
 from gram.losses.singular import PMRLLoss, SingularLoss, pmrl_loss, singular_loss

@@ -5,8 +5,8 @@ from itertools import combinations
 from jaxtyping import Float
 from torch import Tensor
 
-from gram._spans import full_precision, unit_rows
-from gram.losses._contrast import Batch, ContrastiveLoss, contrast
+from gram.geometry.orthonormal import full_precision, unit_rows
+from gram.losses.base import Batch, ContrastiveLoss, contrast
 
 
 def pairwise_info_nce(

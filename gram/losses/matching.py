@@ -5,10 +5,10 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from gram._arrays import as_pairs
-from gram._spans import blocks, missing_rows, unit_rows
 from gram.geometry import pairwise_volume
-from gram.losses._contrast import Draws
+from gram.geometry.arrays import as_pairs
+from gram.geometry.orthonormal import blocks, missing_rows, unit_rows
+from gram.losses.base import Draws
 
 _LEAST_SHARE = 1e-4  # of every other item to be drawn, as in the authors' code: the easiest come up too
 

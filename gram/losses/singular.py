@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from gram._singular import largest_singular, prepare_principal_axes
-from gram._spans import full_precision, missing_rows, tolerance, unit_rows, widest
-from gram.losses._contrast import Batch, ContrastiveLoss, contrast
+from gram.geometry.orthonormal import full_precision, missing_rows, tolerance, unit_rows, widest
+from gram.geometry.singular import largest_singular, prepare_principal_axes
+from gram.losses.base import Batch, ContrastiveLoss, contrast
 
 _LEVEL = 1e-6  # a sum of a unit eigenvector's entries that is rounding, as that of (1, -1) is, and no side to stand on
 

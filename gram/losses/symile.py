@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gram._spans import full_precision, missing_rows, unit_rows
-from gram.losses._contrast import Batch, ContrastiveLoss, Draws, contrast
+from gram.geometry.orthonormal import full_precision, missing_rows, unit_rows
+from gram.losses.base import Batch, ContrastiveLoss, Draws, contrast
 
 
 def symile_loss(

@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gram._spans import full_precision, tolerance, unit_rows, widest
-from gram.losses._contrast import Batch, ContrastiveLoss, contrast
+from gram.geometry.orthonormal import full_precision, tolerance, unit_rows, widest
+from gram.losses.base import Batch, ContrastiveLoss, contrast
 
 _SMALL = 1e-6  # of a squared height: below it |t - p|^2 - (t . e)^2 keeps too few of float64's digits
 

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gram.geometry import pairwise_volume
-from gram.losses._contrast import Batch, ContrastiveLoss, contrast
+from gram.losses.base import Batch, ContrastiveLoss, contrast
 from gram.losses.cosines import pairwise_info_nce
 
 

@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gram.datasets.spoken_numbers.wording import WORDS
 from gram.errors import ModelError
 from gram.models.encoders import AudioEncoder, Batch, ImageEncoder, TextEncoder
 from gram.models.features import LogMel
-from gram.numbers.wording import WORDS
 
 _VOCABULARY = {word: number for number, word in enumerate(("<unknown>", *WORDS))}
 

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from gram.embedding_set import EmbeddingSet, unit_rows
+from gram.data.embedding_set import EmbeddingSet, unit_rows
 from gram.errors import GramError
 
 METHODS = ("umap", "pca")

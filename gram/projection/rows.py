@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from gram.embedding_set import EmbeddingSet, unit_rows
+from gram.data.embedding_set import EmbeddingSet, unit_rows
 
 
 class UnitRows:

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from gram import _cache_folder
-from gram.embedding_set import EmbeddingSet
+from gram import _cache as _cache_folder
+from gram.data.embedding_set import EmbeddingSet
 from gram.errors import GramError
 from gram.projection.layout import METHODS, Layout, Settings
 
@@ -62,7 +62,7 @@ def write_layouts(
     Raises:
         EmbeddingSetError: the set cannot be read.
     """
-    from gram.projection.fit import compute_layout
+    from gram.projection.project import compute_layout
 
     embedding_set = EmbeddingSet.load(set_dir)
     written = []

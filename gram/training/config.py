@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from gram.datasets.spoken_numbers import MODALITIES
 from gram.losses import LOSSES as ALL_LOSSES
 from gram.models import ModelConfig
-from gram.numbers import MODALITIES
 
 VARIED_BETWEEN, MOST_VARIED = (0.15, 0.5), 0.8  # shares of the steps over which variation comes in; of clips at last
 LOSSES = {name: loss for name, loss in ALL_LOSSES.items() if loss.modalities in (None, len(MODALITIES))}
@@ -25,9 +25,7 @@ class TrainingConfig:
     temperature: float = 0.07  # at the start; it is learned
     seed: int = 0
     renderings: int = 8  # how often each training number is rendered, each time from another recipe
-    robust: bool = (
-        False  # train for people's own voices and lines, see `gram.training.pool.render_pool` and `share_varied`
-    )
+    robust: bool = False  # train for people's own voices and lines, see `spoken_numbers.pool`
     evaluations: int = 16  # how often the validation set is ranked
     checkpoints: int = 12  # how many sets the trajectory holds
     trajectory_items: int = 500

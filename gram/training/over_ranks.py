@@ -11,7 +11,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from gram._distributed import mean_over_ranks, sum_gradient_over_ranks
+from gram.losses.distributed import mean_over_ranks, sum_gradient_over_ranks
 from gram.models import Batch
 
 

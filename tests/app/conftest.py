@@ -8,8 +8,8 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from gram.embedding_set import EmbeddingSet
-from gram.numbers import draw_recipes, numbers_of
+from gram.data.embedding_set import EmbeddingSet
+from gram.datasets.spoken_numbers import draw_recipes, numbers_of
 
 ROOT = Path(__file__).parents[2]
 MODALITIES = ("text", "image", "speech", "tones")

@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.jobs.align_job import AlignJob
 from app.your_data import roles
 from gram import EmbeddingSetError, FeatureSet
-from gram.alignment import AlignJob, AlignmentSettings
-from gram.importers import look, read
+from gram.data.importers import look, read
+from gram.models.align_config import AlignmentSettings
 from tests.app.conftest import open_app
 
 pytestmark = pytest.mark.usefixtures("assets")

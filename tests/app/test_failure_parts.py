@@ -13,8 +13,8 @@ from app.failures.filters import chips
 from app.failures.listing import difference, select, taken_for
 from app.failures.patterns import without_value
 from app.failures.view import PARTS, View
+from gram.data.embedding_set import EmbeddingSet
 from gram.diagnostics import Cases, Outcomes, compare_outcomes
-from gram.embedding_set import EmbeddingSet
 
 
 def view_of(**fields: str) -> View:

@@ -12,7 +12,7 @@ import pytest
 from app import data
 from app.failures.export import parquet_bytes, records
 from app.plain import safe_csv
-from gram.embedding_set import EmbeddingSet
+from gram.data.embedding_set import EmbeddingSet
 
 from .conftest import open_app
 

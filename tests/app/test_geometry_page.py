@@ -9,7 +9,7 @@ import pytest
 import gram
 from app import playground_state, presets
 from app.session import Selection
-from gram.figures import number
+from gram.plots import number
 
 from .conftest import open_app
 

@@ -8,7 +8,7 @@ import pytest
 import streamlit as st
 
 from app import data, data_measures
-from gram.measure_table import keep_row, rows_file
+from app.jobs.measure_store import keep_row, rows_file
 
 from .conftest import open_app
 

@@ -9,7 +9,8 @@ import soundfile
 from PIL import Image
 
 from app import media
-from gram import EmbeddingSet, numbers
+from gram import EmbeddingSet
+from gram.datasets import spoken_numbers as numbers
 
 PLAIN = {
     "image_noise": 0.1,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import streamlit as st
 
-from gram.embedding_set import EmbeddingSet
+from gram.data.embedding_set import EmbeddingSet
 from gram.projection import project
 
 from .conftest import ROOT, build_assets, open_app

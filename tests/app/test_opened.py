@@ -11,7 +11,7 @@ from PIL import Image
 
 from app import data, opened
 from gram.cli import main as cli
-from gram.embedding_set import EmbeddingSet
+from gram.data.embedding_set import EmbeddingSet
 from tests.app.conftest import open_app
 
 

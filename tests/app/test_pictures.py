@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 import pytest
 
 from app import data_evidence, data_pictures
-from gram.figures.failures import remedies
+from gram.plots.failures import remedies
 
 from .conftest import open_app
 

@@ -11,7 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.plain import plain
-from gram.embedding_set import EmbeddingSet
+from gram.data.embedding_set import EmbeddingSet
 from tests.app.conftest import open_app
 
 PICTURE = "![p](http://localhost:9/x.png)"

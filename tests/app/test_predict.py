@@ -6,8 +6,8 @@ import re
 import pytest
 
 import gram
-from gram.figures import number
-from gram.questions import deck
+from app.quiz.deck import deck
+from gram.plots import number
 
 from .conftest import open_app
 

@@ -8,8 +8,9 @@ from PIL import Image
 from scipy.signal import resample_poly
 
 from app import data
-from gram import measures, numbers
-from gram.numbers.strokes import picture_of_strokes
+from gram import measures
+from gram.datasets import spoken_numbers as numbers
+from gram.datasets.spoken_numbers.strokes import picture_of_strokes
 from tests import pen
 
 from .conftest import open_app

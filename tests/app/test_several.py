@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from app import data, time_bar
-from gram import numbers
-from gram.numbers.strokes import picture_of_strokes
+from gram.datasets import spoken_numbers as numbers
+from gram.datasets.spoken_numbers.strokes import picture_of_strokes
 from tests import pen
 
 from .conftest import MODALITIES

@@ -11,7 +11,7 @@ from app import data_volumes
 from app.components.chart import Action
 from app.views import volumes
 from gram import measures
-from gram.distributions import distributions
+from gram.retrieval.distributions import distributions
 
 from .conftest import open_app
 

@@ -9,10 +9,11 @@ import soundfile
 from playwright.sync_api import sync_playwright
 from scipy.signal import resample_poly
 
-from gram import measures, numbers
-from gram.embedding_set import EmbeddingSet
+from gram import measures
+from gram.data.embedding_set import EmbeddingSet
+from gram.datasets import spoken_numbers as numbers
+from gram.datasets.spoken_numbers import tones
 from gram.models import load_model
-from gram.numbers import tones
 from tests import pen
 
 from .conftest import CHROMIUM, PATIENCE, ROOT, settle

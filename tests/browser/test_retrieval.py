@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gram import numbers
+from gram.datasets import spoken_numbers as numbers
 
 pytestmark = pytest.mark.browser
 

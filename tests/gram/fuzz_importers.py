@@ -59,7 +59,7 @@ def make_case(number, originals, target):
 def run_case(path):
     """Open a file as people do; return "opened", "refused", or what is wrong with the refusal."""
     from gram import EmbeddingSetError
-    from gram.importers import Limits, look, problems, read
+    from gram.data.importers import Limits, look, problems, read
 
     try:
         found = look(path, limits=Limits(file=2**28, unpacked=UNPACKED, items=10**6))

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from numba import njit
 from numba.core.codegen import get_host_cpu_features
 
-from gram import EmbeddingSet, Index, _compressed
-from gram._compressed import CompressedSpans
+from gram import EmbeddingSet, Index
+from gram.retrieval.compressed import spans as _compressed
+from gram.retrieval.compressed.spans import CompressedSpans
 
 from . import oracle
 
@@ -270,7 +271,7 @@ def test_processors_that_do_not_multiply_bytes_and_many_hits_search_plainly(monk
     index.search(queries, k=10)
     assert index._compressed is None
     monkeypatch.setattr("gram.index.LARGEST_K", 1000)
-    monkeypatch.setattr("gram._byte_products.available", lambda: False)
+    monkeypatch.setattr("gram.retrieval.compressed.byte_products.available", lambda: False)
     hits = index.search(queries, k=10)
     assert index._compressed is None
     found = np.take_along_axis(expected, hits.indices, axis=1)
@@ -281,7 +282,8 @@ def test_processors_that_do_not_multiply_bytes_and_many_hits_search_plainly(monk
 @pytest.mark.parametrize("steps", [1, 33])
 def test_products_are_exact_at_the_ends_of_their_range(count, steps):
     """Such sums saturate where bytes are added up in 16 bits."""
-    from gram import _bound_scan, _byte_products
+    from gram.retrieval.compressed import bound_scan as _bound_scan
+    from gram.retrieval.compressed import byte_products as _byte_products
 
     products = _bound_scan._single_products if count == 1 else _bound_scan._group_products
 

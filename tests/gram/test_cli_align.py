@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from gram.cli import main
-from gram.embedding_set import EmbeddingSet
-from gram.feature_set import FeatureSet
+from gram.data.embedding_set import EmbeddingSet
+from gram.data.feature_set import FeatureSet
 from gram.losses import LOSSES
 
 

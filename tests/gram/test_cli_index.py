@@ -135,7 +135,9 @@ def test_what_fails_is_status_1_and_one_line(gallery, uri, run, monkeypatch):
 
 def test_the_token_comes_from_the_environment(uri, gallery, run, monkeypatch):
     tokens = []
-    monkeypatch.setattr("gram.milvus_index.index.Connection", lambda uri, token, timeout: tokens.append(token) or 1 / 0)
+    monkeypatch.setattr(
+        "gram.retrieval.milvus.index.Connection", lambda uri, token, timeout: tokens.append(token) or 1 / 0
+    )
     monkeypatch.setenv("MILVUS_TOKEN", "usual")
     monkeypatch.setenv("OTHER", "other")
     for more in ((), ("--token-env", "OTHER")):

@@ -13,11 +13,12 @@ from PIL import Image
 import gram
 from gram import EmbeddingSet
 from gram.cli import main
+from gram.datasets.spoken_numbers import render_image, render_speech, render_tones
+from gram.datasets.spoken_numbers.queries import typed_query
+from gram.datasets.spoken_numbers.uploads import read_image
 from gram.models import load_model
-from gram.numbers import render_image, render_speech, render_tones
-from gram.numbers.uploads import read_image
-from gram.numbers.queries import typed_query
-from gram.retrieval import JointQuery, Query, ask
+from gram.retrieval.query import JointQuery, Query
+from gram.retrieval.retriever import ask
 
 TWIN = Path(__file__).parents[2] / "assets" / "numbers" / "gram"
 OTHERS = ("image", "speech", "tones")

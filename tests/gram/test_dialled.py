@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from gram.datasets.spoken_numbers import tones
 from gram.errors import NumberError
-from gram.numbers import tones
 
 # ITU-T Q.23 as its table is printed: rows of low, columns of high frequencies
 TABLE = {"1": (697, 1209), "4": (770, 1209), "8": (852, 1336), "0": (941, 1336), "#": (941, 1477)}

@@ -6,8 +6,9 @@ import pytest
 from sklearn.metrics import roc_auc_score, roc_curve
 
 import gram
-from gram import distributions as subject
-from gram.distributions import distributions, matched_values, mismatched_in, pair_value, random_value
+from gram.measures.random_values import random_value
+from gram.retrieval import distributions as subject
+from gram.retrieval.distributions import distributions, matched_values, mismatched_in, pair_value
 
 NAMES = ("text", "image", "speech")
 

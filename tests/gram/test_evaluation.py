@@ -13,7 +13,7 @@ from sklearn.metrics import label_ranking_average_precision_score, top_k_accurac
 
 import gram
 from gram import EmbeddingSet, EmbeddingSetError, Index, evaluate
-from gram.evaluation import ranks_of
+from gram.retrieval.evaluate import ranks_of
 
 from . import oracle
 
@@ -101,7 +101,7 @@ def test_an_index_gives_the_same_ranks(measure):
 def test_blocks_do_not_matter(direction, monkeypatch):
     s = as_set(make_arrays(noise=2.0))
     whole = evaluate(s, "text", ["image", "speech"], direction=direction)
-    monkeypatch.setattr("gram._ranking.BLOCK", 7)
+    monkeypatch.setattr("gram.retrieval.ranks.BLOCK", 7)
     parts = evaluate(s, "text", ["image", "speech"], direction=direction)
     assert torch.equal(whole.ranks, parts.ranks)
 
@@ -135,7 +135,7 @@ def collapsed(kind, n, d=32):
 @pytest.mark.parametrize("measure", MEASURES)
 @pytest.mark.parametrize("kind", ["all modalities alike", "each its own", "orthogonal", "long vectors"])
 def test_a_collapsed_set_scores_chance(kind, measure, direction, monkeypatch):
-    monkeypatch.setattr("gram._ranking.BLOCK", 64)  # blocks of unlike sizes round unlike
+    monkeypatch.setattr("gram.retrieval.ranks.BLOCK", 64)  # blocks of unlike sizes round unlike
     n = 150
     report = evaluate(collapsed(kind, n), "text", ["image", "speech"], measure, direction)
     assert report.recall == pytest.approx({1: 1 / n, 5: 5 / n, 10: 10 / n}, rel=1e-12)
@@ -311,7 +311,7 @@ def make(n):
 def work(s):
     gram.evaluate(s, measure="volume").interval("median_rank")
     gram.Index(s, ["image", "speech"], block=256).search(s.modalities["text"], k=10)
-gram.evaluation._RESAMPLED_AT_ONCE, gram._ranking.BLOCK = 1 << 16, 256
+gram.evaluation._RESAMPLED_AT_ONCE, gram.retrieval.ranks.BLOCK = 1 << 16, 256
 work(make(600))
 before = peak()
 work(make(3000))
@@ -352,7 +352,7 @@ def test_ranks_of_one_item_that_is_not_ranked_are_no_ranks():
 
 
 def test_ranking_tells_how_far_it_is_and_stops_when_told(monkeypatch):
-    monkeypatch.setattr("gram._ranking.BLOCK", 16)
+    monkeypatch.setattr("gram.retrieval.ranks.BLOCK", 16)
     data, told = as_set(make_arrays()), []
     plain, _ = ranks_of(data, range(50))
     ranks, _ = ranks_of(data, range(50), progress=told.append)

@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 import gram
+from app.jobs.failure_job import FailureJob
+from app.jobs.failure_store import Part, find_part, keep_part, part_file, part_key, task_key
 from gram.diagnostics import diagnose, find_cases, measure_remedies
 from gram.errors import GramError
-from gram.failure_tables import FailureJob, Part, find_part, keep_part, part_file, part_key, task_key
 
 NAMES = ("text", "image", "speech")
 REST = NAMES[1:]
@@ -105,7 +106,7 @@ def test_a_damaged_file_or_another_keys_is_passed_over(kind):
 
 
 def test_only_the_newest_are_kept(monkeypatch):
-    monkeypatch.setattr("gram.failure_tables.store._KEPT", 1)
+    monkeypatch.setattr("app.jobs.failure_store._KEPT", 1)
     value = measure_remedies(make_set(), "text", REST, "volume", device="cpu")
     keep_part("a" * 64, value)
     time.sleep(0.02)
@@ -138,8 +139,8 @@ def test_what_a_stopped_job_has_done_is_kept_and_a_failure_says_why():
 
 def test_a_job_that_is_stopped_while_it_writes_the_sets_starts_nothing(monkeypatch):
     written, started = threading.Event(), []
-    monkeypatch.setattr("gram.failure_tables.job._save", lambda *args: written.wait(20))
-    monkeypatch.setattr("gram._watched_process.subprocess.Popen", lambda *args, **kwargs: started.append(args))
+    monkeypatch.setattr("app.jobs.failure_job._save", lambda *args: written.wait(20))
+    monkeypatch.setattr("app.jobs.process.subprocess.Popen", lambda *args, **kwargs: started.append(args))
     job = FailureJob({"here": make_set()}, "text", REST, [part()], device="cpu")
     assert job.running
     threading.Timer(0.2, written.set).start()
@@ -151,6 +152,6 @@ def test_a_set_that_cannot_be_written_says_why(monkeypatch):
     def full(*args):
         raise OSError("no space left")
 
-    monkeypatch.setattr("gram.failure_tables.job._save", full)
+    monkeypatch.setattr("app.jobs.failure_job._save", full)
     with pytest.raises(GramError, match="the diagnosis failed: no space left"):
         FailureJob({"here": make_set()}, "text", REST, [part()], device="cpu").result()

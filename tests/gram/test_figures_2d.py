@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from gram.figures.distribution import Mark, distribution, largest_share
-from gram.figures.scatter import SYMBOLS, ByCategory, ByNumber, Emphasis, sample_rows, scatter
-from gram.figures.style import COLOURS
+from gram.plots.distribution import Mark, distribution, largest_share
+from gram.plots.scatter import SYMBOLS, ByCategory, ByNumber, Emphasis, sample_rows, scatter
+from gram.plots.style import COLOURS
 
 EDGES = np.linspace(0, 1, 5)
 MATCHED = np.array([6, 3, 1, 0])

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gram.figures.evidence import FIGURES, evidence, losses_and_measures, unequal, volume_as_metric
+from gram.plots.evidence import FIGURES, evidence, losses_and_measures, unequal, volume_as_metric
 
 
 def row(metric, value, **keys):

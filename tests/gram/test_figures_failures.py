@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gram.figures.failures import RANKING_COLOURS, Rates, confusion, failure_rates, hub_distribution, remedies
+from gram.plots.failures import RANKING_COLOURS, Rates, confusion, failure_rates, hub_distribution, remedies
 
 
 def rates(name="left", failures=(1, 5, 9), items=(10, 10, 10)):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from gram.figures import volume_by_k
+from gram.plots import volume_by_k
 
 
 def test_volumes_and_their_roots_as_vectors_join():

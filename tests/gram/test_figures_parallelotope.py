@@ -7,9 +7,9 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from gram.figures import Body, parallelotopes
-from gram.figures.parallelotope import standing
-from gram.figures.style import COLOURS
+from gram.plots import Body, parallelotopes
+from gram.plots.parallelotope import standing
+from gram.plots.style import COLOURS
 
 NAMES = ("text", "image", "speech")
 ISOLATED = np.array([[0.6, 0.0, 0.8], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])  # base 1, height 0.8

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from gram.figures import spectrogram
 from gram.models.features import LogMel, band_hertz
+from gram.plots import spectrogram
 
 
 @pytest.fixture(scope="module")

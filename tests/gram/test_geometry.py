@@ -8,15 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn.functional import normalize
 
-from gram.geometry import (
-    base_and_height,
-    embed_in_3d,
-    gram_matrix,
-    heights,
-    log_volume,
-    pairwise_volume,
-    volume,
-)
+from gram.geometry import base_and_height, embed_in_3d, gram_matrix, heights, log_volume, pairwise_volume, volume
 
 from .oracle import draw, qr_volume
 
@@ -194,8 +186,8 @@ def test_gradients_of_pairs(others: int) -> None:
 def test_float32_gradients_of_small_heights_are_those_of_float64(
     alike: bool, kept: int, candidate_count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gram._functions._MOST_KEPT", kept)
-    monkeypatch.setattr("gram._spans._WORKSPACE", {"cpu": 1})  # blocks of the least number of candidates
+    monkeypatch.setattr("gram.geometry.autograd._MOST_KEPT", kept)
+    monkeypatch.setattr("gram.geometry.orthonormal._WORKSPACE", {"cpu": 1})  # blocks of the least number of candidates
     anchor, candidates = draw(8, 60, 16), draw(9, 3, candidate_count, 16)
     if alike:
         anchor, candidates = anchor[:1] + 1e-3 * anchor, anchor[:1] + 1e-3 * candidates
@@ -356,6 +348,6 @@ def test_arrays_of_a_wrong_kind_are_named() -> None:
 def test_the_examples_in_the_docstrings() -> None:
     import doctest
 
-    import gram.geometry
+    import gram.geometry.volume
 
     assert doctest.testmod(gram.geometry).failed == 0

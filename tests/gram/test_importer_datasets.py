@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 
-from gram.importers import look, read
+from gram.data.importers import look, read
 
 SAVE = """
 import sys, datasets, numpy as np

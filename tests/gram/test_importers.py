@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gram import EmbeddingSet, EmbeddingSetError, FeatureSet
-from gram.importers import export, look, problems, read, suffixes
-from gram.importers._plan import modality_names
+from gram.data.importers import export, look, problems, read, suffixes
+from gram.data.importers.guess import modality_names
 
 from .importer_files import NUMBERED, SIZES, VIEWS, WRITERS, N, make_table, make_vectors
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from gram import EmbeddingSetError, FeatureSet
-from gram.importers import export, look, problems, read
+from gram.data.importers import export, look, problems, read
 
 N = 9
 

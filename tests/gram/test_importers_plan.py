@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 
 from gram import EmbeddingSet, EmbeddingSetError, FeatureSet
 from gram.cli import main
-from gram.importers import Limits, Problem, look, problems, read, save, suffixes
+from gram.data.importers import Limits, Problem, look, problems, read, save, suffixes
 
 from .importer_files import N, make_table, make_vectors
 
@@ -333,11 +333,11 @@ def test_wrong_usage(tmp_path, run):
 
 LOOK = """
 import sys, time
-import gram.importers, gram.importers._arrays, gram.importers._tensors, gram.importers._frames
+import gram.data.importers, gram.data.importers.arrays, gram.data.importers.safetensors, gram.data.importers.frames
 def own():
     return int(next(line for line in open("/proc/self/status") if line.startswith("RssAnon")).split()[1])
 start, before = time.perf_counter(), own()
-found = gram.importers.look(sys.argv[1])
+found = gram.data.importers.look(sys.argv[1])
 print(time.perf_counter() - start, (own() - before) / 1024, found.n)
 """
 

@@ -17,8 +17,8 @@ import scipy.io
 import torch
 
 from gram import EmbeddingSetError
-from gram.importers import Limits, look, problems, read
-from gram.importers._parquet_footer import read_claims
+from gram.data.importers import Limits, look, problems, read
+from gram.data.importers.parquet_footer import read_claims
 
 from .fuzz_importers import fuzz
 from .importer_files import WRITERS, make_vectors, npy_folder, own
@@ -304,7 +304,7 @@ def test_bugs_of_ours_show_as_bugs(tmp_path, monkeypatch):
     def broken(*args):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("gram.importers._arrays.from_array", broken)
+    monkeypatch.setattr("gram.data.importers.arrays.from_array", broken)
     with pytest.raises(ZeroDivisionError):
         look(tmp_path / "set")
 

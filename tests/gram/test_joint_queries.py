@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from gram import EmbeddingSet
-from gram._one_query import Candidates
-from gram.numbers.queries import read_query
-from gram.retrieval import JointQuery, Query, Retriever, ask, candidates_for, compare
+from gram.datasets.spoken_numbers.queries import read_query
+from gram.retrieval.one_query import Candidates
+from gram.retrieval.query import JointQuery, Query, candidates_for
+from gram.retrieval.retriever import Retriever, ask, compare
 
 from .oracle import cosine, pair_score, span_distance, volume
 

@@ -9,13 +9,15 @@ import pytest
 import torch
 from safetensors.numpy import save_file
 
-from gram import _compiled_products, _products
-from gram._one_query import Candidates
-from gram._product_scores import MEASURES
-from gram._read_through import read_through
-from gram.embedding_set import EmbeddingSet
+from gram.data.embedding_set import EmbeddingSet
+from gram.data.segments import read_through
 from gram.errors import EmbeddingSetError
-from gram.retrieval import JointQuery, Query, Retriever, compare, scores_of_all
+from gram.retrieval import compiled_products as _compiled_products
+from gram.retrieval import products as _products
+from gram.retrieval.one_query import Candidates
+from gram.retrieval.product_scores import MEASURES
+from gram.retrieval.query import JointQuery, Query
+from gram.retrieval.retriever import Retriever, compare, scores_of_all
 
 from .oracle import cosine, pair_score, volume
 
@@ -43,7 +45,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(params=["widened", "compiled"])
 def streamed(monkeypatch, request):
-    monkeypatch.setattr("gram._one_query.KEEP", 0)
+    monkeypatch.setattr("gram.retrieval.one_query.KEEP", 0)
     monkeypatch.setattr(_products, "_BLOCK", 8 * D)  # many blocks, in several segments
     monkeypatch.setattr(_products, "_COMPILED_BLOCK", 8 * D)
     monkeypatch.setattr(_products, "_COMPILED_FROM", 0 if request.param == "compiled" else np.inf)

@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 
 import gram
-from gram import measure_table
+from app.jobs.measure_job import MeasureJob
+from app.jobs.measure_store import find_rows, keep_row, rows_file, rows_key
 from gram.errors import GramError
-from gram.evaluation import DIRECTIONS
-from gram.measure_table import MeasureJob, Row, against, find_rows, keep_row, leading, rows_file, rows_key
+from gram.retrieval.compare import Row, against, leading, measure_row, table, tasks
+from gram.retrieval.evaluate import DIRECTIONS
 
 NAMES = ("text", "image", "speech")
 
@@ -56,7 +57,7 @@ def row(value, low, high, metric="R@1"):
 @pytest.mark.parametrize("measure", ["volume", "cosine"])
 def test_a_row_holds_what_a_plain_ranking_gives(measure, direction):
     data = make_set()
-    found = measure_table.measure_row(data, "text", NAMES[1:], measure, direction, "cpu")
+    found = measure_row(data, "text", NAMES[1:], measure, direction, "cpu")
     ranks = plain_ranks(data, measure, direction)
     for k in (1, 5, 10):
         assert found.values[f"R@{k}"] == pytest.approx(np.mean(ranks <= k))
@@ -69,10 +70,10 @@ def test_a_row_holds_what_a_plain_ranking_gives(measure, direction):
 
 
 def test_every_measure_that_fits_is_a_task_in_both_directions_and_the_slowest_comes_last():
-    tasks = measure_table.tasks(4)
-    assert sorted(tasks) == sorted((name, way) for name in gram.measures.names(4) for way in DIRECTIONS)
-    assert [name for name, _ in tasks][-2:] == ["singular", "singular"]
-    assert ("triangle", DIRECTIONS[0]) in measure_table.tasks(3)
+    listed = tasks(4)
+    assert sorted(listed) == sorted((name, way) for name in gram.measures.names(4) for way in DIRECTIONS)
+    assert [name for name, _ in listed][-2:] == ["singular", "singular"]
+    assert ("triangle", DIRECTIONS[0]) in tasks(3)
 
 
 def test_items_that_cannot_be_ranked_leave_a_row_with_the_reason():
@@ -81,7 +82,7 @@ def test_items_that_cannot_be_ranked_leave_a_row_with_the_reason():
     lacking["image"][:20] = np.nan
     lacking["speech"][20:] = np.nan
     data = gram.EmbeddingSet(modalities=lacking, items=whole.items, info=whole.info)
-    found = measure_table.measure_row(data, "text", NAMES[1:], "triangle", DIRECTIONS[0], "cpu")
+    found = measure_row(data, "text", NAMES[1:], "triangle", DIRECTIONS[0], "cpu")
     assert found.reason == "no item has image and speech; choose other candidates"
     assert not found.values
     keep_row("k" * 64, found)
@@ -126,7 +127,7 @@ def test_a_kept_row_is_found_and_replaced_and_a_damaged_file_passed_over(monkeyp
     for damage in ("{", "[]", json.dumps({"key": key, "rows": [{"measure": 1}]}), json.dumps({"key": key, "rows": 3})):
         rows_file(key).write_text(damage)
         assert find_rows(key) == ()
-    monkeypatch.setattr("gram.measure_table.store._KEPT", 1)
+    monkeypatch.setattr("app.jobs.measure_store._KEPT", 1)
     keep_row("b" * 64, row(0.5, 0.4, 0.6))
     assert [file.name for file in rows_file(key).parent.iterdir()] == [rows_file("b" * 64).name]
 
@@ -146,7 +147,7 @@ def test_a_job_measures_what_is_missing_and_keeps_it():
     rows = {each.task: each for each in job.result()["here"]}
     assert not job.running
     assert job.share == 1
-    assert set(rows) == set(measure_table.tasks(3))
+    assert set(rows) == set(tasks(3))
     assert rows["volume", DIRECTIONS[0]] == known
     assert {each.task: each for each in find_rows(key)} == rows
     ranks = plain_ranks(data, "cosine", DIRECTIONS[1])
@@ -162,7 +163,7 @@ def test_a_job_that_is_stopped_keeps_what_is_done_and_the_next_goes_on():
     job.stop()
     assert not job.running
     kept = find_rows(job.keys["here"])
-    assert 2 <= len(kept) < len(measure_table.tasks(3))
+    assert 2 <= len(kept) < len(tasks(3))
     assert list(kept) == job.result()["here"]
     again = MeasureJob({"here": data}, "text", NAMES[1:], device="cpu")
     try:
@@ -179,8 +180,8 @@ def test_a_job_that_fails_says_why():
 
 def test_time_left_is_told_from_the_pace_and_counts_down(monkeypatch):
     now = [100.0]
-    monkeypatch.setattr("gram._watched_process.time.monotonic", lambda: now[0])
-    from gram._watched_process import Pace
+    monkeypatch.setattr("app.jobs.process.time.monotonic", lambda: now[0])
+    from app.jobs.process import Pace
 
     pace = Pace()
     assert pace.seconds_left is None
@@ -196,9 +197,7 @@ def test_time_left_is_told_from_the_pace_and_counts_down(monkeypatch):
 
 
 def test_the_data_frame_has_a_line_for_each_model_and_row():
-    frame = measure_table.table(
-        {"gram": [row(0.5, 0.4, 0.6)], "cosine": [Row(measure="x", direction="y", reason="no")]}
-    )
+    frame = table({"gram": [row(0.5, 0.4, 0.6)], "cosine": [Row(measure="x", direction="y", reason="no")]})
     assert list(frame["model"]) == ["gram", "cosine"]
     assert list(frame.loc[0, ["R@1", "R@1_low", "R@1_high"]]) == [0.5, 0.4, 0.6]
     assert frame["R@1"].isna().tolist() == [False, True]

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 import gram
 from gram import measures
-from gram.distributions import distributions, random_value
 from gram.errors import EmbeddingSetError
+from gram.measures.random_values import random_value
+from gram.retrieval.distributions import distributions
 
 from .oracle import draw
 

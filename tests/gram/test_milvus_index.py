@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from gram import DatabaseError, EmbeddingSet, EmbeddingSetError, MilvusIndex
-from gram.milvus_index._collection import Collection, has_field, vector_field
+from gram.retrieval.milvus.collection import Collection, has_field, vector_field
 from tests.gram.milvus_server import Server, unused_port
 
 N, D = 160, 12
@@ -242,7 +242,7 @@ def test_a_second_push_sends_nothing_and_a_changed_item_alone_is_sent_again(file
 
 
 def test_a_push_that_is_stopped_goes_on(file, sent, monkeypatch):
-    monkeypatch.setattr("gram.milvus_index._collection._BATCH", 4 * D * 2 * 16)  # 16 items a request
+    monkeypatch.setattr("gram.retrieval.milvus.collection._BATCH", 4 * D * 2 * 16)  # 16 items a request
     gallery = set_of(arrays_of(4, 60))
 
     def stop(done, whole):
@@ -257,7 +257,7 @@ def test_a_push_that_is_stopped_goes_on(file, sent, monkeypatch):
 
 
 def test_a_server_that_dies_amid_a_push_gives_one_line_and_loses_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr("gram.milvus_index._collection._BATCH", 4 * D * 2 * 16)
+    monkeypatch.setattr("gram.retrieval.milvus.collection._BATCH", 4 * D * 2 * 16)
     arrays = arrays_of(5, 60)
     server = Server(tmp_path / "served.db")
     server.start()
@@ -374,7 +374,7 @@ def test_without_milvus_lite_a_line_says_how_to_install_it(tmp_path, monkeypatch
 
 @pytest.mark.parametrize("name", ["image", "a_b", "é x", "_", "__", "x_x41_", "漢🙂"])
 def test_a_field_spells_its_modality(name):
-    from gram.milvus_index._collection import _modality
+    from gram.retrieval.milvus.collection import _modality
 
     assert vector_field(name).isascii()
     assert vector_field(name).replace("_", "a").isalnum()

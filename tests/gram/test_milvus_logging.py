@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from gram import DatabaseError, EmbeddingSet, MilvusIndex
-from gram.milvus_index import _connection
+from gram.retrieval.milvus import connection as _connection
 
 # gRPC's C code writes to standard error by itself, as when a busy server takes its pings for too many.
 OF_GRPC = re.compile(r"too.many.pings|\.cc:\d+\]", re.IGNORECASE)

@@ -10,7 +10,7 @@ import pytest
 from pymilvus import MilvusClient, MilvusException
 
 from gram import DatabaseError, EmbeddingSet, MilvusIndex
-from gram.milvus_index._connection import Connection
+from gram.retrieval.milvus.connection import Connection
 
 INDEXED = ["base", "slot", "vector_image", "vector_speech"]
 

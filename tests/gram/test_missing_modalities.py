@@ -8,14 +8,18 @@ import pytest
 import torch
 
 import gram
-from gram import comparability, measures
+from app.jobs.failure_job import FailureJob
+from app.jobs.failure_store import Part, find_part
+from gram import measures
 from gram.cli import main
+from gram.data.embedding_set import EmbeddingSet
 from gram.diagnostics import compare_outcomes, diagnose, find_cases
-from gram.distributions import distributions, random_value
-from gram.embedding_set import EmbeddingSet
 from gram.errors import EmbeddingSetError
-from gram.failure_tables import FailureJob, Part, find_part
-from gram.retrieval import JointQuery, Query, Retriever
+from gram.measures.random_values import random_value
+from gram.retrieval import mixed as comparability
+from gram.retrieval.distributions import distributions
+from gram.retrieval.query import JointQuery, Query
+from gram.retrieval.retriever import Retriever
 
 from . import oracle
 

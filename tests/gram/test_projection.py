@@ -12,16 +12,8 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness as sklearn_trustworthiness
 
 import gram
-from gram.projection import (
-    PROGRESS_STAGES,
-    Layout,
-    ProjectionJob,
-    Settings,
-    cache_folder,
-    find_layout,
-    project,
-    write_layouts,
-)
+from app.jobs.projection_job import ProjectionJob
+from gram.projection import PROGRESS_STAGES, Layout, Settings, cache_folder, find_layout, project, write_layouts
 from gram.projection import __main__ as command
 from gram.projection.store import keep_layout
 
@@ -168,7 +160,7 @@ def test_progress_that_raises_stops_the_work_and_keeps_nothing():
 def test_a_second_request_reads_what_the_first_one_kept(monkeypatch):
     data = make_set()
     first = project(data, "pca")
-    monkeypatch.setattr("gram.projection.fit.compute_layout", None)
+    monkeypatch.setattr("gram.projection.project.compute_layout", None)
     second = project(data, "pca")
     assert second.settings == first.settings
     assert second.trustworthiness == first.trustworthiness

@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.manifold import trustworthiness as sklearn_trustworthiness
 
-from gram.projection.neighbors import nearest_by_cosine, trustworthiness
+from gram.projection.trust import nearest_by_cosine, trustworthiness
 
 
 def unit(*shape, seed):
@@ -21,7 +21,7 @@ def test_trustworthiness_is_one_for_a_faithful_picture_and_about_half_for_a_rand
 
 
 def test_trustworthiness_of_many_points_is_estimated_from_a_stated_sample(monkeypatch):
-    monkeypatch.setattr("gram.projection.neighbors._TRUST_POINTS", 500)
+    monkeypatch.setattr("gram.projection.trust._TRUST_POINTS", 500)
     rows = unit(900, 6, seed=0)
     trust = trustworthiness(rows, rows[:, :2])
     exact = sklearn_trustworthiness(rows.numpy(), rows[:, :2].numpy(), n_neighbors=15, metric="cosine")

@@ -13,12 +13,14 @@ from sklearn.manifold import trustworthiness as sklearn_trustworthiness
 from sklearn.neighbors import KNeighborsClassifier
 
 import gram
-from gram._watched_process import save_vectors
-from gram.embedding_set import unit_rows
-from gram.projection import PROGRESS_STAGES, Layout, ProjectionJob, Settings, find_layout, project, worker
-from gram.projection.arranging import _ExactSearch, points_to_fit
-from gram.projection.fit import compute_layout
-from gram.projection.neighbors import nearest_by_cosine, trustworthiness
+from app.jobs import projection_worker as worker
+from app.jobs.process import save_vectors
+from app.jobs.projection_job import ProjectionJob
+from gram.data.embedding_set import unit_rows
+from gram.projection import PROGRESS_STAGES, Layout, Settings, find_layout, project
+from gram.projection.project import compute_layout
+from gram.projection.trust import nearest_by_cosine, trustworthiness
+from gram.projection.umap import _ExactSearch, points_to_fit
 
 NAMES = ("text", "image")
 CLUSTERS, N, FITTED = 4, 200, 100
@@ -160,7 +162,7 @@ def test_the_seed_fixes_the_picture_and_the_blocks_tell_of_each(planted, layout,
     again = compute_layout(planted[0], layout.settings)
     for name in NAMES:
         np.testing.assert_array_equal(again.points[name], layout.points[name])
-    monkeypatch.setattr("gram.projection.arranging._PLACED_AT_ONCE", 100)
+    monkeypatch.setattr("gram.projection.umap._PLACED_AT_ONCE", 100)
     told = []
     blocks = compute_layout(planted[0], layout.settings, progress=lambda share, stage: told.append((share, stage)))
     assert len({share for share, stage in told if stage == PLACING}) >= 3
@@ -252,7 +254,7 @@ def test_neighbours_among_other_rows_are_exact():
 
 def test_axes_of_many_blocks_are_those_of_one(planted, monkeypatch):
     whole = compute_layout(planted[0], Settings(method="pca"))
-    monkeypatch.setattr("gram.projection.fit._BLOCK", 64)
+    monkeypatch.setattr("gram.projection.project._BLOCK", 64)
     told = []
     blocks = compute_layout(planted[0], Settings(method="pca"), progress=lambda *said: told.append(said))
     axes = [share for share, stage in told if stage == "finding axes"]
@@ -276,7 +278,7 @@ def test_blocks_of_any_size_give_the_same_trust(monkeypatch):
     expected = sklearn_trustworthiness(rows.numpy(), rows[:, :2].numpy(), n_neighbors=15, metric="cosine")
     told = []
     for name, size in (("_PLACES_AT_ONCE", 9), ("_ROWS_AT_ONCE", 7), ("_QUERIES_AT_ONCE", 11), ("_TRUST_BLOCK", 13)):
-        monkeypatch.setattr(f"gram.projection.neighbors.{name}", size)
+        monkeypatch.setattr(f"gram.projection.trust.{name}", size)
     assert trustworthiness(rows, rows[:, :2], progress=told.append).mean() == pytest.approx(expected, abs=1e-4)
     assert told == sorted(told)
     assert told[-1] == 1
@@ -294,11 +296,11 @@ def test_no_more_rows_than_a_block_are_in_memory_at_once(planted, tmp_path, monk
         return unit_rows(rows)
 
     monkeypatch.setattr("gram.projection.rows.unit_rows", watched)
-    monkeypatch.setattr("gram.projection.fit._BLOCK", 50)
-    monkeypatch.setattr("gram.projection.arranging._PLACED_AT_ONCE", 50)
-    monkeypatch.setattr("gram.projection.neighbors._ROWS_AT_ONCE", 50)
-    monkeypatch.setattr("gram.projection.neighbors._QUERIES_AT_ONCE", 3)
-    monkeypatch.setattr("gram.projection.neighbors._TRUST_POINTS", 60)
+    monkeypatch.setattr("gram.projection.project._BLOCK", 50)
+    monkeypatch.setattr("gram.projection.umap._PLACED_AT_ONCE", 50)
+    monkeypatch.setattr("gram.projection.trust._ROWS_AT_ONCE", 50)
+    monkeypatch.setattr("gram.projection.trust._QUERIES_AT_ONCE", 3)
+    monkeypatch.setattr("gram.projection.trust._TRUST_POINTS", 60)
     layout = compute_layout(gram.EmbeddingSet.load(tmp_path / "set", lazily=True), Settings(**OPTIONS))
     assert max(made) <= FITTED
     assert layout.fitted == whole.fitted

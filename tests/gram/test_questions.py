@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 import gram
+from app.quiz.deck import Question, deck
 from gram.errors import EmbeddingSetError
-from gram.questions import Question, deck
 
 from . import oracle
 

@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from gram import EmbeddingSet
+from gram.datasets.spoken_numbers.queries import typed_query
 from gram.errors import NumberError
-from gram.numbers.queries import typed_query
-from gram.retrieval import Query, Retriever, ask, candidates_for, compare, disagreements
+from gram.retrieval.query import Query, candidates_for
+from gram.retrieval.retriever import Retriever, ask, compare, disagreements
 
 NAMES = ("text", "image", "speech", "tones")
 MEASURES = ("volume", "height", "cosine", "centroid")

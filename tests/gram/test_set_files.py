@@ -247,7 +247,7 @@ def test_nothing_is_unpickled(saved, monkeypatch):
 
 
 OPENER = """
-import sys, pandas, pyarrow.parquet, gram, gram.embedding_set
+import sys, pandas, pyarrow.parquet, gram, gram.data.embedding_set
 def own_memory():
     return int(next(line for line in open("/proc/self/status") if line.startswith("RssAnon")).split()[1])
 before = own_memory()

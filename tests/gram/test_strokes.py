@@ -5,11 +5,11 @@ from sklearn.datasets import load_digits
 from sklearn.svm import SVC
 
 from gram import EmbeddingSet, measures
+from gram.datasets.spoken_numbers.bitmaps import blocks_of
+from gram.datasets.spoken_numbers.handwriting import samples_of
+from gram.datasets.spoken_numbers.strokes import picture_of_strokes
 from gram.errors import NumberError
 from gram.models import load_model
-from gram.numbers.bitmaps import blocks_of
-from gram.numbers.handwriting import samples_of
-from gram.numbers.strokes import picture_of_strokes
 from tests import pen
 
 SHIPPED = "assets/numbers/gram"

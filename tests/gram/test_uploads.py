@@ -9,8 +9,8 @@ from scipy import signal
 from sklearn.datasets import load_digits
 from sklearn.svm import SVC
 
+from gram.datasets.spoken_numbers import uploads
 from gram.errors import NumberError
-from gram.numbers import uploads
 
 DIGITS = load_digits()
 HELD_OUT = 1400  # the first samples teach the judge; strips are made of the others

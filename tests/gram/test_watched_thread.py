@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from gram._watched_thread import WatchedThread
+from app.jobs.thread import WatchedThread
 
 
 def test_a_result_is_handed_on_and_the_share_is_what_was_told():

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from app.components.shared import component
-from gram.figures import style
+from gram.plots import style
 
 
 def show(coordinates: Float[np.ndarray, "k m"], names: Sequence[str], *, key: str, dark: bool) -> None:

@@ -9,7 +9,7 @@ import streamlit as st
 from jaxtyping import Float
 
 from app.components.shared import component
-from gram.figures import style
+from gram.plots import style
 
 
 class Objective(NamedTuple):

@@ -8,7 +8,7 @@ import streamlit as st
 
 from app.components.shared import component
 from gram import measures
-from gram.figures import style
+from gram.plots import style
 
 
 class State(NamedTuple):

@@ -11,8 +11,8 @@ from app import data, session, theme, unlike
 from app.components import chart, higher
 from app.plain import plain
 from app.presets import equal_cosines
-from gram.embedding_set import EmbeddingSet
-from gram.figures import number, volume_by_k
+from gram.data.embedding_set import EmbeddingSet
+from gram.plots import number, volume_by_k
 
 _COUNTS = (3, 4, 5)
 URL_KEYS = ()  # its widgets keep their own

@@ -11,7 +11,7 @@ from app.components import learn
 from app.components.learn import Objective, Start
 from app.plain import plain
 from app.presets import equal_cosines
-from gram.figures.parallelotope import standing
+from gram.plots.parallelotope import standing
 
 URL_KEYS = ("objective", "start")
 

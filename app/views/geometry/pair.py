@@ -15,8 +15,8 @@ from app import data, panels, session, theme, unlike
 from app.components import scene3d
 from app.plain import plain, safe_csv
 from app.views.geometry import picking
-from gram.embedding_set import EmbeddingSet
-from gram.figures import Body, number, parallelotopes
+from gram.data.embedding_set import EmbeddingSet
+from gram.plots import Body, number, parallelotopes
 
 URL_KEYS = ()  # its widgets keep their own
 _COLUMNS = [2, 1]

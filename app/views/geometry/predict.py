@@ -14,8 +14,8 @@ import streamlit as st
 from app import data, data_questions, session, theme, unlike
 from app.components import scene3d
 from app.plain import plain
-from gram.figures import number, parallelotopes
-from gram.questions import SAID, Question
+from app.quiz.deck import SAID, Question
+from gram.plots import number, parallelotopes
 
 URL_KEYS = ("question", "seed")
 _COLUMNS = [3, 2]

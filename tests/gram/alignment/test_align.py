@@ -10,19 +10,14 @@ import torch
 from safetensors.torch import load_file, save_file
 from scipy.special import erf
 
-from gram.alignment import (
-    AlignJob,
-    AlignmentSettings,
-    align,
-    digit_views,
-    load_heads,
-    open_model,
-    save_alignment,
-    save_heads,
-)
+from app.jobs.align_job import AlignJob
+from gram.data.feature_set import FeatureSet
+from gram.datasets.digit_views import digit_views
 from gram.errors import EmbeddingSetError, GramError, ModelError
-from gram.feature_set import FeatureSet
 from gram.models import load_model
+from gram.models.align_config import AlignmentSettings
+from gram.training.align import align
+from gram.training.align_store import load_heads, open_model, save_alignment, save_heads
 
 QUICK = AlignmentSettings(d=16, steps=150, batch_size=128, evaluations=3)
 

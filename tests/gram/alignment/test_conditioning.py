@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from gram.alignment import AlignmentSettings, align
-from gram.alignment._conditioning import condition, fold, principal_axes
-from gram.feature_set import FeatureSet
+from gram.data.feature_set import FeatureSet
+from gram.models.align_config import AlignmentSettings
+from gram.training.align import align
+from gram.training.preconditioning import condition, fold, principal_axes
 
 SETTINGS = AlignmentSettings(d=16, steps=150, batch_size=128, evaluations=1)
 

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from gram.alignment import align, losses_for
+from gram.data.feature_set import FeatureSet
 from gram.errors import EmbeddingSetError
-from gram.feature_set import FeatureSet
 from gram.losses import LOSSES
+from gram.models.align_config import losses_for
+from gram.training.align import align
 
 from .test_align import QUICK, planted
 

@@ -1,4 +1,4 @@
-"""The cause of each case by the rules that `gram.diagnostics.cases` documents: numpy, one case after another."""
+"""The cause of each case by the rules that `failures.cases` documents: numpy, one case after another."""
 
 import numpy as np
 import scipy.special

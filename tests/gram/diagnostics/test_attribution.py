@@ -101,7 +101,7 @@ def test_a_case_that_is_known_is_not_ranked_again(arrays, cases, monkeypatch):
     def never(*args, **kwargs):
         raise AssertionError("ranked the gallery again")
 
-    monkeypatch.setattr("gram.diagnostics._examine.scan", never)
+    monkeypatch.setattr("gram.diagnostics.failures.statistics.scan", never)
     item = cases.failures["id"].iloc[0]
     assert attribute(made_sets.as_set(arrays), item, cases=cases).cause == cases.failures["cause"].iloc[0]
     with pytest.raises(AssertionError, match="ranked the gallery"):

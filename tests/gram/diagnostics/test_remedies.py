@@ -10,7 +10,8 @@ import scipy.special
 import torch
 
 from gram import EmbeddingSet, EmbeddingSetError
-from gram.diagnostics import csls, dual_softmax, measure_remedies, remedies
+from gram.diagnostics import csls, dual_softmax, measure_remedies
+from gram.diagnostics.failures import remedies
 
 from . import made_sets
 
@@ -33,9 +34,9 @@ def turn_by_mean_cosine(embedding_set):
 @pytest.fixture(autouse=True)
 def signs(monkeypatch):
     """Give the remedies a way to reorient that these tests know."""
-    module = types.ModuleType("gram.diagnostics.signs")
+    module = types.ModuleType("gram.diagnostics.dataset.sign_flips")
     module.reorient = turn_by_mean_cosine
-    monkeypatch.setitem(sys.modules, "gram.diagnostics.signs", module)
+    monkeypatch.setitem(sys.modules, "gram.diagnostics.dataset.sign_flips", module)
 
 
 def measured(arrays, measure="volume", **options):

@@ -7,8 +7,8 @@ import torch
 import transformers as hf
 from PIL import Image
 
-from gram import encoders
 from gram.errors import MediaError, ModelError
+from gram.models import huggingface as encoders
 from tests.gram.encoders import tiny
 
 CLOSE = {"atol": 2e-5, "rtol": 2e-4}

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 import torch
 
-from gram import encoders
-from gram.embedding_set import EmbeddingSet
-from gram.encoders.encoder import Encoder
+from gram.data.embedding_set import EmbeddingSet
+from gram.data.feature_set import FeatureSet
 from gram.errors import EmbeddingSetError, GramError, MediaError, ModelError
-from gram.feature_set import FeatureSet
+from gram.models import huggingface as encoders
+from gram.models.huggingface.encoder import Encoder
 from tests.gram.encoders import tiny
 
 

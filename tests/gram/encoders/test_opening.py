@@ -8,8 +8,8 @@ import sys
 import pytest
 import torch
 
-from gram import encoders
 from gram.errors import ModelError
+from gram.models import huggingface as encoders
 
 
 @pytest.fixture
@@ -82,5 +82,5 @@ def test_without_transformers_it_says_how_to_get_it(monkeypatch, folder):
 
 
 def test_nothing_imports_transformers_before_an_encoder_is_opened():
-    code = "import sys, gram.encoders, gram.cli, gram.retrieval; sys.exit('transformers' in sys.modules)"
+    code = "import sys, gram.models.huggingface, gram.cli, gram.retrieval; sys.exit('transformers' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

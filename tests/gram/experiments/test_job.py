@@ -6,10 +6,10 @@ import time
 import pandas as pd
 import pytest
 
-from gram._cache_folder import cache_folder
+from app.jobs.experiment_job import ExperimentJob
+from gram._cache import cache_folder
 from gram.errors import GramError
 from gram.experiments import EXPERIMENTS
-from gram.experiments.job import ExperimentJob
 from gram.experiments.outcomes import quick_folder
 from gram.experiments.report import findings_table, main
 

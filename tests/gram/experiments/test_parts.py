@@ -6,7 +6,7 @@ import pytest
 import torch
 from scipy import stats
 
-from gram.embedding_set import EmbeddingSet
+from gram.data.embedding_set import EmbeddingSet
 from gram.experiments import CLAIMS, SCALES, Run, experiment
 from gram.experiments.arm import Arm, coarse_text, lacking
 from gram.experiments.claims import published

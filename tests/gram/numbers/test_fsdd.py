@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from gram.datasets.spoken_numbers import fsdd
 from gram.errors import NumberError
-from gram.numbers import fsdd
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ import pytest
 import soundfile
 from sklearn.datasets import load_digits
 
+from gram.datasets.spoken_numbers import Corruption, draw_recipes, numbers_of, render_image, render_speech, render_tones
+from gram.datasets.spoken_numbers.handwriting import samples_of
+from gram.datasets.spoken_numbers.voices import VOICES_DIR, load_voices, pack_voice, write_index
 from gram.errors import NumberError
-from gram.numbers import Corruption, draw_recipes, numbers_of, render_image, render_speech, render_tones
-from gram.numbers.handwriting import samples_of
-from gram.numbers.voices import VOICES_DIR, load_voices, pack_voice, write_index
 
 CLEAN = Corruption(drop=0.0, image_noise=(0.0, 0.0), speech_snr=(90.0, 90.0), tones_snr=(90.0, 90.0))
 

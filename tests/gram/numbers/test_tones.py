@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from gram.numbers.tones import SAMPLE_RATE, dial, key_frequencies, key_tone
+from gram.datasets.spoken_numbers.tones import SAMPLE_RATE, dial, key_frequencies, key_tone
 
 # ITU-T Recommendation Q.23, table 1, typed in afresh: key -> (low, high) in hertz.
 Q23 = {

@@ -1,7 +1,7 @@
 import pytest
 
+from gram.datasets.spoken_numbers import parse, words
 from gram.errors import NumberError
-from gram.numbers import parse, words
 
 
 @pytest.mark.parametrize(

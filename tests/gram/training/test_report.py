@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 import torch
 
-from gram.embedding_set import EmbeddingSet
+from gram.data.embedding_set import EmbeddingSet
 from gram.models import ModelConfig, MultimodalModel
-from gram.training.report import geometry_table, model_card, retrieval_table, single_table, splice
+from gram.training.spoken_numbers.report import geometry_table, model_card, retrieval_table, single_table, splice
 
 
 @pytest.fixture

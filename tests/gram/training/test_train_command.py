@@ -7,15 +7,16 @@ import torch
 
 import gram
 from gram.cli import main
+from gram.datasets.spoken_numbers import numbers_of
 from gram.models import ModelConfig, MultimodalModel, save_model
-from gram.numbers import numbers_of
-from gram.training import pool, split_items
+from gram.training.spoken_numbers import pool
+from gram.training.spoken_numbers.embedding import split_items
 
 
 @pytest.fixture(autouse=True)
 def _few_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "numbers_of", lambda split: numbers_of(split)[:16])
-    for module in ("gram.training", "gram.training.loop"):
+    for module in ("gram.training", "gram.training.train"):
         monkeypatch.setattr(f"{module}.split_items", lambda split: split_items(split).iloc[:8])
     torch.set_num_threads(1)
 

@@ -7,14 +7,16 @@ import pytest
 import torch
 
 import gram
-from gram._descent import pace
 from gram.cli.train import LOSSES as COMMAND_LOSSES
+from gram.datasets.spoken_numbers import MODALITIES, numbers_of
 from gram.losses import LOSSES as ALL_LOSSES
 from gram.models import ModelConfig, MultimodalModel, load_model
-from gram.numbers import MODALITIES, numbers_of
-from gram.training import LOSSES, TrainingConfig, embed_items, embed_many, half_precision, split_items, train
-from gram.training import pool as pool_module
-from gram.training.pool import TrainingPool, render_pool
+from gram.training.config import LOSSES, TrainingConfig
+from gram.training.optim import pace
+from gram.training.spoken_numbers import pool as pool_module
+from gram.training.spoken_numbers.embedding import embed_items, embed_many, half_precision, split_items
+from gram.training.spoken_numbers.pool import TrainingPool, render_pool
+from gram.training.train import train
 
 SMALL = ModelConfig(d=8, text_width=8, image_channels=4, audio_channels=8, audio_width=8)
 QUICK = TrainingConfig(
@@ -26,7 +28,7 @@ QUICK = TrainingConfig(
 def _few_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Train on 24 numbers and rank 12, so that a run takes a second."""
     monkeypatch.setattr(pool_module, "numbers_of", lambda split: numbers_of(split)[:24])
-    monkeypatch.setattr("gram.training.loop.split_items", lambda split: split_items(split).iloc[:12])
+    monkeypatch.setattr("gram.training.train.split_items", lambda split: split_items(split).iloc[:12])
     torch.set_num_threads(1)
 
 
@@ -187,7 +189,7 @@ def test_embedding_renders_each_item_and_keeps_its_recipe() -> None:
 @pytest.fixture
 def ten_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make a split ten numbers long, so that 25 items are three rounds."""
-    monkeypatch.setattr("gram.training.built_in.numbers_of", lambda split: numbers_of(split)[:10])
+    monkeypatch.setattr("gram.training.spoken_numbers.embedding.numbers_of", lambda split: numbers_of(split)[:10])
 
 
 def test_more_items_than_numbers_come_again_in_another_guise(tmp_path: Path, ten_numbers: None) -> None:

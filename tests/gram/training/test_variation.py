@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from gram.numbers import draw_recipes, numbers_of
-from gram.numbers.voices import Voice
-from gram.training import variation
-from gram.training.pool import TrainingPool
+from gram.datasets.spoken_numbers import draw_recipes, numbers_of
+from gram.datasets.spoken_numbers.voices import Voice
+from gram.training.spoken_numbers import augmentation as variation
+from gram.training.spoken_numbers.pool import TrainingPool
 
 MEL_TOP = 2595 * np.log10(1 + 4000 / 700)
 HERTZ = 700 * (10 ** (np.arange(1, 65) / 65 * MEL_TOP / 2595) - 1)  # the filters' peaks, 64 bands up to 4 kHz

@@ -1,0 +1,35 @@
+from . import data as data
+from . import datasets as datasets
+from . import diagnostics as diagnostics
+from . import errors as errors
+from . import experiments as experiments
+from . import geometry as geometry
+from . import losses as losses
+from . import measures as measures
+from . import models as models
+from . import plots as plots
+from . import projection as projection
+from . import retrieval as retrieval
+from . import training as training
+from .data.embedding_set import EmbeddingSet as EmbeddingSet
+from .data.feature_set import FeatureSet as FeatureSet
+from .errors import DatabaseError as DatabaseError
+from .errors import EmbeddingSetError as EmbeddingSetError
+from .errors import GramError as GramError
+from .errors import ModelError as ModelError
+from .geometry import base_and_height as base_and_height
+from .geometry import embed_in_3d as embed_in_3d
+from .geometry import gram_matrix as gram_matrix
+from .geometry import heights as heights
+from .geometry import log_volume as log_volume
+from .geometry import pairwise_volume as pairwise_volume
+from .geometry import random_volume as random_volume
+from .geometry import volume as volume
+from .losses import GramLoss as GramLoss
+from .losses import PairwiseInfoNCE as PairwiseInfoNCE
+from .measures import score as score
+from .retrieval.evaluate import evaluate as evaluate
+from .retrieval.index import Index as Index
+from .retrieval.milvus import MilvusIndex as MilvusIndex
+
+__version__: str

@@ -1,0 +1,104 @@
+"""A set as one file that others read: Parquet, .npz or .safetensors."""
+
+import io
+import json
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import safetensors
+from safetensors.numpy import save_file
+
+from gram.data.vector_set import ItemSet
+from gram.errors import EmbeddingSetError
+from gram.data.importers.limits import line
+from gram.data.importers.packed_items import INFO, ITEMS, METADATA
+
+
+def export(item_set: ItemSet, path: str | Path) -> None:
+    """Write a set to one file, by its suffix: .parquet (a list column a modality), .npz or .safetensors.
+
+    Items and info travel with the vectors, so `look` and `read` give the same set again. In .npz and .safetensors
+    the items are the bytes of a Parquet file in the array "items.parquet". Media files are not copied.
+
+    Raises:
+        EmbeddingSetError: another suffix, the disk refuses, or items or info hold what Parquet or JSON cannot.
+    """
+    path = Path(path)
+    writer = _WRITERS.get(path.suffix.lower())
+    if writer is None:
+        raise EmbeddingSetError(f"{path}: cannot be written; give a file that ends in {', '.join(EXPORTS)}")
+    pending = path.with_name(f".{path.stem}-{secrets.token_hex(8)}{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        writer(item_set, pending)
+        pending.replace(path)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise EmbeddingSetError(
+            f"{path}: cannot be written ({line(error)}); free space or give another path"
+        ) from error
+    except (pa.ArrowException, ValueError, TypeError) as error:
+        raise EmbeddingSetError(f"items: cannot be written ({line(error)}); give each column one type") from error
+    finally:
+        pending.unlink(missing_ok=True)
+
+
+def _info(item_set: ItemSet, columns: dict[str, str] | None = None) -> str:
+    info = {**item_set.info, "modalities": item_set.names, "anchor": item_set.anchor}
+    if columns:
+        info["columns"] = columns
+    return json.dumps(info, ensure_ascii=False, allow_nan=False)
+
+
+def _write_parquet(item_set: ItemSet, path: Path) -> None:
+    table = pa.Table.from_pandas(item_set.items, preserve_index=False)
+    columns = {}
+    for name, tensor in item_set.modalities.items():
+        columns[name] = name
+        while columns[name] in table.column_names:
+            columns[name] += "_embedding"
+        array = np.ascontiguousarray(tensor.numpy())
+        absent = pa.array(~item_set.present(name).numpy())
+        vectors = pa.FixedSizeListArray.from_arrays(pa.array(array.reshape(-1)), array.shape[1], mask=absent)
+        table = table.append_column(columns[name], vectors)
+    metadata = {**(table.schema.metadata or {}), METADATA: _info(item_set, columns).encode()}
+    pq.write_table(table.replace_schema_metadata(metadata), path)
+
+
+def _arrays(item_set: ItemSet) -> dict[str, np.ndarray]:
+    taken: dict[str, Any] = {name: np.ascontiguousarray(t.numpy()) for name, t in item_set.modalities.items()}
+    if {ITEMS, INFO} & set(taken):
+        raise EmbeddingSetError(f"a modality is called '{ITEMS}' or '{INFO}'; rename it")
+    buffer = io.BytesIO()
+    item_set.items.to_parquet(buffer, engine="pyarrow", index=False)
+    return {**taken, ITEMS: np.frombuffer(buffer.getvalue(), np.uint8)}
+
+
+def _write_npz(item_set: ItemSet, path: Path) -> None:
+    info = np.frombuffer(_info(item_set).encode(), np.uint8)
+    with path.open("wb") as file:
+        np.savez(file, allow_pickle=False, **{**_arrays(item_set), INFO: info})
+
+
+def _write_safetensors(item_set: ItemSet, path: Path) -> None:
+    save_file(_arrays(item_set), str(path), metadata={METADATA.decode(): _info(item_set)})
+    os.chmod(path, 0o666 & ~_umask())  # noqa: PTH101 safetensors lets the owner alone read what it writes
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+_WRITERS: dict[str, Callable[[ItemSet, Path], None]] = {
+    ".parquet": _write_parquet,
+    ".npz": _write_npz,
+    ".safetensors": _write_safetensors,
+}
+EXPORTS = tuple(_WRITERS)

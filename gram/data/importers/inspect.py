@@ -1,0 +1,108 @@
+"""What is in a file or a folder, without reading its vectors."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gram.errors import EmbeddingSetError
+from gram.data.importers.limits import Limits, one_line
+from gram.data.importers.guess import Plan, count_rows, guess
+from gram.data.importers.registry import open_path, open_paths
+from gram.data.importers.table import INTEGERS, Source, Table
+
+_SAMPLES, _SAMPLE = 3, 60
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a file: its name, its shape ((n,) or (n, d)), its type, what it seems to be, and some values.
+
+    `role` is "modality", "id", "label", "split", "media", "mask", or "" for anything else.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    role: str
+    sample: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is in a file or a folder.
+
+    Attributes:
+        path: what was looked at; the first of several files.
+        format: in a few words.
+        n: number of items.
+        columns: in the file's order.
+        plan: a guess of which column is what.
+        notes: sentences on what was left out, or made up.
+        folder: below which media files may be.
+        limits: what may be spent on reading it.
+    """
+
+    path: Path
+    format: str
+    n: int
+    columns: tuple[Column, ...]
+    plan: Plan
+    notes: tuple[str, ...]
+    folder: Path
+    limits: Limits
+    table: Table = field(repr=False, compare=False)
+
+
+def look(path: str | Path | Sequence[str | Path], *, limits: Limits | None = None) -> Found:
+    """Return what is in a file, a folder or several files, read from headers and first rows where they say enough.
+
+    Args:
+        path: a file, a folder, or files that make one set together (an .npy for each modality, a table).
+        limits: what may be spent on it.
+
+    Raises:
+        EmbeddingSetError: it does not exist, is of a kind that is not read, is damaged, too large or unsafe, or
+            holds no vectors; one line that says what to do.
+    """
+    limits = limits or Limits()
+    if isinstance(path, str | Path):
+        first, (table, folder) = Path(path), open_path(Path(path), limits)
+    else:
+        paths = [Path(part) for part in path]
+        if not paths:
+            raise EmbeddingSetError("no file was given; give the path of one with embeddings")
+        first, (table, folder) = paths[0], open_paths(paths, limits)
+    if not any(source.is_matrix for source in table.columns.values()):
+        raise EmbeddingSetError(f"{first}: no vectors in it ({_contents(table)}); give one of shape (n, d) a modality")
+    n = count_rows(table)
+    plan = guess(table, n, folder)
+    if not plan.modalities:
+        table.notes.append("No column looks like embeddings; say which are.")
+    if plan.id is None:
+        table.notes.append(f"No column of ids: the items are numbered 0 to {n - 1:,}.")
+    for name, column in plan.modalities.items():
+        if table.columns[column].dtype in INTEGERS:
+            table.notes.append(f"'{name}' holds whole numbers ({table.columns[column].dtype}); they become float32.")
+    columns = tuple(_column(name, source, plan) for name, source in table.columns.items())
+    return Found(first, table.format, n, columns, plan, tuple(table.notes), folder, limits, table)
+
+
+def _contents(table: Table) -> str:
+    kept = [f"'{name}' has one value an item" for name in table.columns]
+    told = kept[:3] + [note.removesuffix(".") for note in table.notes[:3]]
+    return "; ".join(told) or "it is empty"
+
+
+def _column(name: str, source: Source, plan: Plan) -> Column:
+    head = () if source.head is None else source.head.dropna().head(_SAMPLES)
+    sample = tuple(one_line(str(value))[:_SAMPLE] for value in head)
+    return Column(name, source.shape, source.dtype, _role(name, plan), sample)
+
+
+def _role(name: str, plan: Plan) -> str:
+    if name in plan.modalities.values():
+        return "modality"
+    named = {plan.id: "id", plan.label: "label", plan.split: "split"}
+    if name in named:
+        return named[name]
+    return "media" if name in plan.media else "mask" if name in plan.masks.values() else ""

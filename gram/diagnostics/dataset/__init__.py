@@ -1,0 +1,1 @@
+"""Faults of a whole embedding set, each measured and judged."""

@@ -1,0 +1,194 @@
+"""Rows of a modality that belong to other items: a join that went wrong, a file that is one row late.
+
+A vector that does not fit its own item is common: it may be corrupted. It is swapped if it fits another item as well as
+vectors fit, and the vector that this item has does not.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from scipy.stats import binom, poisson
+from torch import Tensor
+
+from gram.data.embedding_set import EmbeddingSet
+from gram.diagnostics.dataset.sign_flips import PairCosines, find_sign_flips
+
+LEAST_PAIRS = 2  # of exchanged items: one may be two items that are alike
+LEAST_CHANCE = 1e-3  # that vectors which are merely corrupted would point at each other so often
+# Below this many standard deviations between matched and mismatched, a row does not know its own item well enough to
+# tell that it fits another one better.
+LEAST_EFFECT = 1.5
+_SCORES_AT_ONCE = 1 << 22  # 16 MB in float32
+_MOST_SUSPECTS = 4000
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SwappedRows:
+    """Rows of one modality that are out of step with the others.
+
+    Attributes:
+        name: the modality.
+        rows: (m,) rows of the set whose vector fits another item, ascending; only those that follow the pattern if
+            there is one, for among many corrupted vectors some fit another item by chance.
+        belongs: (m,) the rows of the items that those vectors fit.
+        suspects: how many vectors fit their own item no better than halfway between a matched and a mismatched one.
+        inward: how many of the suspects looked at fit, of all items, that of another suspect best.
+        items: how many items have the modality and another.
+        chance: how likely corrupted vectors alone would look as much like a swap.
+    """
+
+    name: str
+    rows: Int[np.ndarray, " m"]
+    belongs: Int[np.ndarray, " m"]
+    suspects: int
+    inward: int
+    items: int
+    chance: float
+
+    @property
+    def certain(self) -> bool:
+        """Whether rows were swapped: chance would hardly have it so, and it is more than one pair of items."""
+        return len(self.rows) >= 2 * LEAST_PAIRS and self.chance < LEAST_CHANCE
+
+    @property
+    def exchanged(self) -> int:
+        """How many of them are exchanged between two items: i's vector fits j and j's fits i."""
+        return _exchanged(self.rows, self.belongs)
+
+    @property
+    def shift(self) -> int:
+        """By how many rows most of them are moved, down if positive; 0 where they are not moved alike."""
+        shift, count = _commonest_shift(self.rows, self.belongs)
+        return shift if count > len(self.rows) / 2 else 0
+
+
+def find_swapped(embedding_set: EmbeddingSet, *, seed: int = 0) -> tuple[SwappedRows, ...]:
+    """Return, for each modality that agrees with any other, the rows that are out of step with the others.
+
+    Row i's vector x_i and what the other modalities say of item j, c_j = sum_a w_a y_aj over centred unit vectors with
+    w_a how well modality a agrees, have the cosine S_ij. Vector i belongs to item j rather than i if
+
+        S_ij = max over all j,  S_ij = max over all i,  S_ij - max(S_ii, S_jj) >= median_i S_ii / 2.
+
+    Vectors with S_ii below half the median are suspects. Corrupted vectors are suspects too, but fit at random, and the
+    chance that they look like a swap is the least of three, times three: that so many suspects fit that of another
+    suspect best (binomial, with the suspects' share of the items); that so many are exchanged in pairs (Poisson); that
+    so many are moved by the same number of rows (binomial, times the numbers there are). If the shift or
+    the exchange is beyond chance, only the rows that follow it are returned, the shift's before the exchange's.
+    With two modalities only, nothing tells which of them was moved, and both are returned.
+
+    Args:
+        embedding_set: n items in k modalities; rows are normalised here.
+        seed: of the choice of suspects, where there are more than 4,000.
+    """
+    unit = embedding_set.normalized()
+    pairs = find_sign_flips(embedding_set).pairs
+    found = [_swapped_rows(unit, name, pairs, seed) for name in unit.names]
+    return tuple(swapped for swapped in found if swapped is not None)
+
+
+def out_of_step(found: Sequence[SwappedRows]) -> tuple[SwappedRows, ...]:
+    """Return those that are certain and not merely the other side of a swap: the most rows, and who has as many."""
+    certain = [swapped for swapped in found if swapped.certain]
+    most = max((len(swapped.rows) for swapped in certain), default=0)
+    return tuple(swapped for swapped in certain if len(swapped.rows) > 0.8 * most)
+
+
+def _swapped_rows(unit: EmbeddingSet, name: str, pairs: Sequence[PairCosines], seed: int) -> SwappedRows | None:
+    weights = {
+        ({pair.first, pair.second} - {name}).pop(): pair.effect
+        for pair in pairs
+        if name in (pair.first, pair.second) and pair.sign
+    }
+    if not weights:
+        return None
+    own = _directions(_centred(unit.modalities[name]))
+    said = _directions(
+        torch.stack([weight * _centred(unit.modalities[other]) for other, weight in weights.items()]).sum(dim=0)
+    )
+    rows = (own.any(dim=1) & said.any(dim=1)).nonzero().flatten()
+    own, said = own[rows], said[rows]
+    matched = (own * said).sum(dim=1)
+    typical = matched.median()
+    mismatched = (own[torch.arange(len(own)).roll(1)] * said).sum(dim=1)
+    if len(rows) < 2 * LEAST_PAIRS or typical < LEAST_EFFECT * mismatched.std():
+        return None
+    suspects = (matched < typical / 2).nonzero().flatten()
+    searched = _some(suspects, seed)
+    best, target = _nearest(own[searched], said)
+    inward = int((torch.isin(target, suspects) & (target != searched)).sum())
+    gains = best - torch.maximum(matched[searched], matched[target])
+    kept = (gains >= typical / 2) & (target != searched)
+    searched, target = searched[kept], target[kept]
+    _, source = _nearest(said[target], own)
+    mutual = source == searched
+    searched, target = searched[mutual], target[mutual]
+    moved, belongs = rows[searched].numpy(), rows[target].numpy()
+    chance, part = _pattern(moved, belongs, inward, len(suspects), len(rows))
+    return SwappedRows(
+        name=name, rows=moved[part], belongs=belongs[part], suspects=len(suspects), inward=inward, items=len(rows),
+        chance=chance,
+    )  # fmt: skip
+
+
+def _pattern(
+    moved: np.ndarray, belongs: np.ndarray, inward: int, suspects: int, items: int
+) -> tuple[float, Bool[np.ndarray, " m"]]:
+    """Return how likely vectors that fit items at random would show as much of a pattern, and which rows follow it."""
+    if not len(moved):
+        return 1.0, np.zeros(0, dtype=bool)
+    shift, alike = _commonest_shift(moved, belongs)
+    to = dict(zip(moved.tolist(), belongs.tolist()))
+    patterns = (
+        (2 * items * binom.sf(alike - 1, len(moved), 1 / suspects), moved - belongs == shift),
+        (
+            poisson.sf(_exchanged(moved, belongs) / 2 - 1, (len(moved) / suspects) ** 2 / 2),
+            np.array([to.get(target) == row for row, target in to.items()]),
+        ),
+        (binom.sf(inward - 1, min(suspects, _MOST_SUSPECTS), suspects / items), np.ones(len(moved), dtype=bool)),
+    )
+    certain = [pattern for pattern in patterns if len(patterns) * pattern[0] < LEAST_CHANCE]
+    chance, part = certain[0] if certain else patterns[-1]
+    return min(1.0, len(patterns) * float(chance)), part
+
+
+def _exchanged(moved: np.ndarray, belongs: np.ndarray) -> int:
+    to = dict(zip(moved.tolist(), belongs.tolist()))
+    return sum(to.get(target) == row for row, target in to.items())
+
+
+def _commonest_shift(moved: np.ndarray, belongs: np.ndarray) -> tuple[int, int]:
+    """Return the commonest distance from the row that a vector belongs to, to the row where it is, and how common."""
+    if not len(moved):
+        return 0, 0
+    shifts, counts = np.unique(moved - belongs, return_counts=True)
+    return int(shifts[counts.argmax()]), int(counts.max())
+
+
+def _centred(rows: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+    """Return the rows less their mean, and zeros where one is missing."""
+    return (rows - rows.nanmean(dim=0)).nan_to_num(0.0)
+
+
+def _directions(rows: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+    return torch.nn.functional.normalize(rows, dim=1)
+
+
+def _some(rows: Int[Tensor, " m"], seed: int) -> Int[Tensor, " m"]:
+    if len(rows) <= _MOST_SUSPECTS:
+        return rows
+    picked = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))[:_MOST_SUSPECTS]
+    return rows[picked.sort().values]
+
+
+def _nearest(asked: Float[Tensor, "m d"], among: Float[Tensor, "n d"]) -> tuple[Float[Tensor, " m"], Int[Tensor, " m"]]:
+    """Return the largest product of each row with any of the others, and which it is."""
+    best, which = torch.empty(len(asked)), torch.empty(len(asked), dtype=torch.int64)
+    step = max(1, _SCORES_AT_ONCE // len(among))
+    for start in range(0, len(asked), step):
+        block = slice(start, start + step)
+        best[block], which[block] = (asked[block] @ among.mT).max(dim=1)
+    return best, which

@@ -1,0 +1,1 @@
+"""Single failed queries: their causes, their comparison, their remedies."""

@@ -1,0 +1,257 @@
+"""Every query of a retrieval as a case: who won, by how much, what single changes would do, and the cause.
+
+The cause of a failure is decided from numbers alone, by the first of these that holds:
+
+1. **duplicate**: the winner's candidate vectors are the true item's, or the two tie.
+2. **unresolved**: both volumes are 0, or the margin is at most twice what rounding the stored vectors another way
+   changes it by (root mean square).
+3. **missing modality**: the true item or the winner lacks a candidate modality, and with that one left out of all
+   candidates the true item is first.
+4. **hub**: under a measure in which the candidate's own vectors count, the winner's base is below half the usual one
+   and below the true item's, and the query is no nearer to its span than to the true item's, so that with equal bases
+   the true item would come before it; or, under any measure, the winner is first for more queries than chance gives
+   any item, and without the items of that kind the true one is first.
+5. **sign**: vectors of the true item are turned away from the query, and with them turned into their opposites it is
+   first. A vector is turned away if its cosine with the query is negative, and as far below the query's mean cosine
+   with that modality as random vectors are once in 10,000. A modality is turned away as a whole if, over the asked
+   items, matched cosines are below that mean by more than 3.29 standard errors; it is then turned for all candidates.
+6. **modality**: with one candidate modality left out of all candidates, the true item is first; of several, the one
+   that leaves it furthest ahead is at fault.
+7. **missing modality**, once more: the true item lacks a candidate modality. What it would have been cannot be tried,
+   so whatever can comes first.
+8. **query**: the true item's own vectors agree as well as those of the median item (base), but the query is farther
+   from their span than nine of ten queries that are answered right, and by height the true item is not first.
+9. **several**: none of these.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+
+from gram.data.embedding_set import EmbeddingSet
+from gram.diagnostics.failures.statistics import Numbers, Progress, Reference, examine
+from gram.diagnostics.failures.task import CaseTask, case_task_of
+
+SAMPLE = 2000
+# In whose scores they count, beside the query.
+OWN_VECTORS_COUNT = ("volume", "normalized-volume", "pairwise-mean", "triangle", "singular")
+_SMALL_BASE = 0.5  # a base below this share of the usual one is small
+_ROUNDINGS = 2.0  # a margin within so many usual changes by rounding is not resolved
+
+
+class Cause(NamedTuple):
+    """What a page calls a cause, and one line on it for someone who meets it for the first time."""
+
+    title: str
+    help: str
+
+
+CAUSES = {
+    "right": Cause("Right", "The true item is first, alone."),
+    "duplicate": Cause(
+        "Duplicate", "The winner has the same vectors as the true item, or ties with it: no score tells the two apart."
+    ),
+    "unresolved": Cause(
+        "Not resolved", "The two scores are closer than the stored numbers can tell: rounding decides who is first."
+    ),
+    "missing modality": Cause(
+        "Missing modality", "The true item or the winner lacks a modality, so the two are judged by unlike vectors."
+    ),
+    "hub": Cause(
+        "Hub", "The winner comes first whatever is asked: its own vectors span little, or it lies near most queries."
+    ),
+    "sign": Cause("Sign", "Vectors of the true item point away from the query; turned round, they make it first."),
+    "modality": Cause("One modality", "With one modality left out of all candidates, the true item is first."),
+    "query": Cause("Query", "The true item's own vectors agree; it is the query that is far from them."),
+    "several": Cause("Several", "No single change makes the true item first."),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Cases:
+    """Every asked query of a set as a case.
+
+    Attributes:
+        table: one row an asked item, in the order of the set; see `find_cases`.
+        query: the modality that asks.
+        candidates: the modalities of a candidate.
+        measure: what ranked.
+        gallery: how many items each query was ranked against.
+        left_out: how many items of the set lack the query or too many candidates.
+        reference: what is usual in the set, against which each case was judged.
+    """
+
+    table: pd.DataFrame
+    query: str
+    candidates: tuple[str, ...]
+    measure: str
+    gallery: int
+    left_out: int
+    reference: Reference = field(repr=False)
+
+    def __len__(self) -> int:
+        """Return how many queries were asked."""
+        return len(self.table)
+
+    @property
+    def sampled(self) -> bool:
+        """Whether the queries are a sample; they are ranked against all items even so."""
+        return len(self) < self.gallery
+
+    @property
+    def failures(self) -> pd.DataFrame:
+        """The rows of `table` that are not right."""
+        return self.table[~self.table["right"]]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many cases each cause has, in the order of `CAUSES`; causes without a case are left out."""
+        counted = self.table["cause"].value_counts()
+        return {cause: int(counted[cause]) for cause in CAUSES if cause in counted}
+
+
+def find_cases(
+    embedding_set: EmbeddingSet,
+    query: str | None = None,
+    candidates: Sequence[str] | None = None,
+    measure: str = "volume",
+    *,
+    sample: int = SAMPLE,
+    seed: int = 0,
+    device: str | torch.device = "auto",
+    progress: Progress = lambda share, stage: None,
+) -> Cases:
+    """Return each query of a set as a case, with its cause.
+
+    The gallery is that of `evaluate`: the items that have the query and a candidate. Scores are those of the vectors as
+    given, in float64; memory is that of one block of pairs. With more items than `sample`, that many queries are drawn
+    and ranked against all.
+
+    The table has a row an asked item: id, label, split; rank (float, 1 for the best, the average of tied places);
+    right (rank 1, no tie); winner (id of the best item other than the true one, the first in the set of those that
+    tie), winner_label; margin (score of the true item minus that of the winner, 0 for a tie); base_true, base_winner;
+    height_true, height_winner (of the query over the span of their vectors); winner_occurrences (how many of the asked
+    queries the winner is first for; a tie counts for the query's own item); `without_<modality>` (rank with that
+    modality left out of all candidates; NaN with one candidate, where the true item has no other, or where the measure
+    is not defined for one fewer); rank_same_base (rank if the winner's base were the true item's; NaN but for volume);
+    rank_by_height; rank_turned and rank_without_hubs (as `Attribution` has them); cause (see the head of this module);
+    at_fault (a modality, or "").
+
+    Args:
+        embedding_set: n items.
+        query: name of a modality; the set's anchor if None.
+        candidates: names of modalities; all but the query if None.
+        measure: one of `gram.measures.names()`.
+        sample: how many queries are asked at most.
+        seed: of their choice.
+        device: "cpu", "cuda", or "auto" for cuda where there is one.
+        progress: called with the share that is done, and the stage in words.
+
+    Raises:
+        ValueError: unknown modality, measure or device; a query that is also a candidate; a number of candidates that
+            the measure is not defined for; a sample below 1.
+        EmbeddingSetError: fewer than two items have the query and a candidate.
+    """
+    if sample < 1:
+        raise ValueError(f"sample: expected at least 1, got {sample}")
+    task = case_task_of(embedding_set, query, candidates, measure, device)
+    at = torch.arange(len(task))
+    if len(task) > sample:
+        drawn = np.random.default_rng(seed).choice(len(task), sample, replace=False)
+        at = torch.from_numpy(np.sort(drawn))
+    numbers, reference = examine(task, at, progress=progress)
+    return Cases(
+        _table(task, numbers, reference),
+        task.query,
+        task.candidates,
+        task.measure,
+        len(task),
+        task.left_out,
+        reference,
+    )
+
+
+def _table(task: CaseTask, numbers: Numbers, reference: Reference) -> pd.DataFrame:
+    """Return the table of `find_cases` for cases whose numbers are known."""
+    ids, labels = (np.array(each, dtype=object) for each in (task.ids, task.labels))
+    at, winner = numbers.at.numpy(), numbers.winner.numpy()
+    items = task.embedding_set.items
+    splits = items["split"].astype(str).to_numpy() if "split" in items else np.full(len(items), "")
+    cause, at_fault = decide(task, numbers, reference)
+    return pd.DataFrame(
+        {
+            "id": ids[at],
+            "label": labels[at],
+            "split": splits[task.rows.numpy()[at]],
+            "rank": numbers.rank.numpy(),
+            "right": (numbers.rank == 1).numpy(),
+            "winner": ids[winner],
+            "winner_label": labels[winner],
+            "margin": numbers.margin.numpy(),
+            "base_true": numbers.base[:, 0].numpy(),
+            "base_winner": numbers.base[:, 1].numpy(),
+            "height_true": numbers.height[:, 0].numpy(),
+            "height_winner": numbers.height[:, 1].numpy(),
+            "winner_occurrences": reference.firsts[numbers.winner].numpy(),
+            **{f"without_{name}": numbers.without[:, place].numpy() for place, name in enumerate(task.candidates)},
+            "rank_same_base": numbers.rank_same_base.numpy(),
+            "rank_by_height": numbers.rank_by_height.numpy(),
+            "rank_turned": numbers.rank_turned.numpy(),
+            "rank_without_hubs": numbers.rank_without_hubs.numpy(),
+            "cause": cause,
+            "at_fault": at_fault,
+        }
+    )
+
+
+def decide(task: CaseTask, numbers: Numbers, reference: Reference) -> tuple[np.ndarray, np.ndarray]:
+    """Return cause and modality at fault of each case, by the order at the head of this module."""
+    names = np.array(task.candidates, dtype=object)
+    without, lead = numbers.without.numpy(), numbers.lead.numpy()
+    lacks_true, lacks_winner = numbers.lacks.numpy().transpose(2, 0, 1)
+    unlike = (lacks_true | lacks_winner) & (without == 1)
+    leading = np.where(without == 1, lead, -np.inf)
+    turned = numbers.turned.numpy()
+    there = ~lacks_true
+    all_turned = (turned == there).all(1) & (there.sum(1) > 1)  # then it is the query that is turned
+    holds = [
+        ("right", (numbers.rank == 1).numpy()),
+        ("duplicate", (numbers.alike | ((numbers.margin == 0) & ~numbers.nothing)).numpy()),
+        ("unresolved", (numbers.nothing | (numbers.margin.abs() <= _ROUNDINGS * numbers.rounding)).numpy()),
+        ("missing modality", unlike.any(1)),
+        ("hub", is_hub_by_base(task, numbers, reference) | (numbers.rank_without_hubs == 1).numpy()),
+        ("sign", (numbers.rank_turned == 1).numpy()),
+        ("modality", (without == 1).any(1)),
+        ("missing modality", lacks_true.any(1)),
+        ("query", _is_query(task, numbers, reference)),
+        ("several", np.ones(len(without), dtype=bool)),
+    ]
+    cause = np.select([held for _, held in holds], [np.array(name, dtype=object) for name, _ in holds])
+    faults = {
+        "missing modality": np.where(unlike.any(1), names[unlike.argmax(1)], names[lacks_true.argmax(1)]),
+        "sign": np.where(all_turned, task.query, names[np.where(turned, numbers.cosines.numpy(), np.inf).argmin(1)]),
+        "modality": names[leading.argmax(1)],
+        "query": np.full(len(without), task.query, dtype=object),
+    }
+    at_fault = np.select([cause == name for name in faults], list(faults.values()), default="")
+    return cause, at_fault
+
+
+def is_hub_by_base(task: CaseTask, numbers: Numbers, reference: Reference) -> np.ndarray:
+    """Return whether a small base is what makes the winner win: with equal bases the true item is before it."""
+    if task.measure not in OWN_VECTORS_COUNT or len(task.candidates) < 2:
+        return np.zeros(len(numbers.at), dtype=bool)
+    true, winner = numbers.base.unbind(1)
+    small = (winner < _SMALL_BASE * reference.base) & (winner < true)
+    return (small & (numbers.height[:, 0] <= numbers.height[:, 1])).numpy()
+
+
+def _is_query(task: CaseTask, numbers: Numbers, reference: Reference) -> np.ndarray:
+    if len(task.candidates) < 2:  # of two vectors nothing tells which one is off
+        return np.zeros(len(numbers.at), dtype=bool)
+    far = (numbers.height[:, 0] > reference.height) & (numbers.rank_by_height != 1)
+    return (far & (numbers.base[:, 0] <= reference.base)).numpy()

@@ -1,0 +1,192 @@
+"""A failure's cause in plain words, made of its numbers and of nothing else.
+
+Modalities are named where any name fits ("the tones modality"), for some names are plural.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gram.diagnostics.failures.attribution import Attribution
+
+_COLLINEAR = 0.9  # two vectors with a cosine beyond this, either way, are called nearly collinear
+
+_SPANS = ("volume", "height", "normalized-volume", "singular", "triangle")  # measures that go by spans and sizes
+
+
+def sentence(of: "Attribution") -> str:
+    """Return what an attribution's numbers say, in one to three plain sentences."""
+    if of.cause == "right":
+        return f"{of.true.label} is first: it scores {_n(of.margin)} more than {of.winner.label}."
+    if of.margin > 0:
+        return (
+            f"{of.true.label} scores {_n(of.margin)} more than {of.winner.label}, yet is only {_place(of.rank)}: "
+            "others come before it."
+        )
+    return _SAID[of.cause](of)
+
+
+def _duplicate(of: "Attribution") -> str:
+    if of.alike:
+        return f"{of.winner.label} has the same {_and(of.candidates)} as the true item: no measure tells the two apart."
+    return f"{of.winner.label} ties with the true item: both score {_n(of.true.score)}."
+
+
+def _unresolved(of: "Attribution") -> str:
+    if of.margin == 0:
+        return (
+            f"Both score 0, as near as {of.dtype} can tell: with the query, the vectors of either item are dependent, "
+            "and nothing is left to rank by."
+        )
+    return (
+        f"The two scores differ by {_n(-of.margin)}, and rounding the stored {of.dtype} vectors another way changes "
+        f"that by about {_n(of.rounding)}: rounding decides who is first."
+    )
+
+
+def _missing(of: "Attribution") -> str:
+    first = f"With {of.at_fault} left out of all candidates, the true item is first."
+    if of.at_fault not in of.true.missing:
+        return f"The winner lacks its {of.at_fault} and is judged by the rest. {first}"
+    said = f"The true item lacks its {_and(of.true.missing)} and is judged by the rest"
+    said += ", and so is the winner." if set(of.true.missing) == set(of.winner.missing) else "."
+    return f"{said} {first}" if of.without[of.at_fault] == 1 else said
+
+
+def _hub(of: "Attribution") -> str:
+    counted = f"it is first for {of.occurrences:,} of {of.asked:,} queries"
+    if not of.hub_by_base:
+        said = (
+            f"This winner is a hub: {counted}, where chance hardly gives any item {of.many:,} or more. "
+            "Without the items of that kind the true item is first."
+        )
+        if of.measure in ("volume", "normalized-volume") and of.winner.base < of.usual_base:
+            said += f" Its own vectors span less than usual: base {_n(of.winner.base)}, median {_n(of.usual_base)}."
+        return said
+    bases = f"base {_n(of.winner.base)} against {_n(of.true.base)}"
+    cosines = {pair: value for pair, value in of.winner.own_cosines.items() if not math.isnan(value)}
+    pair = max(cosines, key=lambda each: abs(cosines[each]), default=())
+    if pair and abs(cosines[pair]) > _COLLINEAR:
+        why = f"its own {_and(pair)} are nearly collinear (cosine {cosines[pair]:.3f}, {bases})"
+    else:
+        why = f"its own vectors span little ({bases}, median {_n(of.usual_base)})"
+    if of.rank_same_base == 1:
+        change = "with the true item's base in place of the winner's, the true item is first."
+    elif of.rank_by_height == 1:
+        change = "by height, which leaves the base out, it is first."
+    else:
+        change = (
+            f"by height, which leaves the base out, it is before this winner, though only {_place(of.rank_by_height)}."
+        )
+    return (
+        f"This winner is a hub: {why}, and {counted}. The query is no farther from the true item, height "
+        f"{_n(of.true.height)} against {_n(of.winner.height)}: {change}"
+    )
+
+
+def _sign(of: "Attribution") -> str:
+    cosines = ", ".join(f"{name} {of.true.cosines[name]:.2f}" for name in of.turned)
+    if of.at_fault == of.query:
+        return (
+            f"The query is turned away from every vector of the true item (cosines: {cosines}). Turned into its "
+            "opposite, it finds the true item first."
+        )
+    if of.turned_as_a_whole:
+        whole = _and(of.turned_as_a_whole)
+        return (
+            f"In the whole set, {whole} and the query point opposite ways; here the cosines are: {cosines}. With "
+            f"{_and(of.turned)} turned into the opposite, the true item is first."
+        )
+    which = "that vector" if len(of.turned) == 1 else "those vectors"
+    return (
+        f"Turned away from the query is what the true item has for {_and(of.turned)} (cosine: {cosines}). With {which} "
+        "turned into the opposite, the true item is first."
+    )
+
+
+def _modality(of: "Attribution") -> str:
+    said = f"The {of.at_fault} modality is at fault: without it the true item is first, with it {_place(of.rank)}."
+    also = [name for name, rank in of.without.items() if rank == 1 and name != of.at_fault]
+    if also:
+        said += f" It is first without {_or(also)}, too, but less far ahead."
+    return said + _how_far(of)
+
+
+def _how_far(of: "Attribution") -> str:
+    """Return how far the modality at fault is off: by its cosine, or by its distance where the measure sees no sign."""
+    if of.measure in _SPANS:
+        mine, theirs, what = of.true.heights, of.winner.heights, "distance from the span of the other vectors and the"
+        worse = mine[of.at_fault] > theirs[of.at_fault]
+    else:
+        mine, theirs, what = of.true.cosines, of.winner.cosines, "cosine with the"
+        worse = mine[of.at_fault] < theirs[of.at_fault]
+    if not worse:
+        return ""
+    return (
+        f" Its {what} query is {_n(mine[of.at_fault])} for the true item and {_n(theirs[of.at_fault])} for the winner."
+    )
+
+
+def _query(of: "Attribution") -> str:
+    far = (
+        f"The query is at fault: the true item's own vectors agree no worse than usual (base {_n(of.true.base)}, "
+        f"median {_n(of.usual_base)}), but the {of.query} is {_n(of.true.height)} off their span; nine of ten queries "
+        f"that are answered right stay below {_n(of.usual_height)}."
+    )
+    if of.winner.height > of.usual_height:
+        return f"{far} It is near neither item: {_n(of.winner.height)} off the winner's, too."
+    return f"{far} To the winner it is near: {_n(of.winner.height)}."
+
+
+def _several(of: "Attribution") -> str:
+    if len(of.candidates) == 1:
+        name = of.candidates[0]
+        return (
+            f"The query's cosine is {of.true.cosines[name]:.3f} with its own {name} and {of.winner.cosines[name]:.3f} "
+            "with the winner's; of two vectors nothing tells which one is off."
+        )
+    said = f"The true item is {_place(of.rank)}"
+    ranks = [f"{_place(rank)} without {name}" for name, rank in of.without.items() if not math.isnan(rank)]
+    said += f", and leaving out one modality does not make it first: {_and(ranks)}." if ranks else "."
+    if of.rank_by_height == 1 and of.measure != "height":
+        said += (
+            f" By height it is first, {_n(of.true.height)} against {_n(of.winner.height)} for the winner: the query "
+            "lies near the span of its vectors, which this measure does not reward."
+        )
+    if of.occurrences >= of.many:
+        said += f" The winner is first for {of.occurrences:,} of {of.asked:,} queries."
+    return said
+
+
+def _n(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def _place(rank: float) -> str:
+    return f"rank {rank:,.1f}".removesuffix(".0")
+
+
+def _and(names: Sequence[str]) -> str:
+    return _joined(names, "and")
+
+
+def _or(names: Sequence[str]) -> str:
+    return _joined(names, "or")
+
+
+def _joined(names: Sequence[str], word: str) -> str:
+    *most, last = names
+    return f"{', '.join(most)} {word} {last}" if most else last
+
+
+_SAID: "dict[str, Callable[[Attribution], str]]" = {
+    "duplicate": _duplicate,
+    "unresolved": _unresolved,
+    "missing modality": _missing,
+    "hub": _hub,
+    "sign": _sign,
+    "modality": _modality,
+    "query": _query,
+    "several": _several,
+}

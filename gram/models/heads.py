@@ -1,0 +1,133 @@
+"""The heads themselves: standardise, project, normalise, one head a modality."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from gram.data.embedding_set import EmbeddingSet
+from gram.data.feature_set import FeatureSet
+from gram.data.validation import blocks
+from gram.errors import ModelError
+from gram.models.align_config import AlignmentSettings
+
+_BLOCK = 16384
+
+
+class Heads(nn.Module):
+    """One head a modality, into one space of unit vectors.
+
+    A head takes x to h((x - mean) / spread) / its length, h linear or with one hidden layer. Means and spreads are
+    those of the training rows, coordinate by coordinate; a coordinate that did not vary there counts for nothing.
+
+    Attributes:
+        sizes: modality -> dimensions of its features, in order, the anchor's place kept.
+        settings: how they were trained.
+        info: what else is known: the set's name, how many rows they learned from, ...
+    """
+
+    def __init__(
+        self, sizes: Mapping[str, int], settings: AlignmentSettings, *, info: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__()
+        self.sizes, self.settings, self.info = dict(sizes), settings, dict(info or {})
+        self.layers = nn.ModuleList(_layers(size, settings) for size in self.sizes.values())
+        for place, size in enumerate(self.sizes.values()):
+            self.register_buffer(f"mean_{place}", torch.zeros(size))
+            self.register_buffer(f"scale_{place}", torch.ones(size))
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Names of the modalities, in order."""
+        return tuple(self.sizes)
+
+    @property
+    def d(self) -> int:
+        """Dimensions of the shared space."""
+        return self.settings.d
+
+    @torch.no_grad()
+    def fit_statistics(self, modality: str, rows: Float[Tensor, "n size"]) -> None:
+        """Take mean and spread of a modality from rows that are all there, in float64.
+
+        A spread below what rounding makes of the largest value counts as none; such a coordinate is left out.
+        """
+        place, (n, size) = self.modalities.index(modality), rows.shape
+        mean, squares, largest = torch.zeros(3, size, dtype=torch.float64)
+        for block in blocks(n, size):
+            mean += rows[block].double().sum(dim=0) / n
+        for block in blocks(n, size):
+            exact = rows[block].double()
+            squares += (exact - mean).square().sum(dim=0)
+            largest = largest.maximum(exact.abs().amax(dim=0))
+        spread = (squares / n).sqrt()
+        noise = torch.finfo(rows.dtype).eps * largest  # the rounding error of a constant column
+        scale = torch.where(spread > noise, 1 / spread.clamp_min(torch.finfo(torch.float64).tiny), 0.0)
+        self.get_buffer(f"mean_{place}").copy_(mean)
+        self.get_buffer(f"scale_{place}").copy_(scale)
+
+    def forward(self, modality: str, rows: Float[Tensor, "n size"]) -> Float[Tensor, "n d"]:
+        """Return unit vectors of the shared space; gradients reach the head."""
+        return nn.functional.normalize(self.layers[self.modalities.index(modality)](self.standardise(modality, rows)))
+
+    def standardise(self, modality: str, rows: Float[Tensor, "n size"]) -> Float[Tensor, "n size"]:
+        """Return rows with the mean taken away, in units of their spread."""
+        place = self.modalities.index(modality)
+        return (rows.float() - self.get_buffer(f"mean_{place}")) * self.get_buffer(f"scale_{place}")
+
+    @torch.inference_mode()
+    def encode(self, modality: str, rows: Sequence[Any] | Float[Tensor, "n size"]) -> Float[Tensor, "n d"]:
+        """Return unit float32 vectors of features of one modality; rows of NaN stay NaN.
+
+        Raises:
+            ModelError: an unknown modality, or rows of another size.
+        """
+        if modality not in self.sizes:
+            raise ModelError(f"these heads have no modality {modality!r}; they have {', '.join(self.sizes)}")
+        features = rows if isinstance(rows, Tensor) else torch.from_numpy(np.stack([np.asarray(row) for row in rows]))
+        if features.ndim != 2 or features.shape[1] != self.sizes[modality]:
+            raise ModelError(
+                f"the head of {modality} takes {self.sizes[modality]:,} numbers a row, got shape "
+                f"{tuple(features.shape)}: give features of the encoder that it was trained on"
+            )
+        parts = [self(modality, block.to(self.get_buffer("mean_0").device)).cpu() for block in features.split(_BLOCK)]
+        return torch.cat(parts) if parts else torch.empty(0, self.d)
+
+    def apply_to(self, features: FeatureSet) -> EmbeddingSet:
+        """Return the items of a feature set in the shared space.
+
+        Raises:
+            ModelError: it lacks a modality of these heads, or has another size of it.
+        """
+        for name, size in self.sizes.items():
+            if name not in features.names:
+                raise ModelError(
+                    f"the heads take {', '.join(self.sizes)}, and these features have {', '.join(features.names)}: "
+                    f"{name} is missing"
+                )
+            if features.sizes[name] != size:
+                raise ModelError(
+                    f"the head of {name} takes {size:,} numbers a row, and these have {features.sizes[name]:,}"
+                )
+        anchor = features.anchor if features.anchor in self.sizes else self.modalities[0]
+        made = EmbeddingSet(
+            modalities={name: self.encode(name, features.modalities[name]) for name in self.sizes},
+            items=features.items,
+            info={**features.info, "anchor": anchor, "model": self.settings.loss},
+        )
+        made.path = features.path
+        return made
+
+
+def first_layer(head: nn.Module) -> nn.Linear:
+    """Return the layer of one modality's head that takes its features."""
+    return next(layer for layer in head.modules() if isinstance(layer, nn.Linear))
+
+
+def _layers(size: int, settings: AlignmentSettings) -> nn.Module:
+    if settings.head == "linear":
+        return nn.Linear(size, settings.d)
+    return nn.Sequential(nn.Linear(size, settings.hidden), nn.GELU(), nn.Linear(settings.hidden, settings.d))

@@ -1,0 +1,300 @@
+"""A folder of media embedded by frozen encoders, in batches; stopped, the same call goes on where it was."""
+
+import hashlib
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+import torch
+
+from gram.data.embedding_set import EmbeddingSet
+from gram.data.feature_set import FeatureSet
+from gram.data.storage import check_writable
+from gram.errors import EmbeddingSetError, MediaError, ModelError
+from gram.models.huggingface.encoder import Encoder
+from gram.models.huggingface.folder import Items, Medium, look_at
+from gram.models.huggingface.inputs import Heard
+from gram.models.huggingface.parts import Parts
+
+_READERS = 4  # files read at once, while the model is at the batch before
+_AHEAD = 2  # batches read ahead
+
+
+class Embedded(NamedTuple):
+    """What came of a folder.
+
+    Attributes:
+        features: the saved set: an `EmbeddingSet` where all modalities have the same d, else a `FeatureSet`.
+        computed: how many vectors were computed by this call.
+        resumed: how many were there from an earlier one.
+        skipped: files that could not be used, each with why.
+        cut: modality -> how many recordings are longer than the encoder hears.
+        notes: what was left aside, in words.
+    """
+
+    features: EmbeddingSet | FeatureSet
+    computed: int
+    resumed: int
+    skipped: tuple[str, ...]
+    cut: dict[str, int]
+    notes: tuple[str, ...]
+
+
+@dataclass
+class _Tally:
+    """What went otherwise than asked: files skipped, each with why, and recordings cut, by modality."""
+
+    skipped: list[str] = field(default_factory=list)
+    cut: dict[str, int] = field(default_factory=dict)
+
+
+class _Task(NamedTuple):
+    """One modality to be: a medium under an encoder, and the key of each item's vector; None where it has none."""
+
+    name: str
+    encoder: Encoder
+    medium: Medium
+    keys: list[bytes | None]
+
+
+def embed_folder(
+    path: str | Path,
+    out: str | Path,
+    encoders: Sequence[Encoder],
+    *,
+    text: str | None = None,
+    batch_size: int = 32,
+    skip_bad: bool = False,
+    progress: Callable[[int, int], None] = lambda done, whole: None,
+) -> Embedded:
+    """Embed the items of a folder with every encoder, copy their media, and save the set.
+
+    Finished vectors are kept in the hidden folder OUT/.parts under a digest of the encoder and of the file (its path,
+    size and time of change), so that the same call, stopped and made again, computes only what is not there or has
+    changed; at the end that folder is removed. An item without a file has a row of NaN.
+
+    Args:
+        path: a folder or a table; see `look_at`.
+        out: folder of the set.
+        encoders: each embeds every medium that it can.
+        text: column of the table that holds texts.
+        batch_size: how many are encoded at once.
+        skip_bad: make the row of a file that cannot be used NaN, and count it, rather than stop there.
+        progress: called with how many vectors there are, and of how many.
+
+    Raises:
+        EmbeddingSetError: whatever `look_at` refuses, an `out` that holds files but no set, or a disk that refuses.
+        ModelError: no encoder, two of one label, or one with nothing to embed in this folder.
+        MediaError: a file that cannot be used, named, unless `skip_bad`.
+    """
+    items, out = look_at(path, text=text), Path(out)
+    check_writable(out)
+    tasks, tally = _tasks(items, encoders), _Tally()
+    parts = Parts(out / ".parts")
+    keys = {key for task in tasks for key in task.keys if key is not None}
+    resumed = done = sum(key in parts for key in keys)
+    progress(done, len(keys))
+    try:
+        for task in tasks:
+            for count in _embed(task, items.folder, parts, tally, batch_size=batch_size, skip_bad=skip_bad):
+                done += count
+                progress(done, len(keys))
+    finally:
+        parts.write()
+    features = _as_set(items, tasks, parts)
+    _copy_media(items, out)
+    features.save(out)
+    shutil.rmtree(out / ".parts", ignore_errors=True)
+    notes = (*items.notes, *_without_encoder(items, tasks), *_apart(features, tasks))
+    computed = done - resumed - len(tally.skipped)
+    return Embedded(features, computed, resumed, tuple(tally.skipped), tally.cut, notes)
+
+
+def _tasks(items: Items, encoders: Sequence[Encoder]) -> list[_Task]:
+    labels = [encoder.label for encoder in encoders]
+    if not labels:
+        raise ModelError("no encoder; give at least one, such as clip=models/clip")
+    repeated = sorted({label for label in labels if labels.count(label) > 1})
+    if repeated:
+        raise ModelError(f"two encoders are called {repeated[0]!r}; give each a label of its own")
+    pairs = [(medium, encoder) for medium in items.media for encoder in encoders if medium.kind in encoder.modalities]
+    for encoder in encoders:
+        if all(encoder is not used for _, used in pairs):
+            raise ModelError(
+                f"{encoder.label} embeds {' and '.join(encoder.modalities)}, and {items.folder} has none; "
+                "leave it out, or add files"
+            )
+    names = [medium.name for medium, _ in pairs]
+    return [
+        _Task(
+            medium.name if names.count(medium.name) == 1 else f"{encoder.label}-{medium.name}",
+            encoder,
+            medium,
+            [_key(items.folder, medium, encoder, value) for value in medium.inputs],
+        )
+        for medium, encoder in pairs
+    ]
+
+
+def _key(folder: Path, medium: Medium, encoder: Encoder, value: str | None) -> bytes | None:
+    """Return a digest of all that a vector depends on; None where the item lacks it, its file included."""
+    if value is None:
+        return None
+    facts = [encoder.fingerprint, encoder.precision, medium.kind, value]
+    if medium.in_files:
+        try:
+            stat = (folder / value).stat()
+        except OSError:
+            return None
+        facts += [str(stat.st_size), str(stat.st_mtime_ns)]
+    return hashlib.sha256("\0".join(facts).encode("utf-8", "surrogatepass")).digest()
+
+
+def _embed(task: _Task, folder: Path, parts: Parts, tally: _Tally, *, batch_size: int, skip_bad: bool) -> Iterator[int]:
+    """Compute the vectors of a task that are not there; yield how many files were done with, batch by batch."""
+    todo = {
+        key: value
+        for key, value in zip(task.keys, task.medium.inputs)
+        if key is not None and value is not None and key not in parts
+    }
+    kind, encoder = task.medium.kind, task.encoder
+
+    def read(value: str) -> Any:
+        try:
+            return encoder.read(kind, folder / value if task.medium.in_files else value)
+        except MediaError as error:
+            where = str(folder / value) if task.medium.in_files else f"{task.name} {value[:40]!r}"
+            return MediaError(f"{where}: {error}")
+
+    with ThreadPoolExecutor(_READERS) as readers:
+        for batch in _read_ahead(readers, read, list(todo.items()), batch_size):
+            good = [(key, one) for key, one in batch if not isinstance(one, MediaError)]
+            bad = [one for _, one in batch if isinstance(one, MediaError)]
+            if bad and not skip_bad:
+                readers.shutdown(cancel_futures=True)
+                raise MediaError(f"{bad[0]}; repair or remove it, or go on without it (--skip-bad)")
+            tally.skipped += [str(error) for error in bad]
+            if good:
+                longer = sum(isinstance(one, Heard) and one.cut for _, one in good)
+                if longer:
+                    tally.cut[task.name] = tally.cut.get(task.name, 0) + longer
+                vectors = encoder.encode(kind, [one for _, one in good], batch_size=batch_size)
+                parts.add([key for key, _ in good], vectors)
+            yield len(batch)
+
+
+def _read_ahead(
+    readers: ThreadPoolExecutor, read: Callable[[str], Any], todo: list[tuple[bytes, str]], size: int
+) -> Iterator[list[tuple[bytes, Any]]]:
+    """Yield batches of what `read` gives, in order, a few of them read ahead."""
+    waiting: list[list[tuple[bytes, Any]]] = []
+    source = iter(todo)
+    while True:
+        while len(waiting) <= _AHEAD and (batch := list(islice(source, size))):
+            waiting.append([(key, readers.submit(read, value)) for key, value in batch])
+        if not waiting:
+            return
+        yield [(key, future.result()) for key, future in waiting.pop(0)]
+
+
+def _as_set(items: Items, tasks: list[_Task], parts: Parts) -> EmbeddingSet | FeatureSet:
+    modalities = {}
+    for task in tasks:
+        there = [(row, parts[key]) for row, key in enumerate(task.keys) if key is not None and key in parts]
+        if not there:
+            raise EmbeddingSetError(f"{items.folder}: no file of {task.name} could be used; look at the first lines")
+        rows = torch.full((len(items.table), len(there[0][1])), float("nan"))
+        for row, vector in there:
+            rows[row] = vector
+        modalities[task.name] = rows
+    table, media = _table(items)
+    encoders: dict[str, dict[str, Any]] = {}
+    for task in tasks:
+        here = encoders.setdefault(task.encoder.label, _facts(task.encoder))
+        here["modalities"][task.name] = task.medium.kind
+    info = {
+        "name": items.folder.resolve().name,
+        "description": f"Embedded by {', '.join(one['source'] for one in encoders.values())}",
+        "anchor": next(iter(modalities)),
+        "encoders": list(encoders.values()),
+        "media": media,
+    }
+    one_space = len({rows.shape[1] for rows in modalities.values()}) == 1
+    return (EmbeddingSet if one_space else FeatureSet)(modalities, table, info)
+
+
+def _facts(encoder: Encoder) -> dict[str, Any]:
+    source = encoder.source
+    return {
+        "label": encoder.label,
+        "source": str(Path(source).resolve()) if Path(source).is_dir() else source,
+        "type": encoder.kind,
+        "precision": encoder.precision,
+        "fingerprint": encoder.fingerprint,
+        "modalities": {},
+    }
+
+
+def _table(items: Items) -> tuple[pd.DataFrame, list[str]]:
+    """Return the items with their texts, and with paths of their media below the set's folder."""
+    table, columns = items.table.copy(), []
+    for medium in items.media:
+        if medium.in_files and medium.kind != "text":
+            column = f"media_{medium.name}"
+            columns.append(column)
+            there = [value is not None and (items.folder / value).is_file() for value in medium.inputs]
+            table[column] = [f"media/{value}" if ok else None for value, ok in zip(medium.inputs, there)]
+        else:
+            table[medium.name] = [_shown_text(items.folder, medium, value) for value in medium.inputs]
+    return table, columns
+
+
+def _shown_text(folder: Path, medium: Medium, value: str | None) -> str | None:
+    if value is None or not medium.in_files:
+        return value
+    try:
+        return (folder / value).read_text(encoding="utf-8-sig", errors="replace").strip()
+    except OSError:
+        return None
+
+
+def _copy_media(items: Items, out: Path) -> None:
+    """Copy pictures and recordings below media/; what is there, unchanged, stays."""
+    for medium in items.media:
+        if not medium.in_files or medium.kind == "text":
+            continue
+        for value in medium.inputs:
+            source, target = items.folder / str(value), out / "media" / str(value)
+            if value is None or not source.is_file() or _is_same(source, target):
+                continue
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(source, target)
+            except OSError as error:
+                raise EmbeddingSetError(f"{target}: cannot be written ({error.strerror}); free space") from error
+
+
+def _is_same(source: Path, target: Path) -> bool:
+    if not target.is_file():
+        return False
+    here, there = source.stat(), target.stat()
+    return (here.st_size, here.st_mtime_ns) == (there.st_size, there.st_mtime_ns)
+
+
+def _without_encoder(items: Items, tasks: list[_Task]) -> tuple[str, ...]:
+    used = {task.medium.name for task in tasks}
+    left = [medium.name for medium in items.media if medium.name not in used]
+    return (f"no encoder given for {', '.join(left)}; kept as media only",) if left else ()
+
+
+def _apart(features: EmbeddingSet | FeatureSet, tasks: list[_Task]) -> tuple[str, ...]:
+    """Say that equal sizes are not one space, where several encoders happen to agree in size."""
+    makers = list(dict.fromkeys(task.encoder.label for task in tasks))
+    if isinstance(features, FeatureSet) or len(makers) == 1:
+        return ()
+    return (f"{' and '.join(makers)} give vectors of one size, but share no space unless trained to: align them",)

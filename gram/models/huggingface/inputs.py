@@ -1,0 +1,75 @@
+"""One raw input of an item read for an encoder: a text, a picture, or a recording at the encoder's rate."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from PIL import Image, ImageOps
+
+from gram.data.media import Source, Waveform, bytes_of, eight_bit, opened_picture, opened_recording, read_mono
+from gram.data.media import resampled as at_rate
+from gram.errors import MediaError
+
+LARGEST = 256 * 2**20  # bytes of one file of a person's own folder
+SHORTEST = 0.1  # seconds: below, an encoder of waveforms has no frame to give
+_LARGEST_TEXT = 4 * 2**20
+
+
+class Heard(NamedTuple):
+    """A recording as an encoder takes it; `cut` says whether it was longer than the encoder hears."""
+
+    waveform: Waveform
+    cut: bool
+
+
+def read_text(source: bytes | Path) -> str:
+    """Return the text of a UTF-8 file.
+
+    Raises:
+        MediaError: no such file, empty, too large, or not UTF-8.
+    """
+    data = bytes_of(source, limit=_LARGEST_TEXT)
+    try:
+        text = data.decode("utf-8-sig").strip()
+    except UnicodeDecodeError as error:
+        raise MediaError(f"this text is not UTF-8 (at byte {error.start}); save it as UTF-8") from error
+    if not text:
+        raise MediaError("this text is empty; write something in it, or remove the file")
+    return text
+
+
+def read_picture(source: Source) -> Image.Image:
+    """Return a picture upright and in RGB, on white where it is transparent.
+
+    Raises:
+        MediaError: whatever `opened_picture` refuses.
+    """
+    with opened_picture(bytes_of(source, limit=LARGEST)) as picture:
+        upright = eight_bit(ImageOps.exif_transpose(picture))
+        if upright.has_transparency_data:
+            layer = upright.convert("RGBA")
+            upright = Image.alpha_composite(Image.new("RGBA", layer.size, (255, 255, 255, 255)), layer)
+        return upright.convert("RGB")
+
+
+def read_recording(source: Source, *, rate: int, longest: float) -> Heard:
+    """Return a recording's first `longest` seconds, mono, at `rate`.
+
+    Raises:
+        MediaError: shorter than 0.1 s, or whatever `opened_recording` and `read_mono` refuse.
+    """
+    with opened_recording(bytes_of(source, limit=LARGEST)) as (recording, frames):
+        own = recording.samplerate
+        if frames < SHORTEST * own:
+            raise MediaError(f"this recording has {frames / own:.3f} s and needs {SHORTEST} s or more")
+        limit = round(longest * own)
+        waveform = read_mono(recording, frames=limit if frames > limit else -1)
+    return Heard(at_rate(waveform, own, rate)[: round(longest * rate)], frames > limit)
+
+
+def read_input(kind: str, source: Any, *, rate: int = 0, longest: float = 0.0) -> Any:
+    """Return one raw input of a kind: text as it is or from a file, a picture's file, a recording's file."""
+    if kind == "image":
+        return read_picture(source)
+    if kind == "audio":
+        return read_recording(source, rate=rate, longest=longest)
+    return read_text(source) if isinstance(source, (bytes, Path)) else source

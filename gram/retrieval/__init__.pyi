@@ -1,0 +1,13 @@
+from .answer import Answer as Answer
+from .answer import Hit as Hit
+from .evaluate import RetrievalReport as RetrievalReport
+from .index import Hits as Hits
+from .index import Index as Index
+from .query import AnyQuery as AnyQuery
+from .query import JointQuery as JointQuery
+from .query import Query as Query
+from .query import candidates_for as candidates_for
+from .retriever import Comparison as Comparison
+from .retriever import Retriever as Retriever
+from .retriever import ask as ask
+from .retriever import disagreements as disagreements

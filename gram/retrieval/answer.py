@@ -1,0 +1,114 @@
+"""What a gallery answers to a query: ranked items, each with what its score is made of."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+from jaxtyping import Float
+from torch import Tensor
+
+from gram.retrieval.query import AnyQuery
+from gram.retrieval.reasons import reason
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One ranked item and what its score is made of.
+
+    Attributes:
+        rank: 1 is best; tied items share the average of their places only where the true item is ranked.
+        row: the item's row in the gallery.
+        id: the item's id.
+        label: what the item is called.
+        score: the measure's score, higher = better aligned.
+        base: volume of the candidate's own vectors, together with all but the anchor part of a joint query.
+        height: distance of the query (the anchor part of a joint one) from their span; volume = base x height.
+        cosines: cosine of the query (its anchor part) with each candidate modality; NaN where the item lacks it.
+        correct: whether this is the item that was asked for.
+        own_cosine: mean cosine of the candidate's own vectors with each other; NaN with fewer than two.
+    """
+
+    rank: float
+    row: int
+    id: str
+    label: str
+    score: float
+    base: float
+    height: float
+    cosines: Mapping[str, float]
+    correct: bool
+    own_cosine: float = math.nan
+
+
+@dataclass(frozen=True, repr=False)
+class Answer:
+    """A gallery's answer to one query.
+
+    Attributes:
+        query: what was asked.
+        measure: what ranked the gallery.
+        candidates: the modalities that each item was judged by.
+        size: how many items were ranked: those with at least one candidate modality.
+        hits: the best items, best first.
+        true: the item that was asked for, wherever it ranks; None when it is unknown or cannot be a hit.
+        embeddings: the query's vectors, (d,) each, by modality, the anchor part first.
+        encode_seconds: time to embed the query; 0.0 where its embedding was in the gallery.
+        search_seconds: time to rank the gallery and take the hits apart.
+    """
+
+    query: AnyQuery
+    measure: str
+    candidates: tuple[str, ...]
+    size: int
+    hits: tuple[Hit, ...]
+    true: Hit | None
+    embeddings: Mapping[str, Float[Tensor, " d"]]
+    encode_seconds: float
+    search_seconds: float
+
+    def __repr__(self) -> str:
+        """Return what was asked, and where the true item came, in one line."""
+        place = "" if self.true is None else f", true rank {self.true.rank:g}"
+        first = f", first {self.hits[0].id!r}" if self.hits else ""
+        return f"Answer({self.query!r}, {' + '.join(self.candidates)} by {self.measure}{first}{place} of {self.size:,})"
+
+    @property
+    def embedding(self) -> Float[Tensor, " d"]:
+        """The query's vector; that of its anchor part where it is joint."""
+        return next(iter(self.embeddings.values()))
+
+    @property
+    def found(self) -> bool:
+        """Whether the true item is known and first."""
+        return self.true is not None and self.true.rank <= 1
+
+    def table(self) -> pd.DataFrame:
+        """Return the hits, and below them the true item where it is not one of them, one row each."""
+        shown = list(self.hits)
+        if self.true is not None and not any(hit.correct for hit in shown):
+            shown.append(self.true)
+        return pd.DataFrame(
+            {
+                "rank": hit.rank,
+                "id": hit.id,
+                "label": hit.label,
+                "measure": self.measure,
+                "score": hit.score,
+                "base": hit.base,
+                "height": hit.height,
+                **{f"cosine_{name}": value for name, value in hit.cosines.items()},
+                "true_item": hit.correct,
+            }
+            for hit in shown
+        )
+
+    def why(self) -> str | None:
+        """Return one plain sentence on why the true item is not first, from the numbers; None where it is.
+
+        The sentence compares the first hit with the true item. Under `volume` it says which factor of base x
+        height made the difference: the ratio of the volumes is the product of the two ratios.
+        """
+        if self.true is None or self.true.rank <= 1:
+            return None
+        return reason(self.measure, self.hits[0], self.true, asked=tuple(self.embeddings))

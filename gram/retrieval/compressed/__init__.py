@@ -1,0 +1,1 @@
+"""Exact search of many items by bounds on byte-quantised vectors."""

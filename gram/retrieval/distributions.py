@@ -1,0 +1,316 @@
+"""Matched against mismatched: how a measure's values are distributed, and how well they tell the two apart.
+
+An item's own vectors are matched; its query with another item's candidate is mismatched. The n matched values are
+few and kept; the n (n - 1) mismatched ones are streamed, counted into bins, and never held.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from gram import measures
+from gram.data.embedding_set import EmbeddingSet
+from gram.measures.random_values import random_value
+from gram.retrieval.index import check_candidates, rows_with_any
+from gram.retrieval.pair_histogram import Tally, bins_of
+from gram.retrieval.ranks import BLOCK, TOLERANCE, typical_score
+
+__all__ = ["Distributions", "Pairs", "distributions", "matched_values", "mismatched_in", "pair_value", "random_value"]
+
+BINS = 50
+MAX_ITEMS = 3_000
+# Measures whose score is minus a quantity with a name of its own: shown as that quantity, small = aligned.
+_QUANTITIES = ("volume", "height", "normalized-volume", "triangle")
+_COSINES = ("cosine", "centroid", "cosine-max", "pairwise-mean")
+# Rows stored in float16 are of length one to within 2^-11 a coordinate.
+_UNIT_TOLERANCE = 2e-3
+
+
+@dataclass(frozen=True, eq=False)
+class Distributions:
+    """The values of one measure for matched and for mismatched pairs, all in the direction in which people read them.
+
+    Attributes:
+        query: name of the query's modality.
+        candidates: names of the candidate's modalities.
+        measure: name of the measure. `volume`, `height`, `normalized-volume` and the area of `triangle` are shown as
+            such (small = aligned), the rest as scores.
+        rows: (n,) rows of the set that have the query and some candidate.
+        matched: (n,) the value of each of those items.
+        edges: (bins + 1,) of the bins; values beyond the ends are counted in the end bins.
+        matched_counts: (bins,) items.
+        mismatched_counts: (bins,) pairs.
+        sample: (m,) rows whose pairs were counted; all of `rows` unless there are more than `max_items`.
+        auc: how likely a matched value is better than a mismatched one, ties counting half; chance is 0.5.
+        auc_interval: its 95 % interval, from leaving out one item at a time; no wider than a point where every
+            matched value beats every mismatched one.
+        overlap: overlap coefficient in [0, 1]: 0 where one threshold parts matched from mismatched, 1 where none
+            helps. It is the least sum of the share of matched values turned away and of mismatched ones let in, over
+            all thresholds; the area that both densities share, where they cross once.
+        threshold: the value, itself let in, at which that sum is least.
+        left_out: how many items lack the query or every candidate; or any, where the measure needs all.
+    """
+
+    query: str
+    candidates: tuple[str, ...]
+    measure: str
+    rows: Int[np.ndarray, " n"]
+    matched: Float[np.ndarray, " n"]
+    edges: Float[np.ndarray, " bins+1"]
+    matched_counts: Int[np.ndarray, " bins"]
+    mismatched_counts: Int[np.ndarray, " bins"]
+    sample: Int[np.ndarray, " m"]
+    auc: float
+    auc_interval: tuple[float, float]
+    overlap: float
+    threshold: float
+    left_out: int
+
+    @property
+    def small_is_aligned(self) -> bool:
+        """Whether small values are the good ones."""
+        return self.measure in _QUANTITIES
+
+    @property
+    def pairs(self) -> int:
+        """How many mismatched pairs were counted: m (m - 1)."""
+        return len(self.sample) * (len(self.sample) - 1)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether every mismatched pair was counted, not those of a sample of items."""
+        return len(self.sample) == len(self.rows)
+
+    @property
+    def mismatched_median(self) -> float:
+        """Median of the mismatched values, to within the width of a bin: spread evenly within its bin."""
+        below = np.concatenate([[0], self.mismatched_counts.cumsum()])
+        return float(np.interp(below[-1] / 2, below, self.edges))
+
+    def bins_within(self, low: float, high: float) -> range:
+        """Return the bins whose middle lies between two values; the nearest one when none does."""
+        middles = (self.edges[:-1] + self.edges[1:]) / 2
+        inside = np.flatnonzero((middles >= low) & (middles <= high))
+        if not len(inside):
+            inside = np.array([np.abs(middles - (low + high) / 2).argmin()])
+        return range(int(inside[0]), int(inside[-1]) + 1)
+
+    def matched_in(self, bins: range) -> Int[np.ndarray, " found"]:
+        """Return the rows of the set whose matched value is in one of a run of bins, best aligned first."""
+        places = bins_of(torch.from_numpy(self.matched), self.edges).numpy()
+        inside = np.flatnonzero((places >= bins.start) & (places < bins.stop))
+        values = self.matched[inside]
+        return self.rows[inside[np.argsort(values if self.small_is_aligned else -values, kind="stable")]]
+
+
+class Pairs(NamedTuple):
+    """Mismatched pairs, best aligned first.
+
+    Attributes:
+        total: how many there are; of them the first few follow.
+        queries: rows of the set that give the query.
+        candidates: rows of the set that give the candidate.
+        values: as in `Distributions`.
+    """
+
+    total: int
+    queries: Int[np.ndarray, " shown"]
+    candidates: Int[np.ndarray, " shown"]
+    values: Float[np.ndarray, " shown"]
+
+
+def distributions(
+    embedding_set: EmbeddingSet,
+    *,
+    candidates: Sequence[str],
+    query: str | None = None,
+    measure: str = "volume",
+    bins: int = BINS,
+    max_items: int = MAX_ITEMS,
+    seed: int = 0,
+    span: tuple[float, float] | None = None,
+) -> Distributions:
+    """Return the matched and mismatched values of a measure, and how well they are told apart.
+
+    Computed in float64, in blocks. The area under the ROC curve,
+    AUC = P(matched better than mismatched) + P(tie) / 2, is exact over the pairs counted. Its interval is the
+    jackknife's: one item at a time is left out, with every pair it is in, which respects that pairs share items;
+    taken on the scale of log(AUC / (1 - AUC)), so that it stays within [0, 1].
+
+    Args:
+        embedding_set: vectors as given; volumes of unit rows lie in [0, 1].
+        candidates: names of the candidate's modalities.
+        query: name of the query's modality; the anchor by default.
+        measure: one of `gram.measures.names()`.
+        bins: of equal width. For unit rows over what the measure can give: [0, 1] for volumes and height, [-1, 1] for
+            cosines, the area of the largest triangle, [1, sqrt k] for `singular`. Else, as for `symile`, over the data.
+        max_items: with more items than this, mismatched pairs are those among a sample of so many items.
+        seed: of that sample.
+        span: where the bins begin and end instead, so that two sets share an axis.
+
+    Raises:
+        ValueError: unknown measure or modality, a number of candidates that the measure is not defined for, the query
+            among the candidates, bins below 1, or fewer than three items that have the query and a candidate.
+
+    Source:
+        AUC by ranks: Hanley & McNeil 1982. Jackknife: Efron & Tibshirani 1993, chapter 11.
+    """
+    if bins < 1:
+        raise ValueError(f"bins: expected at least 1, got {bins}")
+    stream = _Stream(embedding_set, query or embedding_set.anchor, candidates, measure)
+    n = len(stream.rows)
+    if n < 3:
+        raise ValueError(f"embedding_set: expected 3 items or more with a query and a candidate, got {n}")
+    picked = torch.arange(n)
+    if n > max_items:
+        generator = torch.Generator().manual_seed(seed)
+        picked = torch.randperm(n, generator=generator)[: max(3, max_items)].sort().values
+    matched = stream.matched()
+    edges = np.linspace(*(span or stream.range_of_values(matched, picked)), bins + 1)
+    tally = Tally(matched, picked, stream.tolerance(), stream.sign, edges)
+    for block_rows, block_columns, values in stream.blocks(picked):
+        tally.add(block_rows, block_columns, values)
+    shown = matched * stream.sign
+    overlap, threshold = tally.overlap()
+    return Distributions(
+        query=stream.query,
+        candidates=stream.candidates,
+        measure=stream.measure.name,
+        rows=stream.rows.numpy(),
+        matched=shown.numpy(),
+        edges=edges,
+        matched_counts=torch.bincount(bins_of(shown, edges), minlength=bins).numpy(),
+        mismatched_counts=tally.counts.numpy(),
+        sample=stream.rows[picked].numpy(),
+        auc=tally.auc(),
+        auc_interval=tally.interval(),
+        overlap=overlap,
+        threshold=threshold * stream.sign,
+        left_out=len(embedding_set) - n,
+    )
+
+
+def matched_values(
+    embedding_set: EmbeddingSet, *, candidates: Sequence[str], query: str | None = None, measure: str = "volume"
+) -> Float[np.ndarray, " n"]:
+    """Return each item's own value of a measure, as `distributions` has it in `matched`; NaN where it has none.
+
+    Time grows with n. Arguments and errors are those of `distributions`.
+    """
+    stream = _Stream(embedding_set, query or embedding_set.anchor, candidates, measure)
+    values = np.full(len(embedding_set), np.nan)
+    if len(stream.rows):
+        values[stream.rows] = (stream.matched() * stream.sign).numpy()
+    return values
+
+
+def mismatched_in(embedding_set: EmbeddingSet, found: Distributions, bins: range, *, limit: int = 24) -> Pairs:
+    """Return the mismatched pairs whose value is in one of a run of bins of `found`, the best aligned first.
+
+    Args:
+        embedding_set: the one that `found` is of.
+        found: what `distributions` returned.
+        bins: a run of bins, such as `range(0, 5)` for the first five.
+        limit: how many pairs to name; all are counted.
+    """
+    stream = _Stream(embedding_set, found.query, found.candidates, found.measure)
+    picked = torch.from_numpy(np.flatnonzero(np.isin(found.rows, found.sample)))
+    count, best = 0, torch.empty(0, 3, dtype=torch.float64)
+    for rows, columns, scores in stream.blocks(picked):
+        places = bins_of(scores * stream.sign, found.edges)
+        inside = (places >= bins.start) & (places < bins.stop) & (rows[:, None] != columns)
+        count += int(inside.sum())
+        at = inside.nonzero()
+        block = torch.stack([scores[inside], rows[at[:, 0]].double(), columns[at[:, 1]].double()], dim=1)
+        best = torch.cat([best, block])
+        best = best[best[:, 0].argsort(descending=True, stable=True)[:limit]]
+    return Pairs(
+        count,
+        stream.rows[best[:, 1].long()].numpy(),
+        stream.rows[best[:, 2].long()].numpy(),
+        (best[:, 0] * stream.sign).numpy(),
+    )
+
+
+def pair_value(embedding_set: EmbeddingSet, found: Distributions, query_row: int, candidate_row: int) -> float:
+    """Return the value that `found` would show for one item's query with one item's candidate; NaN if it lacks one."""
+    vectors = embedding_set.modalities
+    others = [vectors[name][[candidate_row]].double() for name in found.candidates]
+    score = measures.score(found.measure, vectors[found.query][[query_row]].double(), *others)[0, 0]
+    return float(-score if found.small_is_aligned else score)
+
+
+def _unit_range(measure: str, k: int) -> tuple[float, float] | None:
+    """Return between what a measure's values for k unit vectors lie; None where that says little of real ones.
+
+    The largest triangle in a sphere is equilateral, of area 3 sqrt(3) / 4.
+    """
+    if measure in _COSINES:
+        return -1.0, 1.0
+    return {
+        "volume": (0.0, 1.0),
+        "height": (0.0, 1.0),
+        "normalized-volume": (0.0, 1.0),
+        "triangle": (0.0, 0.75 * 3**0.5),
+        "singular": (1.0, k**0.5),
+    }.get(measure)
+
+
+class _Stream:
+    """The scores of every query with every candidate of a set, in float64, block by block."""
+
+    def __init__(self, embedding_set: EmbeddingSet, query: str, candidates: Sequence[str], measure: str) -> None:
+        self.measure = measures.get(measure)
+        self.query = query
+        self.candidates = tuple(check_candidates(embedding_set, candidates, measure=measure))
+        if query in self.candidates:
+            raise ValueError(f"query: {query!r} is among the candidates; leave it out of one of the two")
+        usable = embedding_set.present(query)
+        rows = rows_with_any(embedding_set, self.candidates, at_least=self.measure.least)
+        self.rows = rows[usable[rows]]
+        self._anchors = embedding_set.modalities[query]
+        self._others = [embedding_set.modalities[name] for name in self.candidates]
+        self.sign = -1.0 if measure in _QUANTITIES else 1.0
+
+    def tolerance(self) -> float:
+        """Return by how much scores may differ and still tie: what rounding can do to them."""
+        return TOLERANCE * float(typical_score(self.measure, self._anchors, self._others, torch.device("cpu")))
+
+    def matched(self) -> Float[Tensor, " n"]:
+        """Return each item's score with itself."""
+        parts = [
+            self.measure.compare_paired(self._anchors[rows].double(), self._prepared(rows))
+            for rows in self.rows.split(BLOCK)
+        ]
+        return torch.cat(parts)
+
+    def blocks(self, picked: Int[Tensor, " m"]) -> Iterator[tuple[Tensor, Tensor, Float[Tensor, "q n"]]]:
+        """Yield the places (in `rows`) of queries and of candidates, and their scores, for all pairs of `picked`."""
+        for columns in picked.split(BLOCK):
+            prepared = self._prepared(self.rows[columns])
+            for rows in picked.split(BLOCK):
+                yield rows, columns, self.measure.compare(self._anchors[self.rows[rows]].double(), prepared)
+
+    def range_of_values(self, matched: Float[Tensor, " n"], picked: Int[Tensor, " m"]) -> tuple[float, float]:
+        """Return where the bins begin and end: fixed for unit rows, so that pictures compare; else from the data."""
+        fixed = _unit_range(self.measure.name, 1 + len(self._others))
+        if fixed is not None and all(map(self._is_unit, (self._anchors, *self._others))):
+            return fixed
+        low, high = matched.min(), matched.max()
+        for _, _, scores in self.blocks(picked):
+            low, high = torch.minimum(low, scores.min()), torch.maximum(high, scores.max())
+        ends = sorted(float(end) * self.sign for end in (low, high))
+        width = ends[1] - ends[0]
+        return (ends[0], ends[1]) if width > 0 else (ends[0] - 0.5, ends[1] + 0.5)
+
+    def _is_unit(self, vectors: Tensor) -> bool:
+        lengths = torch.linalg.vector_norm(vectors[self.rows].float(), dim=1)
+        return bool(((lengths - 1).abs() <= _UNIT_TOLERANCE).logical_or(lengths.isnan()).all())
+
+    def _prepared(self, rows: Int[Tensor, " b"]) -> measures.Prepared:
+        return self.measure.prepare(*(other[rows].double() for other in self._others))

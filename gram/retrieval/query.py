@@ -1,0 +1,119 @@
+"""What a gallery is asked: an item, words, a picture or a sound, alone or several at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gram.data.embedding_set import EmbeddingSet
+
+_LONGEST = 60  # characters of a query's words that are told
+
+
+def _told(content: object) -> str:
+    """Return what a query holds in a few words."""
+    if isinstance(content, bytes | bytearray):
+        return f"<{len(content):,} bytes>"
+    if (shape := getattr(content, "shape", None)) is not None:
+        return f"<{type(content).__name__} of shape {tuple(shape)}>"
+    told = repr(content)
+    return told if len(told) <= _LONGEST else f"{told[: _LONGEST - 1]}…"
+
+
+@dataclass(frozen=True, repr=False)
+class Query:
+    """What is asked, in one modality.
+
+    Attributes:
+        modality: what the query is: text, image, speech, tones, ...
+        content: what a model encodes (words, a picture, a waveform); None takes the gallery's own embedding
+            of the item `id`.
+        id: the item it should find, where that is known; its rank is then reported.
+    """
+
+    modality: str
+    content: Any = None
+    id: str | None = None
+
+    def __repr__(self) -> str:
+        """Return the query in one short line: content other than words is told by its kind and size."""
+        named = [repr(self.modality)]
+        if self.content is not None:
+            named.append(f"content={_told(self.content)}")
+        if self.id is not None:
+            named.append(f"id={self.id!r}")
+        return f"Query({', '.join(named)})"
+
+    @property
+    def parts(self) -> tuple["Query", ...]:
+        """What is asked with: this alone."""
+        return (self,)
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """The modality asked with, as that of a joint query."""
+        return (self.modality,)
+
+
+@dataclass(frozen=True)
+class JointQuery:
+    """What is asked in several modalities at once: drawn and said, say.
+
+    One Gram matrix holds all: a candidate's score is the measure's of the anchor part t and (q_2, ..., m_2, ...), the
+    other parts followed by the candidate's own vectors. So volume is that of everything together, whichever part is
+    the anchor; height is how far the anchor part stands off the span of the rest. Mean cosine compares the anchor part
+    alone with the items: what it says of the other parts is the same for every item, and leaves the order as it was.
+
+    Attributes:
+        parts: one query a modality. The part in the gallery's anchor modality is the anchor, else the first.
+
+    Raises:
+        ValueError: no part, or two of one modality.
+
+    Example:
+        >>> JointQuery((Query("text", id="4721"), Query("image", id="4721"))).id
+        '4721'
+    """
+
+    parts: tuple[Query, ...]
+
+    def __post_init__(self) -> None:
+        names = [part.modality for part in self.parts]
+        if not names:
+            raise ValueError("parts: expected one query or more, got none")
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"parts: {name!r} comes twice; ask with each modality once")
+
+    @property
+    def id(self) -> str | None:
+        """The item that all parts that name one name; None where they name none or differ."""
+        named = {part.id for part in self.parts if part.id is not None}
+        return named.pop() if len(named) == 1 else None
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """The modalities asked with, in the order of the parts."""
+        return tuple(part.modality for part in self.parts)
+
+
+AnyQuery = Query | JointQuery
+
+
+def candidates_for(modality: str | Sequence[str], chosen: Sequence[str], *, gallery: EmbeddingSet) -> tuple[str, ...]:
+    """Return the modalities to judge items by: those chosen and the anchor, without the query's own.
+
+    Example: of image, speech and tones, a text query keeps all; an image query asks text, speech, tones; a query of
+    image and speech asks text, tones.
+
+    Raises:
+        ValueError: the query has them all, so that nothing is left to judge by.
+    """
+    asked = {modality} if isinstance(modality, str) else set(modality)
+    wanted = {*chosen, gallery.anchor}
+    left = tuple(name for name in gallery.modalities if name in wanted - asked)
+    if not left:
+        raise ValueError(
+            f"the query has {', '.join(name for name in gallery.modalities if name in wanted)}, and nothing is left "
+            "to judge items by: ask with fewer modalities or choose more candidates"
+        )
+    return left

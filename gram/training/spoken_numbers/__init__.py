@@ -1,0 +1,1 @@
+"""Training data and embeddings of the spoken numbers."""

@@ -1,0 +1,197 @@
+"""The built-in validation and test items, and their embedding by a model."""
+
+import hashlib
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from gram.data.embedding_set import EmbeddingSet
+from gram.data.storage import check_writable
+from gram.datasets.spoken_numbers import MODALITIES, draw_recipes, numbers_of
+from gram.errors import EmbeddingSetError
+from gram.models import MultimodalModel
+from gram.training.spoken_numbers.pool import raw_inputs, render_examples
+
+_BLOCK = 256
+_SEEDS = {"validation": 1, "test": 2}
+_INFO = {
+    "name": "spoken numbers",
+    "description": "Four-digit numbers in words, handwritten, spoken and dialled, with recorded corruptions",
+    "anchor": "text",
+    "source": "handwriting: scikit-learn's load_digits (UCI); speech: espeak-ng; tones: DTMF, ITU-T Q.23",
+    "licence": "handwriting CC BY 4.0",
+}
+
+
+def split_items(split: str) -> pd.DataFrame:
+    """Return the recipes of the built-in validation or test set, shuffled, always the same.
+
+    Raises:
+        ValueError: if `split` is not validation or test.
+    """
+    if split not in _SEEDS:
+        raise ValueError(f"split must be validation or test; got {split!r}")
+    recipes = draw_recipes(numbers_of(split), split, seed=_SEEDS[split])
+    return recipes.sample(frac=1, random_state=_SEEDS[split]).reset_index(drop=True)
+
+
+def round_of_items(split: str, number: int, *, seed: int = 0) -> pd.DataFrame:
+    """Return a round of recipes: each number of a split once, in an order and a guise of that round.
+
+    Round 0 is `split_items`. Later rounds draw other handwriting, voices and noise with `seed`; their ids are the
+    number and the round, such as 4721-2 for the second time that 4721 comes.
+
+    Raises:
+        ValueError: if `split` is not validation or test.
+    """
+    if number == 0:
+        return split_items(split)
+    if split not in _SEEDS:
+        raise ValueError(f"split must be validation or test; got {split!r}")
+    drawn, order = np.random.SeedSequence((_SEEDS[split], seed, number)).generate_state(2)
+    recipes = draw_recipes(numbers_of(split), split, seed=int(drawn))
+    recipes["id"] += f"-{number + 1}"
+    return recipes.sample(frac=1, random_state=int(order)).reset_index(drop=True)
+
+
+def prepare_items(model: MultimodalModel, items: pd.DataFrame) -> dict[str, list[Tensor]]:
+    """Return what the encoders of a model take, of each modality of each item, rendered from its recipe."""
+    inputs = [raw_inputs({str(key): value for key, value in item.items()}) for item in items.to_dict("records")]
+    return {name: [model.prepare(name, value[name]) for value in inputs] for name in MODALITIES}
+
+
+def embed_prepared(
+    model: MultimodalModel,
+    items: pd.DataFrame,
+    examples: Mapping[str, Sequence[Tensor]],
+    *,
+    info: Mapping[str, Any] | None = None,
+) -> EmbeddingSet:
+    """Return the embedding set of items that `prepare_items` prepared."""
+    vectors = {name: model.encode_prepared(name, values) for name, values in examples.items()}
+    return EmbeddingSet(modalities=vectors, items=items, info={**_INFO, **(info or {})})
+
+
+def embed_items(
+    model: MultimodalModel,
+    items: pd.DataFrame,
+    *,
+    info: Mapping[str, Any] | None = None,
+    processes: int | None = 1,
+    progress: Callable[[int, int], None] = lambda done, whole: None,
+) -> EmbeddingSet:
+    """Return the embedding set of built-in items: each rendered from its recipe and encoded in every modality.
+
+    Args:
+        model: encodes.
+        items: recipes.
+        info: what to add to the set's info.
+        processes: how many render; None takes as many as there are cores, 1 renders in this process.
+        progress: called with how many items are done, and of how many.
+    """
+    records = [{str(key): value for key, value in item.items()} for item in items.to_dict("records")]
+    examples = render_examples(model, records, processes=processes)
+    parts: dict[str, list[Tensor]] = {name: [] for name in MODALITIES}
+    done = 0
+    while block := list(islice(examples, _BLOCK)):
+        for name in MODALITIES:
+            parts[name].append(model.encode_prepared(name, [torch.from_numpy(example[name]) for example in block]))
+        done += len(block)
+        progress(done, len(items))
+    vectors = {name: torch.cat(part) for name, part in parts.items()}
+    return EmbeddingSet(modalities=vectors, items=items, info={**_INFO, **(info or {})})
+
+
+def embed_many(
+    model: MultimodalModel,
+    count: int,
+    out: str | Path,
+    *,
+    split: str = "test",
+    seed: int = 0,
+    half: bool = False,
+    info: Mapping[str, Any] | None = None,
+    processes: int | None = None,
+    progress: Callable[[int, int], None] = lambda done, whole: None,
+) -> EmbeddingSet:
+    """Embed any number of built-in items and save the set; return it.
+
+    Items are rendered and encoded a round at a time (see `round_of_items`) and only their vectors are kept. Each
+    finished round is saved in the hidden folder OUT/.rounds, so that the same call, stopped and made again, goes on
+    after the last of them; at the end that folder is removed.
+
+    Args:
+        model: encodes.
+        count: how many items.
+        out: folder of the set.
+        split: validation or test: whose numbers, handwriting and voices.
+        seed: decides all rounds after the first.
+        half: store float16.
+        info: what to add to the set's info.
+        processes: how many render; None takes as many as there are cores.
+        progress: called with how many items are done, and of how many.
+
+    Raises:
+        ValueError: if `count` is below 1, or `split` is not validation or test.
+        EmbeddingSetError: if `out` holds files but no set, or the disk refuses.
+    """
+    if count < 1:
+        raise ValueError(f"count must be at least 1; got {count}")
+    check_writable(Path(out))
+    rounds = Path(out) / ".rounds"
+    maker = _fingerprint(model, split, seed, half)
+    parts: list[EmbeddingSet] = []
+    done = 0
+    while done < count:
+        items = round_of_items(split, len(parts), seed=seed).iloc[: count - done]
+        folder = rounds / f"{len(parts):05d}"
+        if not _is_finished(folder, maker, items):
+            part = embed_items(
+                model,
+                items,
+                info={"maker": maker},
+                processes=processes,
+                progress=lambda here, whole, before=done: progress(before + here, count),  # type: ignore[misc]  # mypy takes a default for an argument
+            )
+            (half_precision(part) if half else part).save(folder)
+        parts.append(EmbeddingSet.load(folder))  # mapped from disk: the vectors need no memory until the end
+        done += len(items)
+        progress(done, count)
+    vectors = {name: torch.cat([part.modalities[name] for part in parts]) for name in MODALITIES}
+    items = pd.concat([part.items for part in parts], ignore_index=True)
+    del parts
+    whole = EmbeddingSet(modalities=vectors, items=items, info={**_INFO, **(info or {})})
+    whole.save(out)
+    shutil.rmtree(rounds)
+    return whole
+
+
+def _fingerprint(model: MultimodalModel, split: str, seed: int, half: bool) -> str:
+    """Return what tells rounds made by another model or with other settings."""
+    digest = hashlib.sha256(f"{split} {seed} {half}".encode())
+    for name, weights in model.state_dict().items():
+        digest.update(name.encode())
+        digest.update(weights.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _is_finished(folder: Path, maker: str, items: pd.DataFrame) -> bool:
+    """Return whether an earlier call embedded this round of items, by the same model and settings."""
+    try:
+        part = EmbeddingSet.load(folder)
+    except EmbeddingSetError:
+        return False
+    return part.info.get("maker") == maker and part.items["id"].tolist() == items["id"].tolist()
+
+
+def half_precision(embedding_set: EmbeddingSet) -> EmbeddingSet:
+    """Return the set with float16 vectors: half the size, each number to about three digits."""
+    halves = {name: vectors.half() for name, vectors in embedding_set.modalities.items()}
+    return EmbeddingSet(modalities=halves, items=embedding_set.items, info=embedding_set.info)
