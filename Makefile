@@ -59,7 +59,7 @@ bench: $(VENV)/.dev-ready ## run the benchmarks; print each one's table, then al
 	$(BIN)/python benchmarks/all.py
 
 fuzz: $(VENV)/.dev-ready ## damage 10,000 files of every kind that is read; each must open or be refused
-	nice $(BIN)/python -m tests.gram.fuzz_importers --count 10000
+	nice $(BIN)/python -m tests.fuzz.importers --count 10000
 
 voices: $(VENV)/.app-ready ## build the packed voices (needs espeak-ng)
 	$(BIN)/python -m gram.datasets.spoken_numbers.build_voices

@@ -197,8 +197,8 @@ def _fails(task: Task) -> str:
     lines = [(measures.get(name).title, measures.get(name).fails) for name in measures.names(k)]
     for name in measures.names():
         measure = measures.get(name)
-        if not measure.fits(k):
+        if not measure.supports(k):
             needed = f"it is defined for k = {measure.modalities}, and here k = {k}"
-            advice = f"choose {measure.least} candidate modalities to have it here"
+            advice = f"choose {measure.min_candidates} candidate modalities to have it here"
             lines.append((measure.title, f"Not in the table: {needed}; {advice}."))
     return f'<dl class="fails">{"".join(f"<div><dt>{escape(a)}</dt><dd>{escape(b)}</dd></div>" for a, b in lines)}</dl>'

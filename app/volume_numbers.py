@@ -81,7 +81,8 @@ def _facts(measure: str, symbol: str, twin: str, found: Distributions) -> dict[s
         "Random": (number(expected), "expected", "What independent random directions give on average"),
     }
     if found.left_out:
-        lacking = "every candidate" if measures.get(measure).least == 1 else "a candidate that the measure needs"
+        any_will_do = measures.get(measure).min_candidates == 1
+        lacking = "every candidate" if any_will_do else "a candidate that the measure needs"
         facts["Left out"] = (f"{found.left_out:,}", "items", f"They lack the anchor or {lacking}")
     return facts
 

@@ -116,7 +116,7 @@ def scope(outcomes: Outcomes, cases: Cases) -> str:
 
 def _all_of(cases: Cases) -> str:
     """Return how many of the candidates an item lacks that is not ranked, in words."""
-    least = min(measures.get(cases.measure).least, len(cases.candidates))
+    least = min(measures.get(cases.measure).min_candidates, len(cases.candidates))
     return "every candidate" if least == 1 and len(cases.candidates) > 1 else f"one of {', '.join(cases.candidates)}"
 
 

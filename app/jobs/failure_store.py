@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import torch
 
 from gram import __version__
-from gram._cache import cache_folder, digest_of, keep_file
+from gram.core.cache import cache_folder, digest_of, keep_file
 from gram.data.embedding_set import EmbeddingSet
 from gram.diagnostics import Cases, Check, Diagnosis, Finding, Reference, Remedy
 from gram.retrieval.index import check_candidates

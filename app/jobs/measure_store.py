@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from gram import __version__
-from gram._cache import cache_folder, digest_of, keep_file
+from gram.core.cache import cache_folder, digest_of, keep_file
 from gram.data.embedding_set import EmbeddingSet
 from gram.retrieval.compare import Row
 from gram.retrieval.index import check_candidates

@@ -146,7 +146,7 @@ def _caution(embedding_set: EmbeddingSet, selection: session.Selection, measure:
     """Say in one line that colours are of values which do not compare, and that items without one are grey."""
     anchor, candidates = embedding_set.anchor, selection.candidates
     told = comparability.caution(embedding_set, candidates, measure, query=anchor)
-    least = min(measures.get(measure).least, len(candidates))
+    least = min(measures.get(measure).min_candidates, len(candidates))
     counts = comparability.counts_by_size(embedding_set, candidates, query=anchor)
     without = len(embedding_set) - sum(count for size, count in counts.items() if size >= least)
     grey = f" {without:,} items lack {anchor} or what it is compared with, and are grey." if without else ""

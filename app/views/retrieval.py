@@ -158,7 +158,7 @@ def _show_rank(answer: Answer, model: str) -> None:
         return
     st.markdown(f"#### {plain(answer.true.label)} ranks {hits.rank(answer.true.rank)} of {answer.size:,}")
     if left_out := len(data.load_whole(model)) - answer.size:
-        least = min(measures.get(answer.measure).least, len(answer.candidates))
+        least = min(measures.get(answer.measure).min_candidates, len(answer.candidates))
         one, many = ("has none of", "have none of") if least == 1 < len(answer.candidates) else ("lacks", "lack")
         names = unlike.listed(answer.candidates) if least == 1 else " or ".join(answer.candidates)
         count, was = (f"1 item {one}", "was") if left_out == 1 else (f"{left_out:,} items {many}", "were")

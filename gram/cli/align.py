@@ -57,7 +57,7 @@ def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, save, and print how well the held-out items are found; return the exit status."""
-    from gram._device import select_device
+    from gram.core.device import select_device
     from gram.models.align_config import AlignmentSettings
     from gram.training.align import align
     from gram.training.align_store import save_alignment

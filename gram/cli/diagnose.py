@@ -35,7 +35,7 @@ def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Diagnose the set, print the findings, and return the exit status: 0 whether there are any or not."""
-    from gram._device import select_device
+    from gram.core.device import select_device
     from gram.data.embedding_set import EmbeddingSet
     from gram.diagnostics import diagnose
     from gram.retrieval.index import check_candidates

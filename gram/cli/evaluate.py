@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _reports(args: argparse.Namespace) -> list[tuple[Path, "RetrievalReport"]]:
     from gram import measures
-    from gram._device import select_device
+    from gram.core.device import select_device
     from gram.data.embedding_set import EmbeddingSet
     from gram.retrieval.evaluate import evaluate
     from gram.retrieval.index import check_candidates

@@ -48,7 +48,7 @@ def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Carry out the experiments, print what they found, and return the exit status."""
-    from gram._device import select_device
+    from gram.core.device import select_device
     from gram.experiments import SCALES, Place, carry_out, experiment, runs_folder
     from gram.experiments.outcomes import quick_folder
     from gram.experiments.saved import EVIDENCE, plain_rows

@@ -55,7 +55,7 @@ def add_content(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Search, print the hits, and return the exit status."""
     from gram import measures
-    from gram._device import select_device
+    from gram.core.device import select_device
     from gram.retrieval.mixed import caution
     from gram.retrieval.query import candidates_for
     from gram.retrieval.retriever import Retriever

@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gram.data.vector_set import ItemSet
 from gram.data.validation import CACHED_ELEMENTS, blocks
+from gram.data.vector_set import ItemSet
 
 _UNIT = 1e-6  # rows scaled in float32 are of length one to within 6e-8 a coordinate; in float16, only to 2e-5 or so
 

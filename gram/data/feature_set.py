@@ -5,8 +5,8 @@ feature set is aligned first (`python -m gram align`), unless all sizes are equa
 On disk it is the folder of an embedding set whose `info.json` says `"kind": "features"`.
 """
 
-from gram.data.vector_set import ItemSet
 from gram.data.embedding_set import EmbeddingSet
+from gram.data.vector_set import ItemSet
 from gram.errors import EmbeddingSetError
 
 

@@ -131,6 +131,11 @@ def _write_info(file: Path, info: Mapping[str, Any]) -> None:
 
 
 def read_info(folder: Path) -> dict[str, Any]:
+    """Return what info.json of a set's folder holds.
+
+    Raises:
+        EmbeddingSetError: the file is missing or is no JSON object.
+    """
     file = _existing(folder, INFO)
     try:
         info = json.loads(file.read_text(encoding="utf-8"))

@@ -19,7 +19,7 @@ from types import ModuleType
 
 import pandas as pd
 
-from gram._device import select_device
+from gram.core.device import select_device
 from gram.experiments import (
     coarse_and_fine,
     losses_and_measures,

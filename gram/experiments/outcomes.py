@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from gram._cache import cache_folder
+from gram.core.cache import cache_folder
 from gram.data.atomic import current, read_files, replace_files
 from gram.data.embedding_set import EmbeddingSet
 from gram.errors import GramError

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gram._device import select_device
+from gram.core.device import select_device
 from gram.data.embedding_set import EmbeddingSet
 from gram.experiments.arm import Arm, inputs, text_kinds
 from gram.experiments.data import Data

@@ -8,7 +8,7 @@ asked many times:
 >>> text, image, speech = torch.nn.functional.normalize(torch.randn(3, 5, 8), dim=-1)
 >>> volume = measures.get("volume")
 >>> prepared = volume.prepare(image, speech)
->>> torch.equal(volume.compare(text, prepared), measures.score("volume", text, image, speech))
+>>> torch.equal(volume.scores(text, prepared), measures.score("volume", text, image, speech))
 True
 
 A row that is NaN throughout is a modality that the item lacks. In every measure it is left out: the score is
@@ -18,7 +18,7 @@ Scores carry no gradient: the losses do.
 
 Items that lack different modalities are judged by different numbers of vectors, and not every measure gives those
 comparable scores: random vectors of k = 2 and k = 4 have different volumes, and one vector fewer mostly leaves a
-larger one. `across_k` says which do; `gram.retrieval.mixed` asks it of a set.
+larger one. `comparable_across_k` says which do; `gram.retrieval.mixed` asks it of a set.
 
 A measure may be defined for one number of modalities only: `triangle` is for three. With another number of them it
 raises, `names(k)` leaves it out, and a candidate that lacks any of its vectors scores -inf: fewer points would always
@@ -63,8 +63,8 @@ class Measure:
         compare_side: anchors (q, d) and a side to scores (q, n).
         compare_side_paired: anchors (n, d) and a side to scores (n,).
         modalities: the number k of modalities, the anchor's included, that it is defined for; None for any.
-        across_k: whether scores of items with different numbers of vectors go into one ranking: in scale and chance
-            level they are alike, or nearly. False where one vector more or less changes what is large.
+        comparable_across_k: whether scores of items with different numbers of vectors go into one ranking: in scale
+            and chance level they are alike, or nearly. False where one vector more or less changes what is large.
         join_to_side: a vector (d,) and a side to the side of the candidates that this vector joins; None where that
             saves nothing over preparing them again.
     """
@@ -79,15 +79,15 @@ class Measure:
     compare_side: Callable[..., Tensor] = field(repr=False)
     compare_side_paired: Callable[..., Tensor] = field(repr=False)
     modalities: int | None = None
-    across_k: bool = True
+    comparable_across_k: bool = True
     join_to_side: Callable[..., tuple[Tensor, ...]] | None = field(default=None, repr=False)
 
     @property
-    def least(self) -> int:
+    def min_candidates(self) -> int:
         """How many of the candidate's modalities an item must have to get a score: one, unless it needs all."""
         return 1 if self.modalities is None else self.modalities - 1
 
-    def fits(self, k: int) -> bool:
+    def supports(self, k: int) -> bool:
         """Return whether the measure is defined for k modalities, the anchor's included."""
         return self.modalities is None or self.modalities == k
 
@@ -97,10 +97,10 @@ class Measure:
         Raises:
             ValueError: it is not.
         """
-        if not self.fits(1 + candidates):
+        if not self.supports(1 + candidates):
             raise ValueError(
-                f"measure: {self.name} needs {self.least} candidate modalities beside the query, got {candidates}: "
-                f"choose {self.least}, or one of {', '.join(names(1 + candidates))}"
+                f"measure: {self.name} needs {self.min_candidates} candidate modalities beside the query, "
+                f"got {candidates}: choose {self.min_candidates}, or one of {', '.join(names(1 + candidates))}"
             )
 
     @torch.no_grad()
@@ -117,7 +117,7 @@ class Measure:
         """
         rows = torch.stack(as_candidates(*others), dim=1)
         self.check(len(others))
-        return Prepared(self.prepare_side(rows), (~missing_rows(rows)).sum(dim=1) >= self.least, rows.dtype)
+        return Prepared(self.prepare_side(rows), (~missing_rows(rows)).sum(dim=1) >= self.min_candidates, rows.dtype)
 
     @torch.no_grad()
     def join(self, vector: Float[Tensor, " d"], prepared: Prepared) -> Prepared:
@@ -134,7 +134,7 @@ class Measure:
         return prepared._replace(side=side, present=torch.ones_like(prepared.present))
 
     @torch.no_grad()
-    def compare(self, anchor: Float[Tensor, "q d"], prepared: Prepared) -> Float[Tensor, "q n"]:
+    def scores(self, anchor: Float[Tensor, "q d"], prepared: Prepared) -> Float[Tensor, "q n"]:
         """Return the score of every anchor with every prepared candidate.
 
         Raises:
@@ -145,7 +145,7 @@ class Measure:
         return scores.masked_fill_(~prepared.present & ~missing_rows(anchor).unsqueeze(1), -torch.inf)
 
     @torch.no_grad()
-    def compare_paired(self, anchor: Float[Tensor, "n d"], prepared: Prepared) -> Float[Tensor, "n"]:
+    def paired_scores(self, anchor: Float[Tensor, "n d"], prepared: Prepared) -> Float[Tensor, "n"]:
         """Return the score of anchor i with prepared candidate i: the diagonal of `compare`, without the rest.
 
         Raises:
@@ -166,7 +166,7 @@ def names(k: int | None = None) -> list[str]:
     Args:
         k: only those defined for so many modalities, the anchor's included.
     """
-    return [name for name, measure in _MEASURES.items() if k is None or measure.fits(k)]
+    return [name for name, measure in _MEASURES.items() if k is None or measure.supports(k)]
 
 
 def get(name: str) -> Measure:
@@ -199,7 +199,7 @@ def score(measure: str | Measure, anchor: Float[ArrayT, "q d"], *others: Float[A
 
     def compare(anchor: Tensor, *others: Tensor) -> Tensor:
         anchor, others = as_pairs(anchor, *others)
-        return chosen.compare(anchor, chosen.prepare(*others))
+        return chosen.scores(anchor, chosen.prepare(*others))
 
     return through_torch(compare, anchor, *others)
 
@@ -225,7 +225,7 @@ def paired_score(
 
     def compare(anchor: Tensor, *others: Tensor) -> Tensor:
         anchor, others = as_pairs(anchor, *others)
-        return chosen.compare_paired(anchor, chosen.prepare(*others))
+        return chosen.paired_scores(anchor, chosen.prepare(*others))
 
     return through_torch(compare, anchor, *others)
 
@@ -246,7 +246,7 @@ _MEASURES = {
             sides.prepare_span_and_base,
             sides.minus_volume,
             sides.minus_volume_paired,
-            across_k=False,
+            comparable_across_k=False,
             join_to_side=sides.join_to_span_and_base,
         ),
         Measure(
@@ -313,7 +313,7 @@ _MEASURES = {
             sides.prepare_units,
             sides.largest_projection,
             sides.largest_projection_paired,
-            across_k=False,
+            comparable_across_k=False,
         ),
         Measure(
             "pairwise-mean",
@@ -355,7 +355,7 @@ _MEASURES = {
             sides.prepare_principal_axes,
             sides.largest_singular,
             sides.largest_singular_paired,
-            across_k=False,
+            comparable_across_k=False,
         ),
         Measure(
             "symile",
@@ -368,7 +368,7 @@ _MEASURES = {
             sides.prepare_product,
             sides.projection,
             sides.projection_paired,
-            across_k=False,
+            comparable_across_k=False,
         ),
     )
 }

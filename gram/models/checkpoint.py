@@ -7,7 +7,7 @@ from pathlib import Path
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from gram._device import select_device
+from gram.core.device import select_device
 from gram.errors import ModelError
 from gram.models.multimodal import ModelConfig, MultimodalModel
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from gram import _cache as _cache_folder
+from gram.core import cache
 from gram.data.embedding_set import EmbeddingSet
 from gram.errors import GramError
 from gram.projection.layout import METHODS, Layout, Settings
@@ -14,7 +14,7 @@ _KEPT = 64
 
 def cache_folder() -> Path:
     """Return the folder for computed layouts: `$GRAM_CACHE`, else `gram` in the platform's cache folder."""
-    return _cache_folder.cache_folder(SHIPPED_FOLDER)
+    return cache.cache_folder(SHIPPED_FOLDER)
 
 
 def find_layout(embedding_set: EmbeddingSet, settings: Settings) -> Layout | None:
@@ -38,7 +38,7 @@ def keep_layout(layout: Layout) -> Path | None:
     path = layout_file(layout.key)
     try:
         layout.save(path)
-        _cache_folder.forget_oldest(path.parent, "*.safetensors", keep=_KEPT)
+        cache.forget_oldest(path.parent, "*.safetensors", keep=_KEPT)
     except OSError:
         return None
     return path

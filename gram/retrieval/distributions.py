@@ -271,7 +271,7 @@ class _Stream:
         if query in self.candidates:
             raise ValueError(f"query: {query!r} is among the candidates; leave it out of one of the two")
         usable = embedding_set.present(query)
-        rows = rows_with_any(embedding_set, self.candidates, at_least=self.measure.least)
+        rows = rows_with_any(embedding_set, self.candidates, at_least=self.measure.min_candidates)
         self.rows = rows[usable[rows]]
         self._anchors = embedding_set.modalities[query]
         self._others = [embedding_set.modalities[name] for name in self.candidates]
@@ -284,7 +284,7 @@ class _Stream:
     def matched(self) -> Float[Tensor, " n"]:
         """Return each item's score with itself."""
         parts = [
-            self.measure.compare_paired(self._anchors[rows].double(), self._prepared(rows))
+            self.measure.paired_scores(self._anchors[rows].double(), self._prepared(rows))
             for rows in self.rows.split(BLOCK)
         ]
         return torch.cat(parts)
@@ -294,7 +294,7 @@ class _Stream:
         for columns in picked.split(BLOCK):
             prepared = self._prepared(self.rows[columns])
             for rows in picked.split(BLOCK):
-                yield rows, columns, self.measure.compare(self._anchors[self.rows[rows]].double(), prepared)
+                yield rows, columns, self.measure.scores(self._anchors[self.rows[rows]].double(), prepared)
 
     def range_of_values(self, matched: Float[Tensor, " n"], picked: Int[Tensor, " m"]) -> tuple[float, float]:
         """Return where the bins begin and end: fixed for unit rows, so that pictures compare; else from the data."""

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from gram import measures
-from gram._device import select_device
+from gram.core.device import select_device
 from gram.data.embedding_set import EmbeddingSet
 from gram.errors import EmbeddingSetError
 from gram.retrieval.index import check_candidates, rows_with_any
@@ -209,7 +209,7 @@ def evaluate(
     names = check_candidates(embedding_set, candidates, query=query, measure=measure)
     if direction not in DIRECTIONS:
         raise ValueError(f"direction: expected one of {', '.join(DIRECTIONS)}, got {direction!r}")
-    rows = _ranked_rows(embedding_set, query, names, measures.get(measure).least)
+    rows = _ranked_rows(embedding_set, query, names, measures.get(measure).min_candidates)
     kept = slice(None) if len(rows) == len(embedding_set) else rows
     places = count_places(
         measure,
@@ -258,7 +258,7 @@ def ranks_of(
     if candidates is None:
         candidates = [name for name in embedding_set.names if name != query]
     names = check_candidates(embedding_set, candidates, query=query, measure=measure)
-    ranked = _ranked_rows(embedding_set, query, names, measures.get(measure).least)
+    ranked = _ranked_rows(embedding_set, query, names, measures.get(measure).min_candidates)
     kept = slice(None) if len(ranked) == len(embedding_set) else ranked
     asked = torch.as_tensor(np.asarray(rows)).reshape(-1).long()
     true = torch.searchsorted(ranked, asked).clamp(max=len(ranked) - 1)

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from gram import measures
-from gram._device import select_device
+from gram.core.device import select_device
 from gram.data.embedding_set import EmbeddingSet
 from gram.errors import EmbeddingSetError
 from gram.retrieval.compressed.spans import LARGEST_K, CompressedSpans, supported
@@ -97,7 +97,7 @@ class Index:
         if block is not None and block < 1:
             raise ValueError(f"block: expected at least 1 item at a time, got {block}")
         self.device = select_device(device)
-        self.rows = rows_with_any(embedding_set, self.candidates, at_least=measures.get(measure).least)
+        self.rows = rows_with_any(embedding_set, self.candidates, at_least=measures.get(measure).min_candidates)
         self._block = block or self._fitting_block(embedding_set.d)
         self._compress = len(self.rows) >= COMPRESSED_FROM if compressed is None else compressed
         self._compressed: CompressedSpans | None = None
@@ -146,7 +146,7 @@ class Index:
             prepared = measure.prepare(*(stored[rows].float() for stored in self._stored))
             for asked in range(0, len(anchors), _QUERY_BLOCK):
                 queried = slice(asked, asked + _QUERY_BLOCK)
-                keys = _keys(measure.compare(anchors[queried], prepared), rows)
+                keys = _keys(measure.scores(anchors[queried], prepared), rows)
                 best[queried] = torch.cat([best[queried], keys], dim=1).topk(k, dim=1).values
         return _taken_apart(best)
 
@@ -180,7 +180,7 @@ class Index:
         rows = self._known(torch.tensor([row]))
         measure = measures.get(self.measure)
         prepared = measure.prepare(*(stored[rows.to(self.device)].float() for stored in self._stored))
-        scores = measure.compare(anchors, prepared)[:, 0].cpu()
+        scores = measure.scores(anchors, prepared)[:, 0].cpu()
         return scores.numpy() if isinstance(queries, np.ndarray) else scores
 
     def ranks(self, queries: Array, true_indices: Int[Tensor, " q"] | np.ndarray | Sequence[int]) -> Array:
@@ -229,7 +229,7 @@ class Index:
         known = torch.isin(rows, self.rows)
         if not known.all():
             row = int(rows[~known][0])
-            lacking = " and " if measures.get(self.measure).least == 1 else " or "
+            lacking = " and " if measures.get(self.measure).min_candidates == 1 else " or "
             raise ValueError(
                 f"row {row} is not in the index: it is outside the set, "
                 f"or its item lacks {lacking.join(self.candidates)}"

@@ -1,7 +1,7 @@
 """Whether one ranking may hold all candidates of a set: those that lack modalities are judged by fewer vectors.
 
-Each item's score is that of the vectors it has, and `Measure.across_k` says whether scores of different k compare.
-Where they do not, rank by `normalized-volume`, which ranks as volume does on complete sets, or by `height`.
+Each item's score is that of the vectors it has, and `Measure.comparable_across_k` says whether scores of different
+k compare. Where they do not, rank by `normalized-volume`, which ranks as volume does on complete sets, or by `height`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -50,7 +50,7 @@ def comparable(
     Raises:
         ValueError: unknown measure or modality.
     """
-    return measures.get(measure).across_k or len(counts_by_size(embedding_set, candidates, query=query)) < 2
+    return measures.get(measure).comparable_across_k or len(counts_by_size(embedding_set, candidates, query=query)) < 2
 
 
 def caution(embedding_set: EmbeddingSet, candidates: Sequence[str], measure: str, *, query: str | None = None) -> str:

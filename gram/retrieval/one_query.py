@@ -86,7 +86,7 @@ class Candidates:
         self._kept: list[measures.Prepared] | None = None
         self._last: tuple[bytes, Ranking] | None = None
         numbers = self._n * sum(each.shape[1] for each in self._products.vectors)
-        if self._measure.fits(1 + len(self._products.vectors)) and 8 * numbers <= (KEEP if keep is None else keep):
+        if self._measure.supports(1 + len(self._products.vectors)) and 8 * numbers <= (KEEP if keep is None else keep):
             self._kept = list(self._prepared((), None))
 
     def rank(self, query: Float[Tensor, "parts d"], progress: Progress | None = None) -> Ranking:
@@ -112,7 +112,7 @@ class Candidates:
         return self._last[1]
 
     def _compared(self, anchor: Float[Tensor, "1 d"], sides: Iterable[measures.Prepared]) -> Float[np.ndarray, " n"]:
-        return torch.cat([self._measure.compare(anchor, prepared)[0].cpu() for prepared in sides]).numpy()
+        return torch.cat([self._measure.scores(anchor, prepared)[0].cpu() for prepared in sides]).numpy()
 
     def _by_products(self, query: Float[Tensor, "parts d"], progress: Progress | None) -> Float[np.ndarray, " n"]:
         """Return the scores from inner products; those that these leave open from the vectors themselves."""
@@ -123,7 +123,7 @@ class Candidates:
         anchor, *joined = query.split(1)
         for places in still_open.nonzero().flatten().split(BLOCK):
             prepared = self._prepare(joined, self._own(places))
-            scores[places] = self._measure.compare(anchor, prepared)[0].cpu()
+            scores[places] = self._measure.scores(anchor, prepared)[0].cpu()
         return scores.numpy()
 
     def _with(self, joined: Sequence[Float[Tensor, " d"]]) -> Iterator[measures.Prepared] | None:

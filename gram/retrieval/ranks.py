@@ -79,7 +79,7 @@ def count_places(
     better, at_least = torch.zeros(2, len(true), dtype=torch.int64, device=device)
     for start, prepared in _prepared_blocks(ranked, others, device):
         for at in range(0, len(anchors), BLOCK):
-            block = ranked.compare(_wide(anchors[at : at + BLOCK], device), prepared)
+            block = ranked.scores(_wide(anchors[at : at + BLOCK], device), prepared)
             mine = slice(at, at + block.shape[0]) if by_anchor else slice(start, start + block.shape[1])
             side, axis = ((slice(None), None), 1) if by_anchor else ((None, slice(None)), 0)
             better[mine] += (block > high[mine][side]).sum(axis)
@@ -115,7 +115,7 @@ def _paired_scores(
     for start in range(0, len(rows), BLOCK):
         pairs = slice(start, start + BLOCK)
         prepared = measure.prepare(*(_wide(other[columns[pairs]], device) for other in others))
-        scores[pairs] = measure.compare_paired(_wide(anchors[rows[pairs]], device), prepared)
+        scores[pairs] = measure.paired_scores(_wide(anchors[rows[pairs]], device), prepared)
     return scores
 
 
@@ -133,7 +133,7 @@ def typical_score(measure: measures.Measure, anchors: Tensor, others: Sequence[T
         directions = torch.randn(len(rows), _SCALE_DIMENSIONS, dtype=torch.float64, generator=generator)
         return (directions * (lengths / torch.linalg.vector_norm(directions, dim=1))[:, None]).to(device)
 
-    scores = measure.compare(scattered(anchors), measure.prepare(*map(scattered, others)))
+    scores = measure.scores(scattered(anchors), measure.prepare(*map(scattered, others)))
     return scores.abs()[scores.isfinite()].median()
 
 

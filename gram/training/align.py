@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from gram._device import select_device
+from gram.core.device import select_device
 from gram.data.embedding_set import EmbeddingSet
 from gram.data.feature_set import FeatureSet
 from gram.errors import EmbeddingSetError, GramError

@@ -8,7 +8,7 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from gram._device import select_device
+from gram.core.device import select_device
 from gram.errors import EmbeddingSetError, ModelError
 from gram.models import MultimodalModel, load_model
 from gram.models.align_config import AlignmentSettings

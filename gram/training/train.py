@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 import gram
-from gram._device import select_device
+from gram.core.device import select_device
 from gram.datasets.spoken_numbers.voices import Voice
 from gram.losses import MEASURES
 from gram.models import Batch, MultimodalModel, save_model

@@ -9,7 +9,7 @@ import pytest
 from app import hits
 from gram import EmbeddingSet, MilvusIndex
 from tests.app.conftest import ROOT, open_app
-from tests.gram.milvus_server import Server, unused_port
+from tests.helpers.milvus_server import Server, unused_port
 
 OTHERS = ("image", "speech", "tones")
 TOKEN = "root:hush-hush"

@@ -205,7 +205,7 @@ def test_a_large_set_is_shown_by_a_stated_sample(assets: Path, data_dir: Path, m
 
 
 def test_a_set_of_encoders_is_asked_in_words_and_only_where_it_is_not_an_upload(assets: Path, data_dir: Path):
-    from tests.gram.encoders import tiny
+    from tests.helpers import tiny_encoders as tiny
 
     source, model = data_dir.parent / "media", data_dir.parent / "clip"
     for folder in (source, model):

@@ -11,7 +11,7 @@ from app import data
 from gram import measures
 from gram.datasets import spoken_numbers as numbers
 from gram.datasets.spoken_numbers.strokes import picture_of_strokes
-from tests import pen
+from tests.helpers import pen
 
 from .conftest import open_app
 

@@ -8,7 +8,7 @@ import pytest
 from app import data, time_bar
 from gram.datasets import spoken_numbers as numbers
 from gram.datasets.spoken_numbers.strokes import picture_of_strokes
-from tests import pen
+from tests.helpers import pen
 
 from .conftest import MODALITIES
 from .test_retrieval_page import headlines, opened

@@ -14,7 +14,7 @@ from gram.data.embedding_set import EmbeddingSet
 from gram.datasets import spoken_numbers as numbers
 from gram.datasets.spoken_numbers import tones
 from gram.models import load_model
-from tests import pen
+from tests.helpers import pen
 
 from .conftest import CHROMIUM, PATIENCE, ROOT, settle
 

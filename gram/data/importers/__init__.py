@@ -9,9 +9,9 @@ All faults of files are an `EmbeddingSetError` of one line.
 
 from gram.data.importers.export import EXPORTS, export
 from gram.data.importers.folder import is_embedding_set
-from gram.data.importers.limits import Limits
-from gram.data.importers.inspect import Column, Found, look
 from gram.data.importers.guess import Plan
+from gram.data.importers.inspect import Column, Found, look
+from gram.data.importers.limits import Limits
 from gram.data.importers.read import Problem, problems, read
 from gram.data.importers.registry import suffixes
 from gram.data.importers.save import save

@@ -10,9 +10,9 @@ import zlib
 from pathlib import Path, PurePosixPath
 from shutil import copyfileobj, rmtree
 
+from gram.data.importers.limits import Limits, one_line, refusing, told
 from gram.data.validation import stays_inside
 from gram.errors import EmbeddingSetError
-from gram.data.importers.limits import Limits, one_line, refusing, told
 
 MAX_ENTRIES = 200_000
 ERRORS = (

@@ -11,11 +11,11 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from gram.errors import EmbeddingSetError
 from gram.data.importers import archives as _archives
 from gram.data.importers.limits import Limits, one_line, refusing
 from gram.data.importers.packed_items import INFO, ITEMS, add_packed
 from gram.data.importers.table import Table, from_array
+from gram.errors import EmbeddingSetError
 
 _ERRORS = (
     ValueError,

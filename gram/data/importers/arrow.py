@@ -12,9 +12,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gram.errors import EmbeddingSetError
 from gram.data.importers.limits import Limits, refusing
 from gram.data.importers.table import FLOATS, HEAD, Loaded, Source, Table
+from gram.errors import EmbeddingSetError
 
 ERRORS = (pa.ArrowException, ValueError, TypeError, OSError, KeyError, IndexError, OverflowError, AttributeError)
 _REMEDY = "write it again"

@@ -14,10 +14,10 @@ import pyarrow.parquet as pq
 import safetensors
 from safetensors.numpy import save_file
 
-from gram.data.vector_set import ItemSet
-from gram.errors import EmbeddingSetError
 from gram.data.importers.limits import line
 from gram.data.importers.packed_items import INFO, ITEMS, METADATA
+from gram.data.vector_set import ItemSet
+from gram.errors import EmbeddingSetError
 
 
 def export(item_set: ItemSet, path: str | Path) -> None:

@@ -6,13 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from gram.data.atomic import COMMITTED, current
-from gram.data.storage import EMBEDDINGS, FEATURES, INFO, ITEMS, read_info
-from gram.errors import EmbeddingSetError
 from gram.data.importers.archives import Unpacked, unpack
 from gram.data.importers.inside import file_inside
 from gram.data.importers.limits import Limits, refusing, told
 from gram.data.importers.registry import READERS, TABLES, open_file
 from gram.data.importers.table import FLOATS, Table
+from gram.data.storage import EMBEDDINGS, FEATURES, INFO, ITEMS, read_info
+from gram.errors import EmbeddingSetError
 
 
 def read_folder(folder: Path, limits: Limits) -> Table:

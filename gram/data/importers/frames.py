@@ -8,13 +8,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gram.errors import EmbeddingSetError
 from gram.data.importers.arrow import ERRORS, Rows, add_rows
 from gram.data.importers.ipc_claims import claimed
 from gram.data.importers.limits import Limits, refusing
 from gram.data.importers.packed_items import METADATA, read_info
 from gram.data.importers.parquet_footer import read_claims
 from gram.data.importers.table import Table
+from gram.errors import EmbeddingSetError
 
 _BATCH = 4096
 _REMEDY = "write it again, with pandas or pyarrow"

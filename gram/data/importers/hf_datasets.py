@@ -8,12 +8,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from gram.errors import EmbeddingSetError
 from gram.data.importers.arrow import Rows, add_rows
 from gram.data.importers.frames import ipc_rows
 from gram.data.importers.inside import file_inside
 from gram.data.importers.limits import Limits, refusing
 from gram.data.importers.table import HEAD, Loaded, Source, Table
+from gram.errors import EmbeddingSetError
 
 _REMEDY = "save it again with save_to_disk"
 _METADATA = 64 * 2**20

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gram.errors import EmbeddingSetError
-from gram.data.importers.limits import Limits, one_line
 from gram.data.importers.guess import Plan, count_rows, guess
+from gram.data.importers.limits import Limits, one_line
 from gram.data.importers.registry import open_path, open_paths
 from gram.data.importers.table import INTEGERS, Source, Table
+from gram.errors import EmbeddingSetError
 
 _SAMPLES, _SAMPLE = 3, 60
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from gram.errors import EmbeddingSetError
 from gram.data.importers.arrow import ERRORS, add_rows
 from gram.data.importers.csv import from_memory
 from gram.data.importers.limits import Limits, line, refusing
 from gram.data.importers.table import Table
+from gram.errors import EmbeddingSetError
 
 _LINE = 2**24  # bytes of one item
 _SWELL = 24  # parsed JSON takes up to this many times the bytes of its text

@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gram.errors import EmbeddingSetError
 from gram.data.importers.limits import Limits, one_line, refusing, told
 from gram.data.importers.matlab import REMEDY, Part, Texts
 from gram.data.importers.table import Table
+from gram.errors import EmbeddingSetError
 
 _ERRORS = (ValueError, OSError, EOFError, OverflowError, zlib.error, struct.error, UnicodeError)
 _MATRIX, _COMPRESSED, _INT8, _INT32, _UINT32 = 14, 15, 1, 5, 6

@@ -7,10 +7,10 @@ from typing import Any
 import h5py
 import numpy as np
 
-from gram.errors import EmbeddingSetError
 from gram.data.importers.limits import Limits, one_line, refusing
 from gram.data.importers.matlab import REMEDY, Part, Texts
 from gram.data.importers.table import Table
+from gram.errors import EmbeddingSetError
 
 _ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, IndexError, OverflowError)
 _CELLS = 2_000_000

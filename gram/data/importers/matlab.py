@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gram.errors import EmbeddingSetError
 from gram.data.importers.limits import Limits, one_line
 from gram.data.importers.table import HEAD, Loaded, Source, Table, from_array
+from gram.errors import EmbeddingSetError
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
 REMEDY = "save the matrices alone: save('views.mat', 'text', 'image', '-v7.3')"

@@ -5,10 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from gram.errors import EmbeddingSetError
 from gram.data.importers.arrow import Rows, add_rows
 from gram.data.importers.limits import Limits, refusing
 from gram.data.importers.table import Table
+from gram.errors import EmbeddingSetError
 
 ITEMS, INFO = "items.parquet", "info.json"
 METADATA = b"gram"  # the key under which Parquet and safetensors carry the info

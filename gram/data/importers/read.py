@@ -10,14 +10,14 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from gram.data.feature_set import FeatureSet
+from gram.data.importers.guess import Plan
+from gram.data.importers.inside import file_inside
+from gram.data.importers.inspect import Found
+from gram.data.importers.limits import one_line
+from gram.data.importers.table import Source, as_tensor
 from gram.data.validation import Sources, blocks, media_columns, stays_inside
 from gram.errors import EmbeddingSetError
-from gram.data.feature_set import FeatureSet
-from gram.data.importers.inside import file_inside
-from gram.data.importers.limits import one_line
-from gram.data.importers.inspect import Found
-from gram.data.importers.guess import Plan
-from gram.data.importers.table import Source, as_tensor
 
 _MOST = 300
 _FRESH = ("modalities", "columns", "media", "anchor", "version", "kind")

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 
-from gram.errors import EmbeddingSetError
 from gram.data.importers.limits import Limits
 from gram.data.importers.table import Table
+from gram.errors import EmbeddingSetError
 
 Reader = Callable[[Path, Limits], Table]
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from gram.data.vector_set import ItemSet
-from gram.data.storage import check_writable
-from gram.errors import EmbeddingSetError
 from gram.data.feature_set import FeatureSet
 from gram.data.importers.inside import file_inside
 from gram.data.importers.limits import line
+from gram.data.storage import check_writable
+from gram.data.vector_set import ItemSet
+from gram.errors import EmbeddingSetError
 
 MEDIA = "media"
 

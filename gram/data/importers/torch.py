@@ -15,10 +15,10 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from gram.errors import EmbeddingSetError
 from gram.data.importers import archives as _archives
 from gram.data.importers.limits import Limits, one_line, refusing
 from gram.data.importers.table import HEAD, Loaded, Source, Table, from_tensor
+from gram.errors import EmbeddingSetError
 
 _REMEDY = "save tensors alone: torch.save({'text': text, 'video': video}, path)"
 _PICKLE = 256 * 2**20

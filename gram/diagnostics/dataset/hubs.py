@@ -18,7 +18,7 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 from gram import measures
-from gram._device import select_device
+from gram.core.device import select_device
 from gram.data.embedding_set import EmbeddingSet
 from gram.diagnostics.dataset.task import Task, task_of
 from gram.geometry import volume
@@ -185,7 +185,7 @@ def _count(
         asked = anchors[start : start + at_once].to(device, torch.float64)
         scores = torch.cat(
             [
-                measure.compare(asked, measure.prepare(*(other[at : at + BLOCK] for other in wide)))
+                measure.scores(asked, measure.prepare(*(other[at : at + BLOCK] for other in wide)))
                 for at in range(0, n, BLOCK)
             ],
             dim=1,

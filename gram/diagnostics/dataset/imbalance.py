@@ -141,7 +141,7 @@ def find_imbalance(
 
 
 def _subsets(task: Task, *, every: bool) -> list[tuple[str, ...]]:
-    names, fits = task.candidates, measures.get(task.measure).fits
+    names, fits = task.candidates, measures.get(task.measure).supports
     sizes = (
         range(1, len(names) + 1)
         if every and len(names) <= ALL_SUBSETS_UP_TO

@@ -121,7 +121,7 @@ def judge_signs(evidence: Evidence) -> Judgement:
     changes = {}
     asked = [evidence.measure, *(name for name in ("volume", "cosine", "centroid") if name != evidence.measure)]
     for name in asked:
-        if measures.get(name).fits(1 + len(evidence.candidates)):
+        if measures.get(name).supports(1 + len(evidence.candidates)):
             before, after = evidence.retrieval(evidence.part, name), evidence.retrieval(flipped, name)
             changes[name] = (before.recall[1], after.recall[1])
     numbers["recall"] = {name: {"as_it_is": before, "turned": after} for name, (before, after) in changes.items()}

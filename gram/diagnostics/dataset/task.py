@@ -29,7 +29,7 @@ class Task(NamedTuple):
     @property
     def needed(self) -> str:
         """What an item needs to be ranked, in words."""
-        joint = " or " if measures.get(self.measure).least == 1 else " and "
+        joint = " or " if measures.get(self.measure).min_candidates == 1 else " and "
         return f"{self.query} together with {joint.join(self.candidates)}"
 
     def vectors(self) -> tuple[Float[Tensor, "n d"], list[Float[Tensor, "n d"]]]:
@@ -51,7 +51,7 @@ def task_of(embedding_set: EmbeddingSet, query: str | None, candidates: Sequence
         candidates = [name for name in embedding_set.names if name != query]
     chosen = measures.get(measure)
     names = check_candidates(embedding_set, candidates, query=query, measure=chosen.name)
-    rows = rows_with_any(embedding_set, names, at_least=chosen.least)
+    rows = rows_with_any(embedding_set, names, at_least=chosen.min_candidates)
     rows = rows[embedding_set.present(query)[rows]]
     task = Task(embedding_set, query, names, chosen.name, rows)
     if not len(rows):

@@ -206,7 +206,7 @@ def _makers(task: CaseTask) -> dict[str, tuple[str, _Make]]:
     makers["centre"] = ("Centre each modality", _centred)
     makers["csls"] = ("CSLS", _csls)
     makers["dual-softmax"] = ("Dual softmax", _dual_softmax)
-    if len(task.candidates) > 1 and measures.get(task.measure).fits(len(task.candidates)):
+    if len(task.candidates) > 1 and measures.get(task.measure).supports(len(task.candidates)):
         makers["leave-out"] = ("Leave a modality out", _left_out)
     return makers
 

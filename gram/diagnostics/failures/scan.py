@@ -85,7 +85,7 @@ def scan(
         prepared = ranked.prepare(*(_wide(other[columns], device) for other in others))
         for at in range(0, len(anchors), BLOCK):
             rows = slice(at, at + BLOCK)
-            block = ranked.compare(anchors[rows], prepared)
+            block = ranked.scores(anchors[rows], prepared)
             _leave_out(block, true[rows] - start, None if skip is None else skip[columns].to(device))
             above = (block > (own + slack)[rows, None]).sum(1)
             better[rows] += above
@@ -125,7 +125,7 @@ def paired(
     for start in range(0, len(at), BLOCK):
         places = at[start : start + BLOCK].to(others[0].device)
         prepared = ranked.prepare(*(_wide(other[places], device) for other in others))
-        parts.append(ranked.compare_paired(_wide(anchors[start : start + BLOCK], device), prepared))
+        parts.append(ranked.paired_scores(_wide(anchors[start : start + BLOCK], device), prepared))
     return torch.cat(parts)
 
 
@@ -152,7 +152,7 @@ def _slack(scores: Tensor, typical: Tensor) -> Tensor:
 def usual_score(ranked: measures.Measure, anchors: Tensor, others: Sequence[Tensor], device: torch.device) -> Tensor:
     """Return the size of a usual score, of candidates that have one."""
     there = sum((~other[:, 0].isnan()).int() for other in others)
-    usable = torch.as_tensor(there >= ranked.least).nonzero().flatten()
+    usable = torch.as_tensor(there >= ranked.min_candidates).nonzero().flatten()
     if not len(usable):
         return torch.zeros((), dtype=torch.float64, device=device)
     some = usable[torch.linspace(0, len(usable) - 1, min(_SCALE_SAMPLE, len(usable))).long()]

@@ -243,7 +243,7 @@ def scan_without(
 ) -> tuple[Float[Tensor, " m"], Float[Tensor, " m"]]:
     """Return rank and margin with one candidate modality left out of all; NaN where that leaves no score."""
     others = [other for number, other in enumerate(task.others) if number != place]
-    if not others or not measures.get(task.measure).fits(1 + len(others)):
+    if not others or not measures.get(task.measure).supports(1 + len(others)):
         unknown = torch.full((len(at),), torch.nan, dtype=torch.float64)
         return unknown, unknown
     found = scan(task.measure, task.anchors[at], others, at, device=task.device, progress=progress)

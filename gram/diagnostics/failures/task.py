@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from gram._device import select_device
+from gram.core.device import select_device
 from gram.data.embedding_set import EmbeddingSet
 from gram.diagnostics.dataset.task import task_of
 from gram.errors import EmbeddingSetError

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from gram._device import select_device
+from gram.core.device import select_device
 from gram.errors import ModelError
 from gram.models.huggingface.embedding import Embedded, embed_folder
 from gram.models.huggingface.encoder import Encoder

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gram._device import select_device
+from gram.core.device import select_device
 from gram.data.embedding_set import EmbeddingSet
 from gram.errors import ModelError
 from gram.models.huggingface.encoder import Encoder

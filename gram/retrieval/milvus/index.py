@@ -238,7 +238,7 @@ class MilvusIndex:
     @property
     def _where(self) -> str:
         """The expression that items which can be hits fulfil."""
-        least = measures.get(self.measure).least
+        least = measures.get(self.measure).min_candidates
         return f"there >= {least}" if least > 1 else ""
 
     def _known(self) -> Layout | None:
@@ -346,7 +346,7 @@ class MilvusIndex:
         return measures.get(self.measure).prepare(*torch.from_numpy(vectors).double().unbind(dim=1))
 
     def _compare(self, anchors: Float[Tensor, "q d"], prepared: measures.Prepared) -> Float[Tensor, "q n"]:
-        return measures.get(self.measure).compare(anchors, prepared)
+        return measures.get(self.measure).scores(anchors, prepared)
 
     def _typical(self, m: int) -> float:
         """Return the size of a score that random directions have with items of m modalities."""

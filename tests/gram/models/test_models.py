@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from gram._device import select_device
+from gram.core.device import select_device
 from gram.errors import DeviceError, ModelError
 from gram.models import ModelConfig, MultimodalModel, collate, load_model, save_model
 from gram.models.features import LogMel, hertz_to_mel, mel_filters

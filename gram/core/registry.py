@@ -1,0 +1,125 @@
+"""Registries of plug-ins: one file each, found without a list of their names.
+
+The plug-ins of a registry are those that the modules of one package register when they are imported, those of
+installed packages (entry points of the registry's group), and those of the Python files that the environment variable
+`GRAM_PLUGINS` names, separated as in `PATH`.
+"""
+
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+import pkgutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+_FILES: set[str] = set()  # of GRAM_PLUGINS, imported or being imported
+
+
+class Registry(Generic[T]):
+    """Plug-ins of one kind by name, loaded when they are first asked for.
+
+    Attributes:
+        kind: what a plug-in is, in one word: "measure", "loss".
+        package: the package whose modules are imported to find plug-ins; entry points have the same group.
+    """
+
+    def __init__(self, kind: str, package: str, *, order: Callable[[T], float] | None = None) -> None:
+        """Create an empty registry.
+
+        Args:
+            kind: as in the attribute.
+            package: as in the attribute.
+            order: key by which plug-ins are listed; ties and no key are listed by name.
+        """
+        self.kind, self.package = kind, package
+        self._order = order or (lambda plugin: 0.0)
+        self._plugins: dict[str, T] = {}
+        self._loaded = False
+
+    def register(self, name: str, plugin: T) -> T:
+        """Add a plug-in and return it; the same name again replaces the plug-in."""
+        self._plugins[name] = plugin
+        return plugin
+
+    def get(self, name: str) -> T:
+        """Return a plug-in by name.
+
+        Raises:
+            ValueError: no plug-in has this name; the message lists those there are.
+        """
+        self._load()
+        if name not in self._plugins:
+            raise ValueError(f"{self.kind}: expected one of {', '.join(self.names())}; got {name!r}")
+        return self._plugins[name]
+
+    def names(self) -> list[str]:
+        """Return all names, in order."""
+        return [name for name, _ in self.items()]
+
+    def items(self) -> list[tuple[str, T]]:
+        """Return names and plug-ins, in order."""
+        self._load()
+        return sorted(self._plugins.items(), key=lambda item: (self._order(item[1]), item[0]))
+
+    def values(self) -> list[T]:
+        """Return all plug-ins, in order."""
+        return [plugin for _, plugin in self.items()]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names, in order."""
+        return iter(self.names())
+
+    def __contains__(self, name: object) -> bool:
+        """Return whether a plug-in has this name."""
+        self._load()
+        return name in self._plugins
+
+    def __len__(self) -> int:
+        """Return the number of plug-ins."""
+        self._load()
+        return len(self._plugins)
+
+    def _load(self) -> None:
+        if self._loaded:
+            return
+        self._loaded = True  # before the imports, which may ask for names
+        try:
+            package = importlib.import_module(self.package)
+            for module in pkgutil.iter_modules(package.__path__):
+                importlib.import_module(f"{self.package}.{module.name}")
+            for point in importlib.metadata.entry_points(group=self.package):
+                point.load()
+            for file in filter(None, os.environ.get("GRAM_PLUGINS", "").split(os.pathsep)):
+                import_file(file)
+        except BaseException:
+            self._loaded = False
+            raise
+
+
+def import_file(file: str | Path) -> None:
+    """Import a Python file once, so that its plug-ins register.
+
+    Raises:
+        OSError: there is no such file.
+    """
+    path = str(Path(file).resolve())
+    if path in _FILES:
+        return
+    _FILES.add(path)
+    name = f"gram_plugin_{len(_FILES)}_{Path(path).stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        _FILES.discard(path)
+        raise OSError(f"{file}: not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        _FILES.discard(path)
+        del sys.modules[name]
+        raise
