@@ -13,7 +13,7 @@ from app.components import scene3d
 from app.plain import plain
 from app.rankings import SIDES
 from gram.data.embedding_set import EmbeddingSet
-from gram.plots import Body, number, parallelotopes
+from gram.plots import Parallelotope, number, parallelotopes
 from gram.retrieval.answer import Answer, Hit
 from gram.retrieval.retriever import Comparison
 
@@ -36,9 +36,9 @@ class Pair(NamedTuple):
         return panels.Factor(self.title, self.names, self.hit.base, self.hit.height, self.hit.correct)
 
     @property
-    def body(self) -> Body:
+    def body(self) -> Parallelotope:
         """What is drawn: the query's vectors, two at most, then the item's first ones, three together at most."""
-        return Body(self.vectors[:_DRAWN], self.names[:_DRAWN], self.title, matched=self.hit.correct)
+        return Parallelotope(self.vectors[:_DRAWN], self.names[:_DRAWN], self.title, matched=self.hit.correct)
 
     @property
     def drawn(self) -> panels.Factor:

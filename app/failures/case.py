@@ -16,7 +16,7 @@ from app.failures.view import View
 from app.plain import plain
 from gram.data.embedding_set import EmbeddingSet
 from gram.diagnostics import CAUSES, Attribution
-from gram.plots import Body, number, parallelotopes
+from gram.plots import Parallelotope, number, parallelotopes
 
 _DRAWN = 3  # vectors that a picture holds exactly
 
@@ -130,12 +130,12 @@ def _drawn(of: Attribution) -> tuple[str, ...]:
     return (of.query, *there[: _DRAWN - 1])
 
 
-def _bodies(of: Attribution, gallery: EmbeddingSet) -> list[Body]:
+def _bodies(of: Attribution, gallery: EmbeddingSet) -> list[Parallelotope]:
     names = _drawn(of)
     if len(names) < 2:
         return []
     return [
-        Body(
+        Parallelotope(
             np.stack(
                 [
                     gallery.modalities[name][side.row if place else of.true.row].double().numpy()
@@ -150,7 +150,7 @@ def _bodies(of: Attribution, gallery: EmbeddingSet) -> list[Body]:
     ]
 
 
-def _draw(of: Attribution, bodies: Sequence[Body]) -> None:
+def _draw(of: Attribution, bodies: Sequence[Parallelotope]) -> None:
     told = "; ".join(
         f"{body.title}: base {number(body.base_and_height[0])}, height {number(body.base_and_height[1])}"
         for body in bodies

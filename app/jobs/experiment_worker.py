@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from gram.experiments import SCALES, Place, carry_out
+from gram.experiments import BUDGETS, Workspace, run_experiment
 from gram.experiments.outcomes import runs_folder
 from gram.experiments.work import MEASURING, RENDERING, TRAINING
 
@@ -27,7 +27,7 @@ def main(name: str, out: str) -> None:
 
     _say(0.0, "starting")
     command = ["python", "-m", "gram", "experiment", name, "--quick", "--device", "cpu"]
-    carry_out(name, SCALES["quick"], Place(runs_folder(), "cpu"), Path(out), progress=tell, command=command)
+    run_experiment(name, BUDGETS["quick"], Workspace(runs_folder(), "cpu"), Path(out), progress=tell, command=command)
 
 
 def _say(share: float, stage: str) -> None:

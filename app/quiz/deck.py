@@ -15,7 +15,7 @@ from app.quiz.items import ITEM_MAKERS, pool_of
 from app.quiz.made import MAKERS, Names
 from app.quiz.parts import MARGIN, SAID, SAME, Change, Choice, Draft, Pick, Values, values_of
 from gram.data.embedding_set import EmbeddingSet
-from gram.plots import Body, number
+from gram.plots import Parallelotope, number
 
 __all__ = ["MARGIN", "SAID", "Question", "Values", "deck", "values_of"]
 
@@ -44,7 +44,7 @@ class Question:
 
     id: str
     prompt: str
-    bodies: tuple[Body, ...]
+    bodies: tuple[Parallelotope, ...]
     options: tuple[str, ...]
     answer: int
     measures: tuple[str, ...]
@@ -133,7 +133,7 @@ def _picked(draft: Pick, rng: np.random.Generator, real: bool) -> Question:
     return Question(draft.id, draft.prompt, bodies, options, answer, (draft.measure,), explanation, real)
 
 
-def _otherwise(draft: Pick, bodies: Sequence[Body], values: Sequence[Values], answer: int) -> Sequence[str]:
+def _otherwise(draft: Pick, bodies: Sequence[Parallelotope], values: Sequence[Values], answer: int) -> Sequence[str]:
     """Return a sentence on the body that the other of volume and cosine prefers, where it is clearly another one."""
     if (draft.measure, draft.largest) not in (("volume", False), ("cosine", True)) or len(bodies) > 2:
         return ()
@@ -162,7 +162,7 @@ def _changed(draft: Change, rng: np.random.Generator, real: bool) -> Question:
     return Question(draft.id, draft.prompt, bodies, options, order.index(right), draft.measures, explanation, real)
 
 
-def _titled(choices: Sequence[Choice]) -> tuple[Body, ...]:
+def _titled(choices: Sequence[Choice]) -> tuple[Parallelotope, ...]:
     return tuple(replace(choice.body, title=title) for title, choice in zip("ABC", choices))
 
 
@@ -170,7 +170,7 @@ def _from_to(before: float, after: float, changes: bool) -> str:
     return f"goes from {number(before)} to {number(after)}" if changes else f"stays {number(before)}"
 
 
-def _identities(bodies: Sequence[Body], values: Sequence[Values]) -> str:
+def _identities(bodies: Sequence[Parallelotope], values: Sequence[Values]) -> str:
     """Return volume = base x height of each body."""
     each = ", ".join(
         f"{body.title} {number(value.volume)} = {number(value.base)} × {number(value.height)}"

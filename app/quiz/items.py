@@ -11,7 +11,7 @@ from app.quiz.parts import MARGIN, SAID, Choice, Draft, Pick
 from gram.data.embedding_set import EmbeddingSet
 from gram.geometry import base_and_height, heights
 from gram.measures import paired_score, score
-from gram.plots import Body
+from gram.plots import Parallelotope
 
 AT_MOST = 2_000  # items looked through; of a longer set a sample, which the item itself is always part of
 NEAREST = 200  # candidates near the item by either measure, among which two are sought on which they disagree
@@ -58,10 +58,10 @@ class Pool:
         """Return the score of one item's anchor with every candidate."""
         return score(measure, self.vectors[0, [place]], *self.vectors[1:])[0]
 
-    def body(self, anchor: int, candidate: int) -> Body:
+    def body(self, anchor: int, candidate: int) -> Parallelotope:
         """Return the body of an anchor with a candidate, which may be the same item's."""
         vectors = np.stack([self.vectors[0, anchor], *self.vectors[1:, candidate]])
-        return Body(vectors, self.names, "", matched=anchor == candidate)
+        return Parallelotope(vectors, self.names, "", matched=anchor == candidate)
 
 
 def pool_of(embedding_set: EmbeddingSet, candidates: Sequence[str], item: str, rng: np.random.Generator) -> Pool:
@@ -190,7 +190,10 @@ def largest_height(pool: Pool, rng: np.random.Generator) -> Draft | None:
         f"One body, the {pool.names[0]}, {pool.rest} of item {pool.ids[place]}, standing on each of its faces. "
         "Which modality has the largest height over the other two?",
         [
-            Choice(pool.names[order[0]], Body(pool.vectors[list(order), place], [pool.names[i] for i in order], ""))
+            Choice(
+                pool.names[order[0]],
+                Parallelotope(pool.vectors[list(order), place], [pool.names[i] for i in order], ""),
+            )
             for order in orders
         ],
         "height", True,

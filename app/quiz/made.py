@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from app.quiz.parts import SAID, Change, Choice, Draft, Pick, all_apart, angle, over_floor
 from gram.geometry import random_volume, volume
-from gram.plots import Body
+from gram.plots import Parallelotope
 from gram.plots.style import number
 
 Names = tuple[str, str, str]
@@ -247,8 +247,8 @@ def _random(rng: np.random.Generator, d: int) -> Float[np.ndarray, "3 d"]:
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-def _body(vectors: Float[np.ndarray, "k d"], names: tuple[str, ...]) -> Body:
-    return Body(vectors, names, "")
+def _body(vectors: Float[np.ndarray, "k d"], names: tuple[str, ...]) -> Parallelotope:
+    return Parallelotope(vectors, names, "")
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from gram.geometry import base_and_height, gram_matrix, volume
 from gram.measures import paired_score
-from gram.plots import Body
+from gram.plots import Parallelotope
 
 MARGIN = 0.05  # what a person can see and the three digits shown cannot blur: less than this is a near tie
 SAME = 1e-9  # float64 rounding of values around 1 stays far below this
@@ -29,7 +29,7 @@ class Values(NamedTuple):
         return float(getattr(self, measure))
 
 
-def values_of(body: Body) -> Values:
+def values_of(body: Parallelotope) -> Values:
     """Return the values of a body, all from `gram` and in float64 where its vectors are."""
     anchor, others = body.vectors[:1], body.vectors[1:, None]
     base, height = base_and_height(anchor, *others)
@@ -41,7 +41,7 @@ class Choice(NamedTuple):
     """A body to choose, and what it is in a few words."""
 
     text: str
-    body: Body
+    body: Parallelotope
 
 
 class Pick(NamedTuple):
@@ -107,7 +107,7 @@ class Change(NamedTuple):
 Draft = Pick | Change
 
 
-def angle(body: Body, first: int, second: int) -> str:
+def angle(body: Parallelotope, first: int, second: int) -> str:
     """Return the angle between two vectors of a body in whole degrees, as it is written."""
     products = gram_matrix(body.vectors)
     cosine = float(products[first, second]) / math.sqrt(float(products[first, first] * products[second, second]))

@@ -10,7 +10,7 @@ from gram.cli._arguments import Subparsers, positive, usage_errors
 from gram.cli._output import print_json, table
 
 if TYPE_CHECKING:
-    from gram.experiments import Place, Scale
+    from gram.experiments import Budget, Workspace
 
 # Those of `gram.experiments.EXPERIMENTS`, written out so that --help needs no torch.
 NAMES = (
@@ -49,7 +49,7 @@ def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
 def run(args: argparse.Namespace) -> int:
     """Carry out the experiments, print what they found, and return the exit status."""
     from gram.core.device import select_device
-    from gram.experiments import SCALES, Place, carry_out, experiment, runs_folder
+    from gram.experiments import BUDGETS, Workspace, experiment, run_experiment, runs_folder
     from gram.experiments.outcomes import quick_folder
     from gram.experiments.saved import EVIDENCE, plain_rows
 
@@ -58,18 +58,18 @@ def run(args: argparse.Namespace) -> int:
             raise ValueError("argument --full: not allowed with --quick")
         device = select_device(args.device).type
     size = "quick" if args.quick else "full" if args.full or device == "cuda" else "cpu"
-    scale = SCALES[size].with_seeds(args.seeds)
+    budget = BUDGETS[size].with_seeds(args.seeds)
     workers = args.workers or (1 if device == "cuda" or args.quick else os.cpu_count() or 1)
-    place = Place(args.runs or runs_folder(), device, workers)
+    workspace = Workspace(args.runs or runs_folder(), device, workers)
     names = NAMES if args.name == ALL else (args.name,)
     if args.plan:
-        return _plan(names, scale, place, as_json=args.json)
+        return _plan(names, budget, workspace, as_json=args.json)
     out = args.out or (quick_folder() if args.quick else EVIDENCE)
     told = []
     for name in names:
         bar = _Bar(name)
         try:
-            frame, file = carry_out(name, scale, place, out, progress=bar, command=_command())
+            frame, file = run_experiment(name, budget, workspace, out, progress=bar, command=_command())
         finally:
             bar.close()
         finding = experiment(name).finding(frame)
@@ -85,25 +85,30 @@ def _command() -> list[str]:
     return ["python", "-m", "gram", *sys.argv[1:]]
 
 
-def _plan(names: tuple[str, ...], scale: "Scale", place: "Place", *, as_json: bool) -> int:
+def _plan(names: tuple[str, ...], budget: "Budget", workspace: "Workspace", *, as_json: bool) -> int:
     """Print what would be trained, and how long it would take."""
     from gram.experiments import expected_seconds, outstanding, planned
 
     rows: list[dict[str, Any]] = []
-    runs = planned(names, scale)
-    left = set(outstanding(runs, scale, place.folder))
+    runs = planned(names, budget)
+    left = set(outstanding(runs, budget, workspace.folder))
     for each in runs:
         rows.append(
-            {"run": str(each), "key": each.key(scale), "seconds": round(each.seconds(scale)), "kept": each not in left}
+            {
+                "run": str(each),
+                "key": each.key(budget),
+                "seconds": round(each.seconds(budget)),
+                "kept": each not in left,
+            }
         )
-    seconds = expected_seconds(runs, scale, place) + len(names) * scale.overhead
+    seconds = expected_seconds(runs, budget, workspace) + len(names) * budget.overhead
     if as_json:
-        print_json({"scale": scale.name, "workers": place.workers, "seconds": round(seconds), "runs": rows})
+        print_json({"scale": budget.name, "workers": workspace.workers, "seconds": round(seconds), "runs": rows})
         return 0
     if rows:
         print(table([{**row, "seconds": str(row["seconds"]), "kept": "yes" if row["kept"] else "no"} for row in rows]))
     print(
-        f"{len(runs)} runs at the scale {scale.name}, {len(left)} of them to be trained by {place.workers} "
+        f"{len(runs)} runs at the scale {budget.name}, {len(left)} of them to be trained by {workspace.workers} "
         f"at once: about {max(1, round(seconds / 60))} minutes"
     )
     return 0

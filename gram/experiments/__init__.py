@@ -1,9 +1,9 @@
 """Evidence: what GRAM gives, measured here, on the spoken numbers, under one loop for every arm.
 
-Each experiment is a module with `runs(scale)`, what it trains; `table(outcomes)`, its tidy table (see `tables`);
+Each experiment is a module with `runs(budget)`, what it trains; `table(outcomes)`, its tidy table (see `tables`);
 `finding(table)`, one plain sentence computed from it, and `headline(table)`, the same in short. Runs are trained once
-and shared (`work`), at one of three scales (`runs.SCALES`); `carry_out` keeps a table as Parquet, `load` reads it,
-`CLAIMS` says what was claimed.
+and shared (`work`), at one of three budgets (`runs.BUDGETS`); `run_experiment` keeps a table as Parquet, `load` reads
+it, `CLAIMS` says what was claimed.
 
 >>> from gram import experiments
 >>> list(experiments.EXPERIMENTS)[:3]
@@ -32,9 +32,9 @@ from gram.experiments import (
 )
 from gram.experiments.claims import CLAIMS, Claim
 from gram.experiments.outcomes import load_outcome, runs_folder
-from gram.experiments.runs import SCALES, Run, Scale
+from gram.experiments.runs import BUDGETS, Budget, RunConfig
 from gram.experiments.saved import EVIDENCE, facts_of, load, save
-from gram.experiments.work import Place, Progress, expected_seconds, outcomes, outstanding, silent, unique
+from gram.experiments.work import Progress, Workspace, expected_seconds, outcomes, outstanding, silent, unique
 
 EXPERIMENTS: dict[str, ModuleType] = {
     module.NAME: module
@@ -55,15 +55,15 @@ def experiment(name: str) -> ModuleType:
     return EXPERIMENTS[name]
 
 
-def planned(names: Sequence[str], scale: Scale) -> list[Run]:
-    """Return the runs that experiments need at a scale, each once."""
-    return unique([run for name in names for run in experiment(name).runs(scale)])
+def planned(names: Sequence[str], budget: Budget) -> list[RunConfig]:
+    """Return the runs that experiments need at a budget, each once."""
+    return unique([run for name in names for run in experiment(name).runs(budget)])
 
 
-def carry_out(
+def run_experiment(
     name: str,
-    scale: Scale,
-    place: Place,
+    budget: Budget,
+    workspace: Workspace,
     out: Path,
     *,
     progress: Progress = silent,
@@ -73,8 +73,8 @@ def carry_out(
 
     Args:
         name: of the experiment.
-        scale: of its runs.
-        place: where and how they are trained.
+        budget: of its runs.
+        workspace: where and how they are trained.
         out: folder for the Parquet file.
         progress: as in `gram.experiments.work.outcomes`.
         command: what was called, for the metadata; this process' arguments by default.
@@ -85,26 +85,25 @@ def carry_out(
     """
     module = experiment(name)
     started, begun = datetime.now(UTC), time.monotonic()
-    device = select_device(place.device)
-    found = outcomes(module.runs(scale), scale, place, progress)
+    device = select_device(workspace.device)
+    found = outcomes(module.runs(budget), budget, workspace, progress)
     frame: pd.DataFrame = module.table(found)
     facts = facts_of(
-        experiment=name, scale=scale.name, device=device, started=started, seconds=time.monotonic() - begun,
+        experiment=name, scale=budget.name, device=device, started=started, seconds=time.monotonic() - begun,
         training=sum(each.seconds for each in found.values()), command=command or sys.argv,
     )  # fmt: skip
     return frame, save(frame, out, facts)
 
 
 __all__ = [
+    "BUDGETS",
     "CLAIMS",
     "EVIDENCE",
     "EXPERIMENTS",
-    "SCALES",
+    "Budget",
     "Claim",
-    "Place",
-    "Run",
-    "Scale",
-    "carry_out",
+    "RunConfig",
+    "Workspace",
     "expected_seconds",
     "experiment",
     "load",
@@ -112,5 +111,6 @@ __all__ = [
     "outcomes",
     "outstanding",
     "planned",
+    "run_experiment",
     "runs_folder",
 ]

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor, nn
 
-from gram.experiments.runs import DEGRADED, MIXED, TEXTS, Run, Scale
+from gram.experiments.runs import DEGRADED, MIXED, TEXTS, Budget, RunConfig
 from gram.losses import LOSSES, AnchorMatching
 from gram.models import Batch, MultimodalModel, collate
 from gram.models.encoders import TextEncoder
@@ -26,12 +26,12 @@ class Arm(nn.Module):
     Two arms of a seed that differ in loss, temperature, degradation or text start from the same encoders.
     """
 
-    def __init__(self, run: Run, scale: Scale, *, spread: float = 1.0) -> None:
+    def __init__(self, run: RunConfig, budget: Budget, *, spread: float = 1.0) -> None:
         super().__init__()
         self.run, self.spread = run, spread
         torch.manual_seed(run.seed)
-        d = run.width(scale)
-        self.model = MultimodalModel(ModelConfig(**{**vars(scale.model), "d": d}))
+        d = run.width(budget)
+        self.model = MultimodalModel(ModelConfig(**{**vars(budget.model), "d": d}))
         given: dict[str, Any] = (
             {} if run.temperature is None else {"temperature": run.temperature, "learn_temperature": False}
         )
@@ -128,7 +128,7 @@ def lacking(labels: Sequence[str], share: float) -> Bool[np.ndarray, " n"]:
     return np.array(drawn, dtype=np.float64) < share * 2.0**32
 
 
-def text_kinds(run: Run, seed: Sequence[int], count: int) -> list[str]:
+def text_kinds(run: RunConfig, seed: Sequence[int], count: int) -> list[str]:
     """Return what the texts of a batch name: the run's kind, or one drawn for each where they are mixed."""
     if run.text != MIXED:
         return [run.text] * count

@@ -11,9 +11,9 @@ from scipy.stats import rankdata
 from gram import measures
 from gram.data.embedding_set import EmbeddingSet
 from gram.experiments.outcomes import Outcome
-from gram.experiments.runs import MIXED, TEXTS, Run, Scale, base_runs
+from gram.experiments.runs import MIXED, TEXTS, Budget, RunConfig, base_runs
 from gram.experiments.sentences import leader, listed, rate, share, verdict
-from gram.experiments.tables import Observation, tabulate, the_row
+from gram.experiments.tables import Observation, single_row, tabulate
 from gram.experiments.work import Outcomes
 from gram.geometry import volume
 from gram.losses import MEASURES
@@ -27,9 +27,9 @@ _TOLD = {"whole": "the whole number", "first-digit": "its first digit", "parity"
 _MEASURES = ("volume", "height", "cosine")
 
 
-def runs(scale: Scale) -> list[Run]:
+def runs(budget: Budget) -> list[RunConfig]:
     """Return the runs: both losses, trained with texts of each kind and with all mixed."""
-    return [run for text in (*TEXTS, MIXED) for run in base_runs(scale, seeds=scale.few_seeds, text=text)]
+    return [run for text in (*TEXTS, MIXED) for run in base_runs(budget, seeds=budget.few_seeds, text=text)]
 
 
 def named(kind: str, labels: Sequence[str]) -> list[str]:
@@ -39,7 +39,7 @@ def named(kind: str, labels: Sequence[str]) -> list[str]:
     return [label[0] if kind == "first-digit" else label for label in labels]
 
 
-def observe(found: Mapping[Run, Outcome]) -> Iterator[Observation]:
+def observe(found: Mapping[RunConfig, Outcome]) -> Iterator[Observation]:
     """Yield how often the top item satisfies the text, by kind of text, and what is left between the candidates."""
     for run, outcome in found.items():
         for asked in TEXTS if run.text == MIXED else (run.text,):
@@ -110,7 +110,7 @@ def finding(frame: pd.DataFrame) -> str:
     said = []
     for asked in TEXTS:
         gram, cosine = _hits(frame, asked)
-        chance = the_row(frame, loss="gram", trained=MIXED, asked=asked, measure="volume", metric=CHANCE)
+        chance = single_row(frame, loss="gram", trained=MIXED, asked=asked, measure="volume", metric=CHANCE)
         said.append(
             f"{asked} texts are satisfied by the top item for {share(gram)} under gram and {share(cosine)} under "
             f"cosine (chance {100 * chance['value']:.1f} %; {verdict('gram', gram, 'cosine', cosine)})"
@@ -130,6 +130,6 @@ def headline(frame: pd.DataFrame) -> str:
 def _hits(frame: pd.DataFrame, asked: str) -> list[pd.Series]:
     """Return the rows of the GRAM and the cosine model trained on mixed texts, for a kind of text."""
     return [
-        the_row(frame, loss=loss, trained=MIXED, asked=asked, measure=MEASURES[loss], metric=HIT)
+        single_row(frame, loss=loss, trained=MIXED, asked=asked, measure=MEASURES[loss], metric=HIT)
         for loss in ("gram", "cosine")
     ]

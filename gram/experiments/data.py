@@ -1,4 +1,4 @@
-"""The items of a scale: rendered once into the encoders' inputs, kept on disk, mapped into memory by every worker."""
+"""The items of a budget: rendered once into the encoders' inputs, kept on disk, mapped into memory by every worker."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from gram.data.atomic import replace_files
 from gram.datasets.spoken_numbers import MODALITIES, draw_recipes, numbers_of
-from gram.experiments.runs import FORMAT, Scale
+from gram.experiments.runs import FORMAT, Budget
 from gram.models import MultimodalModel
 from gram.training.spoken_numbers.embedding import split_items
 from gram.training.spoken_numbers.pool import TrainingPool, render_examples
@@ -45,7 +45,7 @@ class Ragged(Sequence[Tensor]):
 
 @dataclass(frozen=True)
 class Data:
-    """The rendered items of a scale.
+    """The rendered items of a budget.
 
     Attributes:
         examples: part -> modality -> what the encoders take.
@@ -65,33 +65,33 @@ class Data:
         return float(torch.cat(values).std())
 
 
-def data_folder(folder: Path, scale: Scale) -> Path:
-    """Return where the items of a scale are kept, below the folder of runs."""
-    facts = [FORMAT, _SEED, scale.numbers, scale.renderings, scale.validation, scale.test]
+def data_folder(folder: Path, budget: Budget) -> Path:
+    """Return where the items of a budget are kept, below the folder of runs."""
+    facts = [FORMAT, _SEED, budget.numbers, budget.renderings, budget.validation, budget.test]
     return folder / f"items-{hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]}"
 
 
 def prepare_data(
-    folder: Path, scale: Scale, *, processes: int | None = 1, progress: Progress = lambda done, whole: None
+    folder: Path, budget: Budget, *, processes: int | None = 1, progress: Progress = lambda done, whole: None
 ) -> Data:
-    """Return the items of a scale, rendered and kept first if they are not there yet.
+    """Return the items of a budget, rendered and kept first if they are not there yet.
 
     Args:
         folder: of runs.
-        scale: which items.
+        budget: which items.
         processes: how many render; None takes as many as there are cores.
         progress: called with how many items are done, and of how many.
     """
-    own = data_folder(folder, scale)
+    own = data_folder(folder, budget)
     if not (own / "done").is_file():
         shutil.rmtree(own, ignore_errors=True)
-        replace_files(own, lambda staged: _render(staged, scale, processes, progress))
-    return load_data(folder, scale)
+        replace_files(own, lambda staged: _render(staged, budget, processes, progress))
+    return load_data(folder, budget)
 
 
-def load_data(folder: Path, scale: Scale) -> Data:
+def load_data(folder: Path, budget: Budget) -> Data:
     """Return the items that `prepare_data` kept."""
-    own = data_folder(folder, scale)
+    own = data_folder(folder, budget)
     examples = {
         part: {
             name: Ragged(np.load(own / f"{part}-{name}.npy", mmap_mode="r"), np.load(own / f"{part}-{name}-ends.npy"))
@@ -102,17 +102,17 @@ def load_data(folder: Path, scale: Scale) -> Data:
     return Data(examples, {part: pd.read_parquet(own / f"{part}.parquet") for part in PARTS})
 
 
-def _recipes(part: str, scale: Scale) -> pd.DataFrame:
+def _recipes(part: str, budget: Budget) -> pd.DataFrame:
     if part != "train":
-        return split_items(part).iloc[: getattr(scale, part)]
-    numbers = numbers_of("train")[: scale.numbers]
-    seeds = np.random.SeedSequence(_SEED).generate_state(scale.renderings)
+        return split_items(part).iloc[: getattr(budget, part)]
+    numbers = numbers_of("train")[: budget.numbers]
+    seeds = np.random.SeedSequence(_SEED).generate_state(budget.renderings)
     return pd.concat([draw_recipes(numbers, "train", seed=int(seed)) for seed in seeds], ignore_index=True)
 
 
-def _render(staged: Path, scale: Scale, processes: int | None, progress: Progress) -> None:
+def _render(staged: Path, budget: Budget, processes: int | None, progress: Progress) -> None:
     model = MultimodalModel()
-    recipes = {part: _recipes(part, scale) for part in PARTS}
+    recipes = {part: _recipes(part, budget) for part in PARTS}
     whole, done = sum(map(len, recipes.values())), 0
     for part, rows in recipes.items():
         records = [{str(key): value for key, value in item.items()} for item in rows.to_dict("records")]

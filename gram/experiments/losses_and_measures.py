@@ -7,9 +7,9 @@ import pandas as pd
 from gram import measures
 from gram.experiments.outcomes import Outcome
 from gram.experiments.ranked import recall_at_1
-from gram.experiments.runs import Run, Scale, base_runs
+from gram.experiments.runs import Budget, RunConfig, base_runs
 from gram.experiments.sentences import leader, points, rate, share, verdict
-from gram.experiments.tables import Observation, difference, highest, over_seeds, tabulate, the_row
+from gram.experiments.tables import Observation, difference, highest, over_seeds, single_row, tabulate
 from gram.experiments.work import Outcomes
 from gram.losses import MEASURES
 from gram.retrieval.evaluate import DIRECTIONS
@@ -19,12 +19,12 @@ TITLE = "Losses and measures"
 DIFFERENCE = "R@1 difference"  # to the measure that the loss trains, item by item
 
 
-def runs(scale: Scale) -> list[Run]:
+def runs(budget: Budget) -> list[RunConfig]:
     """Return the runs: both losses, all four modalities, every seed."""
-    return base_runs(scale)
+    return base_runs(budget)
 
 
-def observe(found: Mapping[Run, Outcome]) -> Iterator[Observation]:
+def observe(found: Mapping[RunConfig, Outcome]) -> Iterator[Observation]:
     """Yield R@1 of each run by each measure in each direction, and its difference to the trained-for measure."""
     for run, outcome in found.items():
         embedded = outcome.embedding_set()
@@ -54,11 +54,11 @@ def table(found: Outcomes) -> pd.DataFrame:
 def finding(frame: pd.DataFrame) -> str:
     """Return one sentence: what text finds under each loss by its own measure, and what other measures change."""
     asked = {"direction": DIRECTIONS[0]}
-    gram = the_row(frame, loss="gram", measure="volume", metric="R@1", **asked)
-    cosine = the_row(frame, loss="cosine", measure="cosine", metric="R@1", **asked)
-    crossed = the_row(frame, loss="cosine", measure="volume", metric=DIFFERENCE, **asked)
-    turned = the_row(frame, loss="gram", measure="cosine", metric=DIFFERENCE, **asked)
-    height = the_row(frame, loss="cosine", measure="height", metric=DIFFERENCE, **asked)
+    gram = single_row(frame, loss="gram", measure="volume", metric="R@1", **asked)
+    cosine = single_row(frame, loss="cosine", measure="cosine", metric="R@1", **asked)
+    crossed = single_row(frame, loss="cosine", measure="volume", metric=DIFFERENCE, **asked)
+    turned = single_row(frame, loss="gram", measure="cosine", metric=DIFFERENCE, **asked)
+    height = single_row(frame, loss="cosine", measure="height", metric=DIFFERENCE, **asked)
     best = highest(over_seeds(frame, metric="R@1", **asked))
     return (
         f"By the measure each loss trains, text finds its item first for {share(gram)} after the GRAM loss and "
@@ -72,8 +72,8 @@ def finding(frame: pd.DataFrame) -> str:
 def headline(frame: pd.DataFrame) -> str:
     """Return the finding in short, without its intervals."""
     asked = {"direction": DIRECTIONS[0], "metric": "R@1"}
-    gram = the_row(frame, loss="gram", measure="volume", **asked)
-    cosine = the_row(frame, loss="cosine", measure="cosine", **asked)
+    gram = single_row(frame, loss="gram", measure="volume", **asked)
+    cosine = single_row(frame, loss="cosine", measure="cosine", **asked)
     best = highest(over_seeds(frame, **asked))
     return (
         f"R@1 by the measure each loss trains: GRAM {rate(gram)}, cosine {rate(cosine)} ({leader(gram, cosine)}). "

@@ -7,9 +7,9 @@ import pandas as pd
 
 from gram.experiments.outcomes import Outcome
 from gram.experiments.ranked import recall_at_1
-from gram.experiments.runs import Run, Scale, base_runs
+from gram.experiments.runs import Budget, RunConfig, base_runs
 from gram.experiments.sentences import leader, listed, moved, points
-from gram.experiments.tables import Observation, difference, tabulate, the_row
+from gram.experiments.tables import Observation, difference, single_row, tabulate
 from gram.experiments.work import Outcomes
 from gram.losses import MEASURES
 
@@ -20,12 +20,12 @@ _MEASURES = ("volume", "height", "cosine")
 GAIN, TEST_GAIN = "R@1 gain", "R@1 gain in the test alone"
 
 
-def runs(scale: Scale) -> list[Run]:
+def runs(budget: Budget) -> list[RunConfig]:
     """Return the runs: both losses, trained on two, three and four modalities, as many seeds as further runs get."""
-    return [run for modalities in TRAINED for run in base_runs(scale, seeds=scale.few_seeds, modalities=modalities)]
+    return [run for modalities in TRAINED for run in base_runs(budget, seeds=budget.few_seeds, modalities=modalities)]
 
 
-def observe(found: Mapping[Run, Outcome]) -> Iterator[Observation]:
+def observe(found: Mapping[RunConfig, Outcome]) -> Iterator[Observation]:
     """Yield R@1 for every subset of candidates, and what each further modality changes, item by item."""
     own: dict[tuple[str, int, str, str], Observation] = {}
     for run, outcome in found.items():
@@ -69,7 +69,7 @@ def finding(frame: pd.DataFrame) -> str:
     parts = []
     for loss in ("gram", "cosine"):
         for tested, added in (("image+speech", "speech"), ("image+speech+tones", "tones")):
-            row = the_row(frame, loss=loss, metric=GAIN, trained=tested, tested=tested)
+            row = single_row(frame, loss=loss, metric=GAIN, trained=tested, tested=tested)
             parts.append((loss, added, row))
     said = [f"{added} changes R@1 by {points(row)} under {loss}" for loss, added, row in parts]
     gains = [f"{added} under {loss}" for loss, added, row in parts if row["low"] > 0]
@@ -85,7 +85,7 @@ def headline(frame: pd.DataFrame) -> str:
     said = []
     for added, tested in (("Speech", "image+speech"), ("tones", "image+speech+tones")):
         gram, cosine = (
-            the_row(frame, loss=loss, metric=GAIN, trained=tested, tested=tested) for loss in ("gram", "cosine")
+            single_row(frame, loss=loss, metric=GAIN, trained=tested, tested=tested) for loss in ("gram", "cosine")
         )
         said.append(
             f"{added} {moved(gram)} points of R@1 under GRAM and {moved(cosine)} under cosine ({leader(gram, cosine)})"

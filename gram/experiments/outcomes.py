@@ -18,7 +18,7 @@ from gram.core.cache import cache_folder
 from gram.data.atomic import current, read_files, replace_files
 from gram.data.embedding_set import EmbeddingSet
 from gram.errors import GramError
-from gram.experiments.runs import FORMAT, Run, Scale
+from gram.experiments.runs import FORMAT, Budget, RunConfig
 from gram.losses import AnchorMatching
 
 _VECTORS, _FACTS, _HEAD = "embeddings.safetensors", "run.json", "matching.safetensors"
@@ -41,7 +41,7 @@ class Outcome:
         matching: the trained matching head, if there is one.
     """
 
-    run: Run
+    run: RunConfig
     steps: tuple[int, ...]
     vectors: Mapping[int, Mapping[str, Float[Tensor, "n d"]]] = field(repr=False)
     items: pd.DataFrame = field(repr=False)
@@ -73,17 +73,17 @@ def quick_folder() -> Path:
     return cache_folder(f"evidence-quick-{FORMAT}")
 
 
-def outcome_folder(folder: Path, run: Run, scale: Scale) -> Path:
+def outcome_folder(folder: Path, run: RunConfig, budget: Budget) -> Path:
     """Return where a run's outcome is kept, below the folder of runs."""
-    return folder / run.key(scale)
+    return folder / run.key(budget)
 
 
-def is_kept(folder: Path, run: Run, scale: Scale) -> bool:
+def is_kept(folder: Path, run: RunConfig, budget: Budget) -> bool:
     """Return whether a run's outcome is there, whole."""
-    return current(outcome_folder(folder, run, scale), _FACTS).is_file()
+    return current(outcome_folder(folder, run, budget), _FACTS).is_file()
 
 
-def keep(folder: Path, outcome: Outcome, scale: Scale) -> None:
+def keep(folder: Path, outcome: Outcome, budget: Budget) -> None:
     """Write an outcome below the folder of runs, whole or not at all.
 
     Raises:
@@ -93,7 +93,7 @@ def keep(folder: Path, outcome: Outcome, scale: Scale) -> None:
         f"{step}/{name}": rows.contiguous() for step, kept in outcome.vectors.items() for name, rows in kept.items()
     }
     facts: dict[str, Any] = {
-        "settings": outcome.run.settings(scale),
+        "settings": outcome.run.settings(budget),
         "losses": list(outcome.losses),
         "validation": {str(step): value for step, value in outcome.validation.items()},
         "temperature": outcome.temperature,
@@ -107,18 +107,18 @@ def keep(folder: Path, outcome: Outcome, scale: Scale) -> None:
         (staged / _FACTS).write_text(json.dumps(facts, indent=1) + "\n")
 
     try:
-        replace_files(outcome_folder(folder, outcome.run, scale), write)
+        replace_files(outcome_folder(folder, outcome.run, budget), write)
     except OSError as error:
         raise GramError(f"{folder}: the run could not be kept ({error})") from error
 
 
-def load_outcome(folder: Path, run: Run, scale: Scale, items: pd.DataFrame) -> Outcome:
+def load_outcome(folder: Path, run: RunConfig, budget: Budget, items: pd.DataFrame) -> Outcome:
     """Return a run's outcome.
 
     Raises:
         GramError: it is not there, or cannot be read.
     """
-    own = outcome_folder(folder, run, scale)
+    own = outcome_folder(folder, run, budget)
 
     def read() -> Outcome:
         facts = json.loads(current(own, _FACTS).read_text())
@@ -128,7 +128,7 @@ def load_outcome(folder: Path, run: Run, scale: Scale, items: pd.DataFrame) -> O
             vectors.setdefault(int(step), {})[modality] = rows
         head = None
         if run.matching:
-            head = AnchorMatching(run.width(scale), len(run.modalities), seed=run.seed)
+            head = AnchorMatching(run.width(budget), len(run.modalities), seed=run.seed)
             head.load_state_dict(load_file(current(own, _HEAD)))
         return Outcome(
             run=run,

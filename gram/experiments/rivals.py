@@ -8,9 +8,9 @@ import torch
 from gram import measures
 from gram.experiments.outcomes import Outcome
 from gram.experiments.ranked import recall_at_1
-from gram.experiments.runs import Run, Scale, base_runs
+from gram.experiments.runs import Budget, RunConfig, base_runs
 from gram.experiments.sentences import listed, moved, rate, share, sign
-from gram.experiments.tables import Observation, difference, highest, over_seeds, tabulate, the_row
+from gram.experiments.tables import Observation, difference, highest, over_seeds, single_row, tabulate
 from gram.experiments.work import Outcomes
 from gram.losses import LOSSES
 
@@ -23,25 +23,25 @@ DIFFERENCE = "R@1 difference"  # to the GRAM loss by volume, item by item
 _MEASURES = ("volume", "height", "cosine")
 
 
-def runs(scale: Scale) -> list[Run]:
+def runs(budget: Budget) -> list[RunConfig]:
     """Return the runs: every loss on all modalities, GRAM with the matching head, and three losses on three."""
-    few = scale.few_seeds
+    few = budget.few_seeds
     others = [name for name, loss in LOSSES.items() if name not in ("gram", "cosine") and loss.modalities is None]
     return [
-        *base_runs(scale, seeds=few),
-        *(Run(name, seed) for name in others for seed in range(few)),
-        *(Run("gram", seed, matching=True) for seed in range(few)),
-        *base_runs(scale, seeds=few, modalities=THREE),
-        *(Run("triangle", seed, modalities=THREE) for seed in range(few)),
+        *base_runs(budget, seeds=few),
+        *(RunConfig(name, seed) for name in others for seed in range(few)),
+        *(RunConfig("gram", seed, matching=True) for seed in range(few)),
+        *base_runs(budget, seeds=few, modalities=THREE),
+        *(RunConfig("triangle", seed, modalities=THREE) for seed in range(few)),
     ]
 
 
-def name_of(run: Run) -> str:
+def name_of(run: RunConfig) -> str:
     """Return what a run's loss is called: its name, and whether the matching head was trained with it."""
     return MATCHED if run.matching else run.loss
 
 
-def observe(found: Mapping[Run, Outcome]) -> Iterator[Observation]:
+def observe(found: Mapping[RunConfig, Outcome]) -> Iterator[Observation]:
     """Yield R@1 of each run by its own measure, volume, height and cosine, and how its own differs from GRAM's."""
     own: dict[tuple[str, int, int], Observation] = {}
     for run, outcome in found.items():
@@ -95,11 +95,11 @@ def finding(frame: pd.DataFrame) -> str:
     """Return one sentence: which losses are ahead of GRAM and which behind, each by its own measure."""
     rows = over_seeds(frame, metric=DIFFERENCE, modalities="text+image+speech+tones")
     rows = rows[rows["loss"] != "gram"]
-    gram = the_row(frame, metric="R@1", loss="gram", measure="volume", modalities="text+image+speech+tones")
+    gram = single_row(frame, metric="R@1", loss="gram", measure="volume", modalities="text+image+speech+tones")
     groups = {side: [str(row["loss"]) for _, row in rows.iterrows() if sign(row) == side] for side in (1, -1, 0)}
     best = highest(rows)
-    top = the_row(frame, metric="R@1", loss=best["loss"], measure=best["measure"], modalities=best["modalities"])
-    triangle = the_row(frame, metric=DIFFERENCE, loss="triangle")
+    top = single_row(frame, metric="R@1", loss=best["loss"], measure=best["measure"], modalities=best["modalities"])
+    triangle = single_row(frame, metric=DIFFERENCE, loss="triangle")
     beside = {1: "ahead of", -1: "behind", 0: "not told apart from"}[sign(triangle)]
     lead = f"the best rival is {best['loss']} with {share(top)}" if best["value"] > 0 else "no rival has a higher R@1"
     return (
@@ -113,7 +113,7 @@ def headline(frame: pd.DataFrame) -> str:
     """Return the finding in short, without its intervals."""
     rows = over_seeds(frame, metric=DIFFERENCE, modalities="text+image+speech+tones")
     rows = rows[rows["loss"] != "gram"].sort_values("value", ascending=False)
-    gram = the_row(frame, metric="R@1", loss="gram", measure="volume", modalities="text+image+speech+tones")
+    gram = single_row(frame, metric="R@1", loss="gram", measure="volume", modalities="text+image+speech+tones")
     said = {
         side: listed([f"{row['loss']} ({moved(row)})" for _, row in rows.iterrows() if sign(row) == side])
         for side in (1, -1, 0)

@@ -1,4 +1,4 @@
-"""What is trained: one model under one loss, with all that the experiments vary, and the scale it is trained at."""
+"""What is trained: one model under one loss, with all that the experiments vary, and the budget it is trained at."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ DEGRADATIONS = ("none", "narrow", "noisy", "pure-noise", "missing-30", "missing-
 
 
 @dataclass(frozen=True)
-class Scale:
+class Budget:
     """How large the experiments are: the encoders, the items, the budget of a run, how many seeds.
 
     Attributes:
@@ -59,13 +59,13 @@ class Scale:
     seconds: float
     overhead: float
 
-    def with_seeds(self, seeds: int | None) -> "Scale":
-        """Return the scale with so many seeds for every run; as it is for None."""
+    def with_seeds(self, seeds: int | None) -> "Budget":
+        """Return the budget with so many seeds for every run; as it is for None."""
         return self if seeds is None else replace(self, seeds=seeds, few_seeds=seeds)
 
 
-SCALES = {
-    "quick": Scale(
+BUDGETS = {
+    "quick": Budget(
         name="quick",
         model=ModelConfig(
             d=16, text_width=8, image_channels=2, audio_channels=12, audio_width=8, speech_strides=(4, 4),
@@ -74,7 +74,7 @@ SCALES = {
         steps=6, batch=24, learning_rate=5e-3, numbers=144, renderings=1, validation=24, test=64, checkpoints=3,
         seeds=2, few_seeds=2, widths=(4,), temperatures=(0.5,), batches=(12,), seconds=0.3, overhead=2.0,
     ),
-    "cpu": Scale(
+    "cpu": Budget(
         name="cpu",
         model=ModelConfig(
             d=64, text_width=64, image_channels=12, audio_channels=48, audio_width=48, tones_strides=(2, 2, 2)
@@ -83,7 +83,7 @@ SCALES = {
         seeds=5, few_seeds=3, widths=(4, 16, 512), temperatures=(0.01, 0.03, 0.07, 0.2, 0.5), batches=(32, 256),
         seconds=55.0, overhead=40.0,
     ),
-    "full": Scale(
+    "full": Budget(
         name="full",
         model=ModelConfig(),
         steps=1500, batch=256, learning_rate=2e-3, numbers=6000, renderings=8, validation=1000, test=2000,
@@ -94,8 +94,8 @@ SCALES = {
 
 
 @dataclass(frozen=True)
-class Run:
-    """One training: what the experiments vary. Runs of a scale that differ in one field differ in nothing else.
+class RunConfig:
+    """One training: what the experiments vary. Runs of a budget that differ in one field differ in nothing else.
 
     A seed decides the weights at the start and the order of the batches; the items are the same for all.
 
@@ -103,9 +103,9 @@ class Run:
         loss: one of `gram.losses.LOSSES`.
         seed: see above.
         modalities: those trained on, the anchor "text" first.
-        d: dimensions of the shared space; None for the scale's.
+        d: dimensions of the shared space; None for the budget's.
         temperature: a fixed one; None for the loss's own start, learned where the loss learns it.
-        batch: items of a batch; None for the scale's. The items seen in all stay the same, so the steps change.
+        batch: items of a batch; None for the budget's. The items seen in all stay the same, so the steps change.
         degradation: one of DEGRADATIONS, done to the modality DEGRADED in training and in the test: "narrow" passes its
             embedding through 8 dimensions, "noisy" adds Gaussian noise of twice its inputs' spread, "pure-noise" puts
             such noise in their place, "missing-30" takes it from 30 % of the items.
@@ -155,37 +155,37 @@ class Run:
         kind, _, share = self.degradation.partition("-")
         return int(share) / 100 if kind == "missing" else 0.0
 
-    def steps(self, scale: Scale) -> int:
+    def steps(self, budget: Budget) -> int:
         """Return how many batches the run learns from: as many items as any other, whatever its batch."""
-        return max(1, round(scale.steps * scale.batch / (self.batch or scale.batch)))
+        return max(1, round(budget.steps * budget.batch / (self.batch or budget.batch)))
 
-    def checkpoint_steps(self, scale: Scale) -> list[int]:
+    def checkpoint_steps(self, budget: Budget) -> list[int]:
         """Return the steps whose embeddings are kept: 0, the last, and between them denser early."""
-        last, count = self.steps(scale), scale.checkpoints
+        last, count = self.steps(budget), budget.checkpoints
         return sorted({round(last * (place / (count - 1)) ** 1.7) for place in range(count)}) if count > 1 else [last]
 
-    def width(self, scale: Scale) -> int:
+    def width(self, budget: Budget) -> int:
         """Return the dimensions of the shared space."""
-        return self.d or scale.model.d
+        return self.d or budget.model.d
 
-    def seconds(self, scale: Scale) -> float:
+    def seconds(self, budget: Budget) -> float:
         """Return about how long the run takes; encoders are what costs, and a wide space costs a little."""
         share = {"text": 0.1, "image": 0.35, "speech": 0.4, "tones": 0.15}
-        return scale.seconds * sum(share[name] for name in self.modalities) * (1 + self.width(scale) / 2000)
+        return budget.seconds * sum(share[name] for name in self.modalities) * (1 + self.width(budget) / 2000)
 
-    def settings(self, scale: Scale) -> dict[str, Any]:
-        """Return all that the outcome depends on, as plain values: the run, and of the scale what training uses."""
+    def settings(self, budget: Budget) -> dict[str, Any]:
+        """Return all that the outcome depends on, as plain values: the run, and of the budget what training uses."""
         used = (
             "model", "learning_rate", "numbers", "renderings", "validation", "test", "checkpoints",
         )  # fmt: skip
-        facts = {name: value for name, value in asdict(scale).items() if name in used}
-        fixed = {"steps": self.steps(scale), "batch": self.batch or scale.batch, "d": self.width(scale)}
+        facts = {name: value for name, value in asdict(budget).items() if name in used}
+        fixed = {"steps": self.steps(budget), "batch": self.batch or budget.batch, "d": self.width(budget)}
         unequal = {} if self.degradation == "none" else {"degraded": DEGRADED}
         return {**facts, **asdict(self), **fixed, **unequal, "format": FORMAT}
 
-    def key(self, scale: Scale) -> str:
+    def key(self, budget: Budget) -> str:
         """Return a digest of `settings`: the name of the run's folder."""
-        return hashlib.sha256(json.dumps(self.settings(scale), sort_keys=True).encode()).hexdigest()[:16]
+        return hashlib.sha256(json.dumps(self.settings(budget), sort_keys=True).encode()).hexdigest()[:16]
 
     def __str__(self) -> str:
         """Return what sets the run apart, in one line."""
@@ -197,12 +197,12 @@ class Run:
         return ", ".join([*parts, f"seed {self.seed}"])
 
 
-def base_runs(scale: Scale, *, seeds: int | None = None, **fields: Any) -> list[Run]:
+def base_runs(budget: Budget, *, seeds: int | None = None, **fields: Any) -> list[RunConfig]:
     """Return the runs of both losses, gram and cosine, that several experiments share.
 
     Args:
-        scale: how many seeds.
+        budget: how many seeds.
         seeds: how many instead.
-        fields: of `Run`, the same for all.
+        fields: of `RunConfig`, the same for all.
     """
-    return [Run(loss, seed, **fields) for loss in ("gram", "cosine") for seed in range(seeds or scale.seeds)]
+    return [RunConfig(loss, seed, **fields) for loss in ("gram", "cosine") for seed in range(seeds or budget.seeds)]

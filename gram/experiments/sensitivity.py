@@ -7,7 +7,7 @@ import pandas as pd
 
 from gram.experiments.outcomes import Outcome
 from gram.experiments.ranked import recall_at_1
-from gram.experiments.runs import Run, Scale, base_runs
+from gram.experiments.runs import Budget, RunConfig, base_runs
 from gram.experiments.sentences import listed, share
 from gram.experiments.tables import Observation, highest, lowest, over_seeds, tabulate
 from gram.experiments.work import Outcomes
@@ -18,34 +18,34 @@ VARIED = ("d", "temperature", "batch")
 LEARNED = "learned"
 
 
-def runs(scale: Scale) -> list[Run]:
-    """Return the runs: both losses, each setting alone away from the scale's own."""
-    few = scale.few_seeds
+def runs(budget: Budget) -> list[RunConfig]:
+    """Return the runs: both losses, each setting alone away from the budget's own."""
+    few = budget.few_seeds
     return [
-        *base_runs(scale, seeds=few),
-        *(run for width in scale.widths for run in base_runs(scale, seeds=few, d=width)),
-        *(run for value in scale.temperatures for run in base_runs(scale, seeds=few, temperature=value)),
-        *(run for size in scale.batches for run in base_runs(scale, seeds=few, batch=size)),
+        *base_runs(budget, seeds=few),
+        *(run for width in budget.widths for run in base_runs(budget, seeds=few, d=width)),
+        *(run for value in budget.temperatures for run in base_runs(budget, seeds=few, temperature=value)),
+        *(run for size in budget.batches for run in base_runs(budget, seeds=few, batch=size)),
     ]
 
 
-def observe(found: Mapping[Run, Outcome], scale: Scale) -> Iterator[Observation]:
+def observe(found: Mapping[RunConfig, Outcome], budget: Budget) -> Iterator[Observation]:
     """Yield R@1 of each run by its own measure, and the temperature it ended with."""
     for run, outcome in found.items():
-        for varied, setting, place in _settings_of(run, scale):
+        for varied, setting, place in _settings_of(run, budget):
             keys: dict[str, Any] = {"loss": run.loss, "varied": varied, "setting": setting, "place": place}
             embedded = outcome.embedding_set()
             yield recall_at_1(embedded, run.candidates, run.measure, keys=keys, seed=run.seed)
             yield Observation(keys, "temperature", run.seed, given=outcome.temperature)
 
 
-def _settings_of(run: Run, scale: Scale) -> list[tuple[str, str, float | None]]:
-    """Return what a run is a point of: (varied, setting in words, its number); the scale's own run is one of each."""
+def _settings_of(run: RunConfig, budget: Budget) -> list[tuple[str, str, float | None]]:
+    """Return what a run is a point of: (varied, setting in words, its number); the budget's own run is one of each."""
     points: dict[str, tuple[float | None, str, float | None]] = {
-        "d": (run.d, str(run.width(scale)), float(run.width(scale))),
+        "d": (run.d, str(run.width(budget)), float(run.width(budget))),
         "temperature": (run.temperature, LEARNED if run.temperature is None else f"{run.temperature:g}",
                         run.temperature),
-        "batch": (run.batch, str(run.batch or scale.batch), float(run.batch or scale.batch)),
+        "batch": (run.batch, str(run.batch or budget.batch), float(run.batch or budget.batch)),
     }  # fmt: skip
     away = [name for name, (value, *_) in points.items() if value is not None]
     return [(name, points[name][1], points[name][2]) for name in (away or VARIED)]
@@ -59,7 +59,7 @@ def table(found: Outcomes) -> pd.DataFrame:
     as many items, so they take fewer or more steps. Intervals of one seed are over items, those of all seeds over
     seeds where there are three.
     """
-    return tabulate(observe(found, found.scale))
+    return tabulate(observe(found, found.budget))
 
 
 def extremes(frame: pd.DataFrame, loss: str, varied: str) -> tuple[pd.Series, pd.Series]:

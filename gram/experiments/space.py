@@ -12,9 +12,9 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from gram.data.embedding_set import EmbeddingSet
 from gram.datasets.spoken_numbers import DIGITS
 from gram.experiments.outcomes import Outcome
-from gram.experiments.runs import Run, Scale, base_runs
+from gram.experiments.runs import Budget, RunConfig, base_runs
 from gram.experiments.sentences import leader, listed, number, rate, share, verdict
-from gram.experiments.tables import Observation, tabulate, the_row
+from gram.experiments.tables import Observation, single_row, tabulate
 from gram.experiments.work import Outcomes
 from gram.projection import Settings
 from gram.projection.project import compute_layout
@@ -26,12 +26,12 @@ SILHOUETTE, PROBE, TRUST = "silhouette", "probe accuracy", "trustworthiness"
 _FOLDS = 5
 
 
-def runs(scale: Scale) -> list[Run]:
+def runs(budget: Budget) -> list[RunConfig]:
     """Return the runs: both losses, as many seeds as further runs get; all shared with other experiments."""
-    return base_runs(scale, seeds=scale.few_seeds)
+    return base_runs(budget, seeds=budget.few_seeds)
 
 
-def observe(found: Mapping[Run, Outcome]) -> Iterator[Observation]:
+def observe(found: Mapping[RunConfig, Outcome]) -> Iterator[Observation]:
     """Yield silhouette and probe of each modality and of all together, and the trustworthiness of their UMAP."""
     for run, outcome in found.items():
         embedded = outcome.embedding_set()
@@ -95,7 +95,7 @@ def finding(frame: pd.DataFrame) -> str:
     """Return one sentence: silhouette, probe and trustworthiness of all modalities together under each loss."""
     said = []
     for metric, told in ((SILHOUETTE, number), (PROBE, share), (TRUST, number)):
-        gram, cosine = (the_row(frame, loss=loss, metric=metric, modality=TOGETHER) for loss in ("gram", "cosine"))
+        gram, cosine = (single_row(frame, loss=loss, metric=metric, modality=TOGETHER) for loss in ("gram", "cosine"))
         said.append(
             f"{metric} is {told(gram)} after gram and {told(cosine)} after cosine "
             f"({verdict('gram', gram, 'cosine', cosine)})"
@@ -107,7 +107,7 @@ def headline(frame: pd.DataFrame) -> str:
     """Return the finding in short, without its intervals."""
     said = []
     for metric, told in ((PROBE, rate), (SILHOUETTE, _bare), (TRUST, _bare)):
-        gram, cosine = (the_row(frame, loss=loss, metric=metric, modality=TOGETHER) for loss in ("gram", "cosine"))
+        gram, cosine = (single_row(frame, loss=loss, metric=metric, modality=TOGETHER) for loss in ("gram", "cosine"))
         said.append(f"{metric} {told(gram)} with GRAM, {told(cosine)} with cosine ({leader(gram, cosine)})")
     return f"Digits in the space of all modalities: {'; '.join(said)}."
 

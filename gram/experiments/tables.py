@@ -157,7 +157,7 @@ def highest(rows: pd.DataFrame) -> pd.Series:
     return rows.sort_values("value", kind="stable").iloc[-1]
 
 
-def the_row(frame: pd.DataFrame, **wanted: Any) -> pd.Series:
+def single_row(frame: pd.DataFrame, **wanted: Any) -> pd.Series:
     """Return the one row for all seeds whose columns have the wanted values.
 
     Raises:

@@ -12,7 +12,7 @@ from gram.data.embedding_set import EmbeddingSet
 from gram.experiments.arm import Arm, inputs, text_kinds
 from gram.experiments.data import Data
 from gram.experiments.outcomes import Outcome, half
-from gram.experiments.runs import DEGRADED, TEXTS, Run, Scale
+from gram.experiments.runs import DEGRADED, TEXTS, Budget, RunConfig
 from gram.retrieval.evaluate import evaluate
 from gram.training.optim import descend, optimizer_of, pace
 
@@ -22,7 +22,12 @@ _TEXT_DRAW, _NOISE_DRAW = 11, 12  # what a draw is for, so that texts and noise 
 
 
 def train_run(
-    run: Run, scale: Scale, data: Data, *, device: str = "cpu", progress: Callable[[int, int], None] | None = None
+    run: RunConfig,
+    budget: Budget,
+    data: Data,
+    *,
+    device: str = "cpu",
+    progress: Callable[[int, int], None] | None = None,
 ) -> Outcome:
     """Return the outcome of a run: AdamW, a warm-up over 5 % of the steps, half a cosine down to 0.
 
@@ -30,8 +35,8 @@ def train_run(
 
     Args:
         run: what is trained.
-        scale: the budget.
-        data: the items of that scale.
+        budget: of each run.
+        data: the items of that budget.
         device: auto, cpu or cuda; on cuda the encoders run in bfloat16.
         progress: called with the steps done, and of how many.
 
@@ -40,11 +45,11 @@ def train_run(
     """
     place = select_device(device)
     spread = data.spread(DEGRADED) if run.degradation in ("noisy", "pure-noise") else 1.0
-    arm = Arm(run, scale, spread=spread).to(place)
-    optimizer = optimizer_of(arm.parameters(), scale.learning_rate, WEIGHT_DECAY)
-    pool = data.pool(run.modalities, run.seed, scale.numbers)
+    arm = Arm(run, budget, spread=spread).to(place)
+    optimizer = optimizer_of(arm.parameters(), budget.learning_rate, WEIGHT_DECAY)
+    pool = data.pool(run.modalities, run.seed, budget.numbers)
     labels = data.items["train"]["label"].to_numpy()
-    steps, checkpoints = run.steps(scale), run.checkpoint_steps(scale)
+    steps, checkpoints = run.steps(budget), run.checkpoint_steps(budget)
     vectors, validation, losses = {}, {}, []
     started, idle = time.monotonic(), 0.0
     for step in range(steps + 1):
@@ -55,8 +60,8 @@ def train_run(
             idle += time.monotonic() - begun
         if step == steps:
             break
-        rows = pool.rows(step, run.batch or scale.batch)
-        rate = scale.learning_rate * pace(step, steps, WARMUP)
+        rows = pool.rows(step, run.batch or budget.batch)
+        rate = budget.learning_rate * pace(step, steps, WARMUP)
         losses.append(_step(arm, optimizer, pool.examples, rows.tolist(), labels[rows].tolist(), step, rate, place))
         if progress is not None:
             progress(step + 1, steps)

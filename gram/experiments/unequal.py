@@ -7,7 +7,7 @@ import pandas as pd
 from gram import measures
 from gram.experiments.outcomes import Outcome
 from gram.experiments.ranked import recall_at_1
-from gram.experiments.runs import DEGRADATIONS, DEGRADED, Run, Scale, base_runs
+from gram.experiments.runs import DEGRADATIONS, DEGRADED, Budget, RunConfig, base_runs
 from gram.experiments.sentences import listed, moved, points
 from gram.experiments.tables import Observation, difference, highest, lowest, over_seeds, tabulate
 from gram.experiments.work import Outcomes
@@ -18,14 +18,16 @@ TITLE = "Unequal modalities"
 CHANGE, WITHOUT = "R@1 change", "R@1 without it"
 
 
-def runs(scale: Scale) -> list[Run]:
+def runs(budget: Budget) -> list[RunConfig]:
     """Return the runs: both losses, the pictures degraded in each way and in none."""
     return [
-        run for degradation in DEGRADATIONS for run in base_runs(scale, seeds=scale.few_seeds, degradation=degradation)
+        run
+        for degradation in DEGRADATIONS
+        for run in base_runs(budget, seeds=budget.few_seeds, degradation=degradation)
     ]
 
 
-def observe(found: Mapping[Run, Outcome]) -> Iterator[Observation]:
+def observe(found: Mapping[RunConfig, Outcome]) -> Iterator[Observation]:
     """Yield R@1 by every measure, how that changed from no degradation, and R@1 with the degraded one left out."""
     intact: dict[tuple[str, int, str], Observation] = {}
     for run, outcome in found.items():  # the intact ones first, as `runs` has them
@@ -44,10 +46,10 @@ def observe(found: Mapping[Run, Outcome]) -> Iterator[Observation]:
 def table(found: Outcomes) -> pd.DataFrame:
     """Return the table: columns loss, degradation, measure, and those of `gram.experiments.tables`.
 
-    Pictures are degraded in training and in the test alike (see `gram.experiments.runs.Run`). Metrics: "R@1", text
-    asking all three; "R@1 change", minus that of the intact model of the same seed, paired by item; "R@1 without it",
-    text asking speech and tones of the same model. Items that lack a picture are ranked by the vectors they have, as
-    each measure does. Intervals of one seed are over items, those of all seeds over seeds where there are three.
+    Pictures are degraded in training and in the test alike (see `gram.experiments.runs.RunConfig`). Metrics: "R@1",
+    text asking all three; "R@1 change", minus that of the intact model of the same seed, paired by item; "R@1 without
+    it", text asking speech and tones of the same model. Items that lack a picture are ranked by the vectors they have,
+    as each measure does. Intervals of one seed are over items, those of all seeds over seeds where there are three.
     """
     return tabulate(observe(found))
 

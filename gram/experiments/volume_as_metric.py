@@ -12,9 +12,9 @@ from scipy import stats
 from gram.data.embedding_set import EmbeddingSet
 from gram.diagnostics import find_gap, find_hubs, find_sign_flips
 from gram.experiments.outcomes import Outcome
-from gram.experiments.runs import Run, Scale, base_runs
+from gram.experiments.runs import Budget, RunConfig, base_runs
 from gram.experiments.sentences import listed, number, share
-from gram.experiments.tables import ALL_SEEDS, Observation, ordered, tabulate, the_row
+from gram.experiments.tables import ALL_SEEDS, Observation, ordered, single_row, tabulate
 from gram.experiments.work import Outcomes
 from gram.geometry import volume
 from gram.retrieval.distributions import distributions
@@ -29,12 +29,12 @@ _RESAMPLES = 1000
 _CONSTANT = 1e-12  # a spread that is rounding, beside the values
 
 
-def runs(scale: Scale) -> list[Run]:
+def runs(budget: Budget) -> list[RunConfig]:
     """Return the runs: both losses, all four modalities, every seed; no more than other experiments train."""
-    return base_runs(scale)
+    return base_runs(budget)
 
 
-def observe(found: Mapping[Run, Outcome]) -> Iterator[Observation]:
+def observe(found: Mapping[RunConfig, Outcome]) -> Iterator[Observation]:
     """Yield what is known of each run at each checkpoint."""
     for run, outcome in found.items():
         for step in outcome.steps:
@@ -43,7 +43,7 @@ def observe(found: Mapping[Run, Outcome]) -> Iterator[Observation]:
                 yield Observation(keys, metric, run.seed, given=value)
 
 
-def facts(embedded: EmbeddingSet, run: Run) -> dict[str, float]:
+def facts(embedded: EmbeddingSet, run: RunConfig) -> dict[str, float]:
     """Return what a set gives: R@1, the predictors, and where a volume misleads.
 
     "R@1" is by the measure that the run's loss trains. "mean volume" and "mean cosine" are means over items, of their
@@ -171,7 +171,9 @@ def _after_training(frame: pd.DataFrame) -> str:
     last = frame[frame["step"] == frame["step"].max()]
     said = []
     for loss in ("gram", "cosine"):
-        found = {name: the_row(last, loss=loss, metric=name) for name in ("mean volume", "R@1", "hub share", "flipped")}
+        found = {
+            name: single_row(last, loss=loss, metric=name) for name in ("mean volume", "R@1", "hub share", "flipped")
+        }
         said.append(
             f"the {loss} model has a mean volume of {number(found['mean volume'])} at an R@1 of {share(found['R@1'])}, "
             f"1 % of its candidates take {100 * found['hub share']['value']:.1f} % of the first places by volume, and "

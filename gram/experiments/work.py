@@ -12,7 +12,7 @@ import torch
 
 from gram.experiments.data import Data, load_data, prepare_data
 from gram.experiments.outcomes import Outcome, is_kept, keep, load_outcome
-from gram.experiments.runs import Run, Scale
+from gram.experiments.runs import Budget, RunConfig
 from gram.experiments.train import train_run
 
 Progress = Callable[[str, str, float, float], None]  # (phase, what was done last, how much is done, of how much)
@@ -22,7 +22,7 @@ _worker: dict[str, Any] = {}
 
 
 @dataclass(frozen=True)
-class Place:
+class Workspace:
     """Where and how runs are trained.
 
     Attributes:
@@ -40,25 +40,27 @@ def silent(phase: str, what: str, done: float, whole: float) -> None:
     """Tell nobody."""
 
 
-def unique(runs: Sequence[Run]) -> list[Run]:
+def unique(runs: Sequence[RunConfig]) -> list[RunConfig]:
     """Return the runs, each once, in order."""
     return list(dict.fromkeys(runs))
 
 
-def outstanding(runs: Sequence[Run], scale: Scale, folder: Path) -> list[Run]:
+def outstanding(runs: Sequence[RunConfig], budget: Budget, folder: Path) -> list[RunConfig]:
     """Return the runs whose outcome is not kept yet, each once."""
-    return [run for run in unique(runs) if not is_kept(folder, run, scale)]
+    return [run for run in unique(runs) if not is_kept(folder, run, budget)]
 
 
-def outcomes(runs: Sequence[Run], scale: Scale, place: Place, progress: Progress = silent) -> "Outcomes":
+def outcomes(
+    runs: Sequence[RunConfig], budget: Budget, workspace: Workspace, progress: Progress = silent
+) -> "Outcomes":
     """Return the outcome of every run; those that are not kept yet are trained and kept first, each when it is done.
 
     Stopped, or failed, the runs that were done stay, and the same call goes on with the rest.
 
     Args:
         runs: which; repeated ones are trained once.
-        scale: the budget.
-        place: where and how.
+        budget: of each run.
+        workspace: where and how.
         progress: called with a phase, what was done last, how much is done, and of how much: items while rendering,
             expected seconds while training, runs while what comes back is gone through.
 
@@ -66,29 +68,29 @@ def outcomes(runs: Sequence[Run], scale: Scale, place: Place, progress: Progress
         GramError: the disk refuses, or a kept run cannot be read.
         ModelError: no such device.
     """
-    left = outstanding(runs, scale, place.folder)
-    whole, done = sum(run.seconds(scale) for run in left), 0.0
+    left = outstanding(runs, budget, workspace.folder)
+    whole, done = sum(run.seconds(budget) for run in left), 0.0
     data = prepare_data(
-        place.folder, scale, processes=place.workers,
+        workspace.folder, budget, processes=workspace.workers,
         progress=lambda here, of: progress(RENDERING, "items", here, of),
     )  # fmt: skip
-    for run in _trained(left, scale, place, data):
-        done += run.seconds(scale)
+    for run in _trained(left, budget, workspace, data):
+        done += run.seconds(budget)
         progress(TRAINING, str(run), done, whole)
     items = data.items["test"]
-    return Outcomes({run: load_outcome(place.folder, run, scale, items) for run in unique(runs)}, scale, progress)
+    return Outcomes({run: load_outcome(workspace.folder, run, budget, items) for run in unique(runs)}, budget, progress)
 
 
-class Outcomes(dict[Run, Outcome]):
+class Outcomes(dict[RunConfig, Outcome]):
     """Outcomes by run, that say how far whoever goes through their `items()` has come.
 
     Attributes:
-        scale: that of the runs.
+        budget: that of the runs.
     """
 
-    def __init__(self, found: Mapping[Run, Outcome], scale: Scale, progress: Progress = silent) -> None:
+    def __init__(self, found: Mapping[RunConfig, Outcome], budget: Budget, progress: Progress = silent) -> None:
         super().__init__(found)
-        self.scale = scale
+        self.budget = budget
         self._progress = progress
 
     def items(self) -> Any:
@@ -98,17 +100,17 @@ class Outcomes(dict[Run, Outcome]):
             self._progress(MEASURING, str(run), done, len(self))
 
 
-def _trained(left: Sequence[Run], scale: Scale, place: Place, data: Data) -> Iterator[Run]:
+def _trained(left: Sequence[RunConfig], budget: Budget, workspace: Workspace, data: Data) -> Iterator[RunConfig]:
     """Train and keep runs, and yield each when it is done; the longest first where several are trained at once."""
-    if place.workers == 1 or len(left) < 2:
+    if workspace.workers == 1 or len(left) < 2:
         with _one_thread():
             for run in left:
-                keep(place.folder, train_run(run, scale, data, device=place.device), scale)
+                keep(workspace.folder, train_run(run, budget, data, device=workspace.device), budget)
                 yield run
         return
-    longest = sorted(left, key=lambda run: -run.seconds(scale))
-    tasks = [(run, scale, place) for run in longest]
-    with multiprocessing.get_context("spawn").Pool(place.workers, initializer=_start) as pool:
+    longest = sorted(left, key=lambda run: -run.seconds(budget))
+    tasks = [(run, budget, workspace) for run in longest]
+    with multiprocessing.get_context("spawn").Pool(workspace.workers, initializer=_start) as pool:
         yield from pool.imap_unordered(_train_one, tasks)
 
 
@@ -128,15 +130,15 @@ def _start() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C stops the process that started the workers, and it them
 
 
-def _train_one(task: tuple[Run, Scale, Place]) -> Run:
-    run, scale, place = task
+def _train_one(task: tuple[RunConfig, Budget, Workspace]) -> RunConfig:
+    run, budget, workspace = task
     if "data" not in _worker:
-        _worker["data"] = load_data(place.folder, scale)  # a worker serves one call, and so one scale
+        _worker["data"] = load_data(workspace.folder, budget)  # a worker serves one call, and so one budget
     data = _worker["data"]
-    keep(place.folder, train_run(run, scale, data, device=place.device), scale)
+    keep(workspace.folder, train_run(run, budget, data, device=workspace.device), budget)
     return run
 
 
-def expected_seconds(runs: Sequence[Run], scale: Scale, place: Place) -> float:
+def expected_seconds(runs: Sequence[RunConfig], budget: Budget, workspace: Workspace) -> float:
     """Return about how long the runs that are not kept yet take, on so many workers."""
-    return sum(run.seconds(scale) for run in outstanding(runs, scale, place.folder)) / place.workers
+    return sum(run.seconds(budget) for run in outstanding(runs, budget, workspace.folder)) / workspace.workers

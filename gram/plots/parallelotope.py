@@ -33,7 +33,7 @@ _SIDES: dict[str, dict[str, Any]] = {  # where a label stands beside its place, 
 
 
 @dataclass(frozen=True)
-class Body:
+class Parallelotope:
     """One parallelotope to draw.
 
     Attributes:
@@ -61,7 +61,7 @@ class Body:
         return float(base[0]), float(height[0, 0])
 
 
-def parallelotopes(bodies: Sequence[Body], *, dark: bool = False, sizes: bool = True) -> go.Figure:
+def parallelotopes(bodies: Sequence[Parallelotope], *, dark: bool = False, sizes: bool = True) -> go.Figure:
     """Return bodies side by side on one floor: exact lengths, angles, base and height of each.
 
     The picture is an isometry of the span of each body's vectors (no projection): the vectors but the anchor lie on
@@ -126,7 +126,7 @@ def _side_by_side(each: Sequence[Points]) -> list[tuple[Points, Points]]:
 class _Painter:
     """Draws one body; `origin` is where it stands."""
 
-    def __init__(self, body: Body, origin: Points, points: Points, dark: bool, sizes: bool) -> None:
+    def __init__(self, body: Parallelotope, origin: Points, points: Points, dark: bool, sizes: bool) -> None:
         self.body, self.origin, self.points, self.dark, self.sizes = body, origin, points, dark, sizes
         self.colours = style.colours(body.names)
         self.grey = style.MISMATCH[dark]

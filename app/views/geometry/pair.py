@@ -16,7 +16,7 @@ from app.components import scene3d
 from app.plain import plain, safe_csv
 from app.views.geometry import picking
 from gram.data.embedding_set import EmbeddingSet
-from gram.plots import Body, number, parallelotopes
+from gram.plots import Parallelotope, number, parallelotopes
 
 URL_KEYS = ()  # its widgets keep their own
 _COLUMNS = [2, 1]
@@ -181,7 +181,7 @@ def _draw(pairs: list[Pair], drawn: tuple[str, ...], selection: session.Selectio
     shown = [pair.only(tuple(name for name in drawn if name in pair.present)) for pair in pairs]
     shown = [pair for pair, whole in zip(shown, pairs) if len(pair.names) > 1 and (whole.has_anchor or whole.matched)]
     bodies = [
-        Body(
+        Parallelotope(
             pair.vectors,
             pair.names,
             f"{selection.item} · matched" if pair.matched else f"{selection.partner} · mismatched",

@@ -11,7 +11,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from gram.cli import main
-from gram.experiments import SCALES, Run
+from gram.experiments import BUDGETS, RunConfig
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class Quick:
         found = pq.read_schema(self.out / f"{name}.parquet").metadata
         return {key.decode(): value.decode() for key, value in found.items()}
 
-    def vectors(self, run: Run, step: int | None = None) -> dict[str, np.ndarray]:
+    def vectors(self, run: RunConfig, step: int | None = None) -> dict[str, np.ndarray]:
         """Return unit float64 vectors of the test items as they were kept."""
-        kept = load_file(self.runs / run.key(SCALES["quick"]) / "embeddings.safetensors")
+        kept = load_file(self.runs / run.key(BUDGETS["quick"]) / "embeddings.safetensors")
         last = max(int(name.split("/")[0]) for name in kept) if step is None else step
         found = {
             name.split("/")[1]: rows.astype(np.float64) for name, rows in kept.items() if name.startswith(f"{last}/")

@@ -7,18 +7,18 @@ import torch
 from scipy import stats
 
 from gram.data.embedding_set import EmbeddingSet
-from gram.experiments import CLAIMS, SCALES, Run, experiment
+from gram.experiments import BUDGETS, CLAIMS, RunConfig, experiment
 from gram.experiments.arm import Arm, coarse_text, lacking
 from gram.experiments.claims import published
 from gram.experiments.coarse_and_fine import satisfied
 from gram.experiments.outcomes import Outcome
 from gram.experiments.rivals import reranked
-from gram.experiments.tables import Observation, bootstrap_interval, difference, t_interval, tabulate, the_row
+from gram.experiments.tables import Observation, bootstrap_interval, difference, single_row, t_interval, tabulate
 from gram.experiments.volume_as_metric import correlations
 from gram.losses import LOSSES, AnchorMatching
 from gram.models import Batch
 
-QUICK = SCALES["quick"]
+QUICK = BUDGETS["quick"]
 
 
 def test_the_interval_over_seeds_is_student_s() -> None:
@@ -27,7 +27,7 @@ def test_the_interval_over_seeds_is_student_s() -> None:
     assert t_interval(values) == pytest.approx(expected)
     assert np.isnan(t_interval([0.3])).all()
     frame = tabulate(Observation({"loss": "gram"}, "R@1", seed, given=value) for seed, value in enumerate(values))
-    row = the_row(frame, loss="gram", metric="R@1")
+    row = single_row(frame, loss="gram", metric="R@1")
     assert (row["low"], row["high"]) == pytest.approx(expected)
     assert (row["interval"], row["seeds"], row["value"]) == ("seeds", 4, pytest.approx(0.4))
 
@@ -41,8 +41,8 @@ def test_the_interval_of_a_share_stays_a_share_and_that_of_a_difference_does_not
         for metric in ("hit", "R@1 gain")
         for seed, value in enumerate(values)
     )
-    assert the_row(frame, metric="hit")[["low", "high"]].tolist() == pytest.approx([0, high])
-    assert the_row(frame, metric="R@1 gain")[["low", "high"]].tolist() == pytest.approx([low, high])
+    assert single_row(frame, metric="hit")[["low", "high"]].tolist() == pytest.approx([0, high])
+    assert single_row(frame, metric="R@1 gain")[["low", "high"]].tolist() == pytest.approx([low, high])
 
 
 def test_the_interval_over_items_is_the_percentile_bootstrap() -> None:
@@ -58,12 +58,12 @@ def test_two_seeds_are_one_mean_over_the_same_items() -> None:
     rng = np.random.default_rng(0)
     both = rng.random((2, 200))
     frame = tabulate(Observation({"loss": "gram"}, "R@1", seed, items=items) for seed, items in enumerate(both))
-    row = the_row(frame, metric="R@1")
+    row = single_row(frame, metric="R@1")
     assert row["interval"] == "items of all seeds"
     assert (row["low"], row["high"]) == pytest.approx(bootstrap_interval(both.mean(axis=0)))
     assert row["high"] - row["low"] < 0.8 * (frame["high"][0] - frame["low"][0])
     with pytest.raises(ValueError, match="expected one row with"):
-        the_row(frame, metric="R@5")
+        single_row(frame, metric="R@5")
 
 
 def test_a_paired_difference_is_narrower_than_the_two_apart() -> None:
@@ -129,7 +129,7 @@ def test_pure_noise_knows_nothing_of_the_picture_and_noise_something() -> None:
     there = torch.ones(5, dtype=torch.bool)
     found = {}
     for kind in ("none", "noisy", "pure-noise"):
-        arm = Arm(Run("gram", 0, ("text", "image"), degradation=kind), QUICK, spread=4.0)
+        arm = Arm(RunConfig("gram", 0, ("text", "image"), degradation=kind), QUICK, spread=4.0)
         found[kind] = [embedded(arm, pictures(5, seed), there)["image"] for seed in (0, 1)]
     assert torch.equal(*found["pure-noise"])
     assert not torch.allclose(*found["noisy"])
@@ -139,7 +139,7 @@ def test_pure_noise_knows_nothing_of_the_picture_and_noise_something() -> None:
 def test_items_that_lack_pictures_take_part_with_what_they_have() -> None:
     there = torch.tensor([True, False, True, True, False])
     for loss in ("gram", "cosine", "symile"):
-        arm = Arm(Run(loss, 0, ("text", "image", "speech"), degradation="missing-30"), QUICK)
+        arm = Arm(RunConfig(loss, 0, ("text", "image", "speech"), degradation="missing-30"), QUICK)
         rows = torch.nn.functional.normalize(torch.randn(3, 5, 16, generator=torch.Generator().manual_seed(1)), dim=-1)
         vectors = dict(zip(("text", "image", "speech"), rows))
         vectors["image"] = vectors["image"].masked_fill(~there[:, None], torch.nan)
@@ -148,7 +148,9 @@ def test_items_that_lack_pictures_take_part_with_what_they_have() -> None:
         whole = module(*(rows[place][there] for place in (0, 1, 2))).detach()
         part = module(*(rows[place][~there] for place in (0, 2))).detach()
         assert float(value) == pytest.approx(float((3 * whole + 2 * part) / 5), rel=1e-5)
-    image = embedded(Arm(Run("gram", 0, ("text", "image"), degradation="missing-30"), QUICK), pictures(3, 0), there)
+    image = embedded(
+        Arm(RunConfig("gram", 0, ("text", "image"), degradation="missing-30"), QUICK), pictures(3, 0), there
+    )
     assert image["image"].isnan().all(dim=1).tolist() == (~there).tolist()
 
 
@@ -177,7 +179,7 @@ def test_a_hit_is_any_item_that_fits_and_a_tie_its_share() -> None:
 def test_the_matching_head_orders_the_best_by_volume_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gram.experiments.rivals.RERANKED", 3)
     torch.manual_seed(0)
-    run = Run("gram", 0, ("text", "image", "speech"), matching=True)
+    run = RunConfig("gram", 0, ("text", "image", "speech"), matching=True)
     rows = torch.nn.functional.normalize(torch.randn(3, 12, 16), dim=-1)
     head = AnchorMatching(16, 3)
     items = pd.DataFrame({"id": range(12), "label": ["0000"] * 12})
@@ -192,21 +194,22 @@ def test_the_matching_head_orders_the_best_by_volume_anew(monkeypatch: pytest.Mo
             logits = [head.score(*pair).item() for pair in pairs]
         assert float(found[place]) == float(best[int(np.argmax(logits))] == place)
     with pytest.raises(ValueError, match="expected a run with the matching head"):
-        reranked(Outcome(Run("gram", 0, run.modalities), (0,), kept, items, (), {}, 0.07, 0.0))
+        reranked(Outcome(RunConfig("gram", 0, run.modalities), (0,), kept, items, (), {}, 0.07, 0.0))
 
 
 def test_runs_of_another_batch_see_as_many_items() -> None:
-    scale = SCALES["cpu"]
-    for batch in (None, *scale.batches):
-        run = Run("gram", 0, batch=batch)
-        assert run.steps(scale) * (batch or scale.batch) == scale.steps * scale.batch
-        assert run.checkpoint_steps(scale)[0] == 0
-        assert run.checkpoint_steps(scale)[-1] == run.steps(scale)
+    budget = BUDGETS["cpu"]
+    for batch in (None, *budget.batches):
+        run = RunConfig("gram", 0, batch=batch)
+        assert run.steps(budget) * (batch or budget.batch) == budget.steps * budget.batch
+        assert run.checkpoint_steps(budget)[0] == 0
+        assert run.checkpoint_steps(budget)[-1] == run.steps(budget)
     keys = {
-        Run("gram", 0).key(scale), Run("gram", 1).key(scale), Run("cosine", 0).key(scale), Run("gram", 0).key(QUICK),
-        Run("gram", 0, d=8).key(scale), Run("gram", 0, temperature=0.1).key(scale),
-        Run("gram", 0, text="mixed").key(scale), Run("gram", 0, matching=True).key(scale),
-        Run("gram", 0, degradation="noisy").key(scale),
+        RunConfig("gram", 0).key(budget), RunConfig("gram", 1).key(budget), RunConfig("cosine", 0).key(budget),
+        RunConfig("gram", 0).key(QUICK),
+        RunConfig("gram", 0, d=8).key(budget), RunConfig("gram", 0, temperature=0.1).key(budget),
+        RunConfig("gram", 0, text="mixed").key(budget), RunConfig("gram", 0, matching=True).key(budget),
+        RunConfig("gram", 0, degradation="noisy").key(budget),
     }  # fmt: skip
     assert len(keys) == 9
 
@@ -225,7 +228,7 @@ def test_runs_of_another_batch_see_as_many_items() -> None:
 )
 def test_a_run_that_cannot_be_is_refused(fields: dict, said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        Run(**{"loss": "gram", "seed": 0, **fields})
+        RunConfig(**{"loss": "gram", "seed": 0, **fields})
 
 
 def test_published_numbers_carry_their_source_and_the_rescoring_beside_them() -> None:

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score, silhouette_score
 
-from gram.experiments import CLAIMS, EXPERIMENTS, SCALES, Run, load
+from gram.experiments import BUDGETS, CLAIMS, EXPERIMENTS, RunConfig, load
 from gram.measures import names
 
 COMMON = ["metric", "value", "low", "high", "interval", "seed", "seeds"]
@@ -21,7 +21,7 @@ KEYS = {
     "rivals": ["loss", "modalities", "measure"],
     "space": ["loss", "modality"],
 }
-QUICK = SCALES["quick"]
+QUICK = BUDGETS["quick"]
 pytestmark = pytest.mark.timeout(900)  # the first test to ask for the experiments carries them out
 SEEDS = (0, 1)
 
@@ -89,7 +89,7 @@ def test_recall_by_brute_force_in_both_directions(quick, loss):
     frame = quick.frame("losses-and-measures")
     assert set(frame["measure"]) == set(names(4))
     for seed in SEEDS:
-        vectors = quick.vectors(Run(loss, seed))
+        vectors = quick.vectors(RunConfig(loss, seed))
         for measure in ("volume", "cosine"):
             scores = scores_of(measure, vectors, ("image", "speech", "tones"))
             for direction, found in (("query-to-candidates", scores), ("candidates-to-query", scores.T)):
@@ -106,7 +106,7 @@ def test_recall_by_brute_force_in_both_directions(quick, loss):
 
 def test_a_difference_is_paired_by_item(quick):
     frame = quick.frame("losses-and-measures")
-    vectors = quick.vectors(Run("cosine", 1))
+    vectors = quick.vectors(RunConfig("cosine", 1))
     by = {measure: hits(scores_of(measure, vectors, ("image", "speech", "tones"))) for measure in ("volume", "cosine")}
     change = by["volume"] - by["cosine"]
     asked = {"loss": "cosine", "direction": "query-to-candidates", "metric": "R@1 difference", "seed": 1}
@@ -123,13 +123,13 @@ def test_a_difference_is_paired_by_item(quick):
 def test_every_subset_of_candidates_and_what_one_more_adds(quick):
     frame = quick.frame("modalities")
     kinds = ("text", "image", "speech")
-    pair, triple = quick.vectors(Run("gram", 0, kinds[:2])), quick.vectors(Run("gram", 0, kinds))
+    pair, triple = quick.vectors(RunConfig("gram", 0, kinds[:2])), quick.vectors(RunConfig("gram", 0, kinds))
     two = hits(scores_of("volume", pair, ("image",)))
     three = hits(scores_of("volume", triple, ("image", "speech")))
     row = one(frame, loss="gram", metric="R@1 gain", tested="image+speech", seed=0)
     assert row["value"] == pytest.approx(three.mean() - two.mean(), abs=1e-9)
     assert row["against"] == "image"
-    full = quick.vectors(Run("gram", 0))
+    full = quick.vectors(RunConfig("gram", 0))
     for tested in ("speech", "image+tones", "image+speech+tones"):
         found = one(
             frame, loss="gram", metric="R@1", trained="image+speech+tones", tested=tested, measure="volume", seed=0
@@ -144,7 +144,7 @@ def test_every_subset_of_candidates_and_what_one_more_adds(quick):
 
 def test_what_predicts_recall_is_what_numpy_and_scipy_say(quick):
     frame = quick.frame("volume-as-metric")
-    run = Run("cosine", 0)
+    run = RunConfig("cosine", 0)
     (step,) = [at for at in run.checkpoint_steps(QUICK) if 0 < at < QUICK.steps]
     vectors = quick.vectors(run, step)
     scores = scores_of("volume", vectors, ("image", "speech", "tones"))
@@ -175,8 +175,8 @@ def test_a_setting_away_from_the_scale_s_own_is_one_point_and_the_own_is_a_point
     assert set(pooled["seeds"]) == {2}
     fixed = one(frame, loss="gram", setting="0.5", metric="temperature", seed=0)
     assert fixed["value"] == pytest.approx(0.5)
-    assert quick.vectors(Run("gram", 0, d=4))["text"].shape[1] == 4
-    wide = hits(scores_of("cosine", quick.vectors(Run("cosine", 1, d=4)), ("image", "speech", "tones"))).mean()
+    assert quick.vectors(RunConfig("gram", 0, d=4))["text"].shape[1] == 4
+    wide = hits(scores_of("cosine", quick.vectors(RunConfig("cosine", 1, d=4)), ("image", "speech", "tones"))).mean()
     assert one(frame, loss="cosine", setting="4", metric="R@1", seed=1)["value"] == pytest.approx(wide, abs=1e-9)
 
 
@@ -184,13 +184,13 @@ def test_items_that_lack_a_modality_are_ranked_by_the_vectors_they_have(quick):
     frame = quick.frame("unequal")
     lacking = {}
     for share in (30, 60, 90):
-        vectors = quick.vectors(Run("gram", 0, degradation=f"missing-{share}"))
+        vectors = quick.vectors(RunConfig("gram", 0, degradation=f"missing-{share}"))
         lacking[share] = np.isnan(vectors["image"]).all(axis=1)
         assert lacking[share].mean() == pytest.approx(share / 100, abs=0.17)
         assert not any(np.isnan(vectors[name]).any() for name in ("text", "speech", "tones"))
     assert (lacking[30] <= lacking[60]).all()
     assert (lacking[60] <= lacking[90]).all()
-    vectors = quick.vectors(Run("gram", 0, degradation="missing-60"))
+    vectors = quick.vectors(RunConfig("gram", 0, degradation="missing-60"))
     for measure in ("volume", "cosine"):
         found = hits(scores_of(measure, vectors, ("image", "speech", "tones"))).mean()
         row = one(frame, loss="gram", degradation="missing-60", measure=measure, metric="R@1", seed=0)
@@ -205,14 +205,14 @@ def test_items_that_lack_a_modality_are_ranked_by_the_vectors_they_have(quick):
 
 
 def test_a_narrow_modality_spans_few_dimensions(quick):
-    narrow, plain = (quick.vectors(Run("gram", 0, degradation=kind))["image"] for kind in ("narrow", "none"))
+    narrow, plain = (quick.vectors(RunConfig("gram", 0, degradation=kind))["image"] for kind in ("narrow", "none"))
     assert np.linalg.svd(narrow, compute_uv=False)[9:].max() < 0.02  # 8, and one of the bias; float16 for the rest
     assert np.linalg.svd(plain, compute_uv=False)[9:].max() > 0.02
 
 
 def test_a_hit_of_a_coarse_text_is_any_item_that_satisfies_it(quick):
     frame, labels = quick.frame("coarse-and-fine"), quick.labels()
-    vectors = quick.vectors(Run("cosine", 1, text="mixed"))
+    vectors = quick.vectors(RunConfig("cosine", 1, text="mixed"))
     for kind, name in (("whole", "text"), ("first-digit", "text:first-digit"), ("parity", "text:parity")):
         told = [{"whole": label, "first-digit": label[0], "parity": int(label) % 2}[kind] for label in labels]
         scores = np.mean([vectors[name] @ vectors[each].T for each in ("image", "speech", "tones")], axis=0)
@@ -245,7 +245,7 @@ def test_every_loss_is_scored_by_its_own_measure_and_by_three_others(quick):
     of_three = pooled[pooled["modalities"] == "text+image+speech"]
     assert set(of_three["loss"]) == {"gram", "cosine", "triangle"}
     assert "triangle" in set(of_three[of_three["loss"] == "triangle"]["measure"])
-    vectors = quick.vectors(Run("singular", 0))
+    vectors = quick.vectors(RunConfig("singular", 0))
     stacked = [
         [np.linalg.svd([tip, *(vectors[name][column] for name in ("image", "speech", "tones"))], compute_uv=False)[0]
          for column in range(len(vectors["text"]))]
@@ -260,7 +260,7 @@ def test_every_loss_is_scored_by_its_own_measure_and_by_three_others(quick):
 
 def test_the_digits_of_the_space(quick):
     frame, labels = quick.frame("space"), np.array([[int(digit) for digit in label] for label in quick.labels()])
-    rows = quick.vectors(Run("gram", 0))["tones"]
+    rows = quick.vectors(RunConfig("gram", 0))["tones"]
     found = np.mean([silhouette_score(rows, labels[:, place], metric="cosine") for place in range(4)])
     row = one(frame, loss="gram", modality="tones", metric="silhouette", seed=0)
     assert row["value"] == pytest.approx(found, abs=1e-5)
@@ -270,12 +270,12 @@ def test_the_digits_of_the_space(quick):
 
 
 def test_arms_of_a_seed_start_from_the_same_weights_and_then_learn(quick):
-    first = [quick.vectors(Run(loss, 0), step=0) for loss in ("gram", "cosine")]
+    first = [quick.vectors(RunConfig(loss, 0), step=0) for loss in ("gram", "cosine")]
     for name in ("text", "image", "speech", "tones"):
         np.testing.assert_array_equal(first[0][name], first[1][name])
-    assert not np.allclose(quick.vectors(Run("gram", 1), step=0)["text"], first[0]["text"])
+    assert not np.allclose(quick.vectors(RunConfig("gram", 1), step=0)["text"], first[0]["text"])
     for loss in ("gram", "cosine"):
-        kept = json.loads((quick.runs / Run(loss, 0).key(QUICK) / "run.json").read_text())
+        kept = json.loads((quick.runs / RunConfig(loss, 0).key(QUICK) / "run.json").read_text())
         assert len(kept["losses"]) == QUICK.steps
         assert np.mean(kept["losses"][-3:]) < kept["losses"][0]
         assert kept["settings"]["loss"] == loss

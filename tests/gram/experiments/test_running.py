@@ -13,10 +13,20 @@ import pytest
 from gram.cli import main
 from gram.cli.experiment import NAMES
 from gram.errors import GramError
-from gram.experiments import EXPERIMENTS, SCALES, Place, Run, expected_seconds, load, outcomes, outstanding, planned
+from gram.experiments import (
+    BUDGETS,
+    EXPERIMENTS,
+    RunConfig,
+    Workspace,
+    expected_seconds,
+    load,
+    outcomes,
+    outstanding,
+    planned,
+)
 from gram.experiments import losses_and_measures as first
 
-QUICK = SCALES["quick"]
+QUICK = BUDGETS["quick"]
 ROOT = Path(__file__).parents[3]
 pytestmark = pytest.mark.timeout(900)
 
@@ -68,19 +78,19 @@ def test_a_killed_call_goes_on_with_the_rest_alone(tmp_path: Path, workers: str)
         if phase == "training":
             trained.append(what)
 
-    first.table(outcomes(runs, QUICK, Place(tmp_path, "cpu"), tell))
+    first.table(outcomes(runs, QUICK, Workspace(tmp_path, "cpu"), tell))
     assert trained == [str(run) for run in left]
     assert {path: path.stat().st_mtime_ns for path in kept(tmp_path) if path in before} == before
     assert len(kept(tmp_path)) == len(runs)
     assert outstanding(runs, QUICK, tmp_path) == []
     trained.clear()
-    first.table(outcomes(runs, QUICK, Place(tmp_path, "cpu"), tell))
+    first.table(outcomes(runs, QUICK, Workspace(tmp_path, "cpu"), tell))
     assert trained == []
 
 
 def test_a_run_is_the_same_in_a_worker_as_in_this_process(quick, tmp_path: Path) -> None:
-    runs = [Run("gram", 0), Run("cosine", 1)]
-    outcomes(runs, QUICK, Place(tmp_path, "cpu", workers=2))
+    runs = [RunConfig("gram", 0), RunConfig("cosine", 1)]
+    outcomes(runs, QUICK, Workspace(tmp_path, "cpu", workers=2))
     for run in runs:
         name = Path(run.key(QUICK)) / "embeddings.safetensors"
         assert (tmp_path / name).read_bytes() == (quick.runs / name).read_bytes()
@@ -99,12 +109,12 @@ def test_the_plan_names_the_runs_and_trains_nothing(tmp_path: Path, capsys: pyte
     words = ["experiment", "all", "--plan", "--runs", str(tmp_path), "--device", "cpu", "--workers", "2"]
     assert main([*words, "--json"]) == 0
     plan = json.loads(capsys.readouterr().out)
-    runs = planned(list(EXPERIMENTS), SCALES["cpu"])
+    runs = planned(list(EXPERIMENTS), BUDGETS["cpu"])
     assert [row["run"] for row in plan["runs"]] == [str(run) for run in runs]
     assert (plan["scale"], plan["workers"]) == ("cpu", 2)
     assert 60 * 60 < plan["seconds"] <= 90 * 60
     assert plan["seconds"] == pytest.approx(
-        expected_seconds(runs, SCALES["cpu"], Place(tmp_path, "cpu", 2)) + 8 * SCALES["cpu"].overhead, abs=1
+        expected_seconds(runs, BUDGETS["cpu"], Workspace(tmp_path, "cpu", 2)) + 8 * BUDGETS["cpu"].overhead, abs=1
     )
     assert list(tmp_path.iterdir()) == []
     assert main(words) == 0
@@ -158,13 +168,13 @@ def test_what_cannot_be_read_is_said_in_a_line(tmp_path: Path, capsys: pytest.Ca
 
 
 def test_a_damaged_run_is_named(tmp_path: Path, quick) -> None:
-    run = Run("gram", 0)
+    run = RunConfig("gram", 0)
     for path in (quick.runs / run.key(QUICK)).iterdir():
         target = tmp_path / run.key(QUICK) / path.name
         target.parent.mkdir(exist_ok=True)
         target.write_bytes(path.read_bytes()[: 100 if path.suffix == ".safetensors" else None])
     with pytest.raises(GramError, match=f"{run.key(QUICK)}: no readable run; delete the folder and run again"):
-        outcomes([run], QUICK, Place(tmp_path, "cpu"))
+        outcomes([run], QUICK, Workspace(tmp_path, "cpu"))
 
 
 def test_a_result_of_another_experiment_is_refused(tmp_path: Path, quick) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from gram.plots import Body, parallelotopes
+from gram.plots import Parallelotope, parallelotopes
 from gram.plots.parallelotope import standing
 from gram.plots.style import COLOURS
 
@@ -22,7 +22,7 @@ def unit(k=3, d=16, seed=0):
 
 def body(vectors=None, *, title="4721", matched=True):
     vectors = unit() if vectors is None else vectors
-    return Body(vectors, NAMES[: len(vectors)], title, matched)
+    return Parallelotope(vectors, NAMES[: len(vectors)], title, matched)
 
 
 def texts(figure):
@@ -110,7 +110,7 @@ def test_a_vector_has_its_modalitys_colour():
 
 def test_a_name_is_written_beside_its_tip_as_it_is():
     vectors = unit(seed=5)
-    figure = parallelotopes([Body(vectors, ("a<b>&amp;", "image", "speech"), "4721")])
+    figure = parallelotopes([Parallelotope(vectors, ("a<b>&amp;", "image", "speech"), "4721")])
     label = figure.layout.scene.annotations[0]
     assert label.text == "<b>a&lt;b&gt;&amp;amp;</b>"
     tip, origin = (np.array([part[axis][0] for axis in "xyz"]) for part in (cones(figure)[0], figure.data[2]))
@@ -153,9 +153,9 @@ def test_dependent_vectors_are_still_a_picture():
 
 def test_what_cannot_be_drawn_is_named():
     with pytest.raises(ValueError, match="vectors: expected 2 or 3 rows, got shape"):
-        Body(unit(4), ("a", "b", "c", "d"), "")
+        Parallelotope(unit(4), ("a", "b", "c", "d"), "")
     with pytest.raises(ValueError, match="names: expected 3, one a vector, got 2"):
-        Body(unit(3), ("a", "b"), "")
+        Parallelotope(unit(3), ("a", "b"), "")
     with pytest.raises(ValueError, match="bodies: expected at least one"):
         parallelotopes([])
     with pytest.raises(ValueError, match="vectors: expected 2 or 3 rows, got 1"):
