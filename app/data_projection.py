@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 from app import data, opened
 from app.jobs.thread import WatchedThread
 from gram import projection
+from gram.core.progress import Progress, no_progress
 from gram.data.embedding_set import EmbeddingSet
 from gram.plots.scatter import sample_rows
 from gram.retrieval import evaluate as evaluation
@@ -49,7 +50,7 @@ def ranks(model: str, candidates: tuple[str, ...], measure: str) -> Ranks | None
     kept = _kept(data.fingerprint(model), candidates, measure)
     embedding_set = data.load_set(model)
     if not kept and len(embedding_set) * len(drawn_rows(embedding_set)) <= AT_ONCE:
-        kept.append(_ranks(embedding_set, candidates, measure, None))
+        kept.append(_ranks(embedding_set, candidates, measure, no_progress))
     return kept[0] if kept else None
 
 
@@ -58,7 +59,7 @@ def ranking(model: str, candidates: tuple[str, ...], measure: str) -> WatchedThr
     kept, embedding_set = _kept(data.fingerprint(model), candidates, measure), data.load_set(model)
 
     def work(tell: Callable[[float], None]) -> None:
-        kept.append(_ranks(embedding_set, candidates, measure, tell))
+        kept.append(_ranks(embedding_set, candidates, measure, lambda share, stage="": tell(share)))
 
     return opened.works_on_open_data(WatchedThread(work))
 
@@ -85,11 +86,9 @@ def _kept(fingerprint: tuple[str, int], candidates: tuple[str, ...], measure: st
     return []
 
 
-def _ranks(
-    embedding_set: EmbeddingSet, candidates: tuple[str, ...], measure: str, tell: Callable[[float], None] | None
-) -> Ranks:
+def _ranks(embedding_set: EmbeddingSet, candidates: tuple[str, ...], measure: str, progress: Progress) -> Ranks:
     rows = drawn_rows(embedding_set)
-    found, among = evaluation.ranks_of(embedding_set, rows, candidates=candidates, measure=measure, progress=tell)
+    found, among = evaluation.ranks_of(embedding_set, rows, candidates=candidates, measure=measure, progress=progress)
     places = np.full(len(embedding_set), np.nan)
     places[rows] = found.numpy()
     return Ranks(places, among)

@@ -19,7 +19,7 @@ from gram import __version__
 from gram.core.cache import cache_folder, digest_of, keep_file
 from gram.data.embedding_set import EmbeddingSet
 from gram.diagnostics import Cases, Check, Diagnosis, Finding, Reference, Remedy
-from gram.retrieval.index import check_candidates
+from gram.retrieval.task import check_candidates
 
 KINDS = ("cases", "findings", "remedies")
 COLUMNS = ("id", "label", "split")  # of the items: what a case is called by

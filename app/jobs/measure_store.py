@@ -9,7 +9,7 @@ from gram import __version__
 from gram.core.cache import cache_folder, digest_of, keep_file
 from gram.data.embedding_set import EmbeddingSet
 from gram.retrieval.compare import Row
-from gram.retrieval.index import check_candidates
+from gram.retrieval.task import check_candidates
 
 _FORMAT = 1
 _KEPT = 256

@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     from gram.core.device import select_device
     from gram.data.embedding_set import EmbeddingSet
     from gram.diagnostics import diagnose
-    from gram.retrieval.index import check_candidates
+    from gram.retrieval.task import check_candidates
 
     embedded = EmbeddingSet.load(args.set)
     query, candidates = asked_candidates(args, embedded)

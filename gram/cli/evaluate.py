@@ -72,7 +72,7 @@ def _reports(args: argparse.Namespace) -> list[tuple[Path, "RetrievalReport"]]:
     from gram.core.device import select_device
     from gram.data.embedding_set import EmbeddingSet
     from gram.retrieval.evaluate import evaluate
-    from gram.retrieval.index import check_candidates
+    from gram.retrieval.task import check_candidates
 
     with usage_errors(args):
         select_device(args.device)

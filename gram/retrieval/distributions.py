@@ -16,9 +16,9 @@ from torch import Tensor
 from gram import measures
 from gram.data.embedding_set import EmbeddingSet
 from gram.measures.random_values import random_value
-from gram.retrieval.index import check_candidates, rows_with_any
 from gram.retrieval.pair_histogram import Tally, bins_of
-from gram.retrieval.ranks import BLOCK, TOLERANCE, typical_score
+from gram.retrieval.scoring import BLOCK, TOLERANCE, score_scale
+from gram.retrieval.task import check_candidates, rows_with_candidates
 
 __all__ = ["Distributions", "Pairs", "distributions", "matched_values", "mismatched_in", "pair_value", "random_value"]
 
@@ -271,7 +271,7 @@ class _Stream:
         if query in self.candidates:
             raise ValueError(f"query: {query!r} is among the candidates; leave it out of one of the two")
         usable = embedding_set.present(query)
-        rows = rows_with_any(embedding_set, self.candidates, at_least=self.measure.min_candidates)
+        rows = rows_with_candidates(embedding_set, self.candidates, at_least=self.measure.min_candidates)
         self.rows = rows[usable[rows]]
         self._anchors = embedding_set.modalities[query]
         self._others = [embedding_set.modalities[name] for name in self.candidates]
@@ -279,7 +279,7 @@ class _Stream:
 
     def tolerance(self) -> float:
         """Return by how much scores may differ and still tie: what rounding can do to them."""
-        return TOLERANCE * float(typical_score(self.measure, self._anchors, self._others, torch.device("cpu")))
+        return TOLERANCE * float(score_scale(self.measure, self._anchors, self._others, torch.device("cpu")))
 
     def matched(self) -> Float[Tensor, " n"]:
         """Return each item's score with itself."""

@@ -1,6 +1,6 @@
 """How well matched items find each other: recall, ranks and their intervals, for any number of items."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,13 +10,11 @@ from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from gram import measures
-from gram.core.device import select_device
+from gram.core.progress import Progress, no_progress
 from gram.data.embedding_set import EmbeddingSet
-from gram.errors import EmbeddingSetError
-from gram.retrieval.index import check_candidates, rows_with_any
 from gram.retrieval.mixed import caution
-from gram.retrieval.ranks import Places, count_places
+from gram.retrieval.ranks import Ranks, rank_true_items
+from gram.retrieval.task import RetrievalTask
 
 DIRECTIONS = ("query-to-candidates", "candidates-to-query")
 RECALL_AT = (1, 5, 10)
@@ -36,7 +34,7 @@ class RetrievalReport:
             for each candidate.
         rows: (n,) rows of the set that were ranked.
         left_out: how many items were not, for they lack the query or all candidates (any, if the measure needs all).
-        places: how many items beat each true one, and how many tie with it.
+        true_ranks: how many items beat each true one, and how many tie with it.
         caution: one line where the measure does not compare the candidates of one ranking; else empty.
     """
 
@@ -46,7 +44,7 @@ class RetrievalReport:
     direction: str
     rows: Int[Tensor, " n"]
     left_out: int
-    places: Places = field(repr=False)
+    true_ranks: Ranks = field(repr=False)
     caution: str = ""
 
     @property
@@ -57,7 +55,7 @@ class RetrievalReport:
     @property
     def ranks(self) -> Float[Tensor, " n"]:
         """Place of each true item, 1 for the best; the average of the tied places."""
-        return self.places.ranks()
+        return self.true_ranks.ranks()
 
     @property
     def recall(self) -> dict[int, float]:
@@ -88,10 +86,10 @@ class RetrievalReport:
         if metric not in METRICS:
             raise ValueError(f"metric: expected one of {', '.join(METRICS)}, got {metric!r}")
         if metric == "mrr":
-            return self.places.reciprocal_ranks()
+            return self.true_ranks.reciprocal_ranks()
         if metric.startswith("R@"):
-            return self.places.within(int(metric.removeprefix("R@")))
-        return self.places.ranks()
+            return self.true_ranks.recall_at(int(metric.removeprefix("R@")))
+        return self.true_ranks.ranks()
 
     def value(self, metric: str) -> float:
         """Return a metric by name: "R@1", "R@5", "R@10", "median_rank", "mean_rank" or "mrr".
@@ -171,6 +169,7 @@ def evaluate(
     direction: str = "query-to-candidates",
     *,
     device: str | torch.device = "auto",
+    progress: Progress = no_progress,
 ) -> RetrievalReport:
     """Return how well items' queries and candidates find each other in a set.
 
@@ -189,6 +188,7 @@ def evaluate(
         measure: one of `gram.measures.names()`.
         direction: "query-to-candidates" or "candidates-to-query".
         device: "cpu", "cuda", or "auto" for cuda where there is one.
+        progress: called with the share done; an exception from it stops the work.
 
     Raises:
         ValueError: unknown modality, measure, direction or device; a query that is also a candidate; a number of
@@ -202,27 +202,19 @@ def evaluate(
         >>> evaluate(s, query="text", candidates=["image"], measure="cosine").recall
         {1: 1.0, 5: 1.0, 10: 1.0}
     """
-    query = embedding_set.anchor if query is None else query
-    if candidates is None:
-        candidates = [name for name in embedding_set.names if name != query]
-    measure = measures.get(measure).name
-    names = check_candidates(embedding_set, candidates, query=query, measure=measure)
     if direction not in DIRECTIONS:
         raise ValueError(f"direction: expected one of {', '.join(DIRECTIONS)}, got {direction!r}")
-    rows = _ranked_rows(embedding_set, query, names, measures.get(measure).min_candidates)
-    kept = slice(None) if len(rows) == len(embedding_set) else rows
-    places = count_places(
-        measure,
-        embedding_set.modalities[query][kept],
-        [embedding_set.modalities[name][kept] for name in names],
-        torch.arange(len(rows)),
-        by_anchor=direction == "query-to-candidates",
-        device=select_device(device),
+    task = RetrievalTask(embedding_set, query, candidates, measure, device=device)
+    forward = direction == "query-to-candidates"
+    everything = torch.arange(len(task))
+    ranks = rank_true_items(
+        task.measure, task.anchors, task.others, everything, by_anchor=forward, device=task.device, progress=progress
     )
-    told = ""
-    if direction == "query-to-candidates":  # the other way each ranking is of one candidate, and of one k
-        told = caution(embedding_set, names, measure, query=query)
-    return RetrievalReport(query, names, measure, direction, rows, len(embedding_set) - len(rows), places, told)
+    # Backward, each ranking is of one candidate, and so of one k.
+    warning = caution(embedding_set, task.candidates, task.measure, query=task.query) if forward else ""
+    return RetrievalReport(
+        task.query, task.candidates, task.measure, direction, task.rows, task.left_out, ranks, warning
+    )
 
 
 def ranks_of(
@@ -233,7 +225,7 @@ def ranks_of(
     measure: str = "volume",
     *,
     device: str | torch.device = "auto",
-    progress: Callable[[float], None] | None = None,
+    progress: Progress = no_progress,
 ) -> tuple[Float[Tensor, " m"], int]:
     """Return where some items' own candidates rank for their queries, and among how many: as `evaluate` ranks all.
 
@@ -254,37 +246,17 @@ def ranks_of(
     Raises:
         ValueError, EmbeddingSetError: as `evaluate`.
     """
-    query = embedding_set.anchor if query is None else query
-    if candidates is None:
-        candidates = [name for name in embedding_set.names if name != query]
-    names = check_candidates(embedding_set, candidates, query=query, measure=measure)
-    ranked = _ranked_rows(embedding_set, query, names, measures.get(measure).min_candidates)
-    kept = slice(None) if len(ranked) == len(embedding_set) else ranked
+    task = RetrievalTask(embedding_set, query, candidates, measure, device=device)
     asked = torch.as_tensor(np.asarray(rows)).reshape(-1).long()
-    true = torch.searchsorted(ranked, asked).clamp(max=len(ranked) - 1)
-    there = ranked[true] == asked
+    true = torch.searchsorted(task.rows, asked).clamp(max=len(task) - 1)
+    there = task.rows[true] == asked
     ranks = torch.full((len(asked),), torch.nan, dtype=torch.float64)
     if bool(there.any()):
-        ranks[there] = count_places(
-            measure,
-            embedding_set.modalities[query][asked[there]],
-            [embedding_set.modalities[name][kept] for name in names],
-            true[there],
-            device=select_device(device),
-            progress=progress,
+        anchors = embedding_set.modalities[task.query][asked[there]]
+        ranks[there] = rank_true_items(
+            task.measure, anchors, task.others, true[there], device=task.device, progress=progress
         ).ranks()
-    return ranks, len(ranked)
-
-
-def _ranked_rows(
-    embedding_set: EmbeddingSet, query: str, candidates: Sequence[str], at_least: int
-) -> Int[Tensor, " n"]:
-    rows = rows_with_any(embedding_set, candidates, at_least=at_least)
-    rows = rows[embedding_set.present(query)[rows]]
-    if not len(rows):
-        wanted = (" or " if at_least == 1 else " and ").join(candidates)
-        raise EmbeddingSetError(f"no item has {query} together with {wanted}; choose others")
-    return rows
+    return ranks, len(task)
 
 
 def _statistic(metric: str) -> Any:

@@ -11,9 +11,9 @@ from torch import Tensor
 from gram import measures
 from gram.core.device import select_device
 from gram.data.embedding_set import EmbeddingSet
-from gram.errors import EmbeddingSetError
 from gram.retrieval.compressed.spans import LARGEST_K, CompressedSpans, supported
-from gram.retrieval.ranks import count_places
+from gram.retrieval.ranks import rank_true_items
+from gram.retrieval.task import check_candidates, rows_with_candidates
 
 DTYPES = (torch.float16, torch.bfloat16, torch.float32)
 COMPRESSED_FROM = 100_000  # items: fewer are searched in less time than compressing them takes
@@ -97,7 +97,7 @@ class Index:
         if block is not None and block < 1:
             raise ValueError(f"block: expected at least 1 item at a time, got {block}")
         self.device = select_device(device)
-        self.rows = rows_with_any(embedding_set, self.candidates, at_least=measures.get(measure).min_candidates)
+        self.rows = rows_with_candidates(embedding_set, self.candidates, at_least=measures.get(measure).min_candidates)
         self._block = block or self._fitting_block(embedding_set.d)
         self._compress = len(self.rows) >= COMPRESSED_FROM if compressed is None else compressed
         self._compressed: CompressedSpans | None = None
@@ -205,7 +205,7 @@ class Index:
             self._stored if len(self) == len(self._stored[0]) else [s[self.rows.to(self.device)] for s in self._stored]
         )
         true = torch.searchsorted(self.rows, rows)
-        ranks = count_places(self.measure, anchors, others, true, device=self.device).ranks()
+        ranks = rank_true_items(self.measure, anchors, others, true, device=self.device).ranks()
         return ranks.numpy() if isinstance(queries, np.ndarray) else ranks
 
     def _queries(self, queries: Tensor | np.ndarray) -> Float[Tensor, "q d"]:
@@ -235,46 +235,6 @@ class Index:
                 f"or its item lacks {lacking.join(self.candidates)}"
             )
         return rows
-
-
-def check_candidates(
-    embedding_set: EmbeddingSet, candidates: Sequence[str], *, query: str | None = None, measure: str | None = None
-) -> tuple[str, ...]:
-    """Return the candidates' names, known to be modalities of the set, each once, and other than the query.
-
-    Raises:
-        ValueError: none, one that is unknown, named twice, or the query's; a query that is unknown; a measure that is,
-            or that is not defined for so many candidates.
-    """
-    names = (candidates,) if isinstance(candidates, str) else tuple(candidates)
-    if not names:
-        raise ValueError(f"candidates: expected one modality or more of {', '.join(embedding_set.names)}, got none")
-    for name in names:
-        if name not in embedding_set.names:
-            raise ValueError(f"candidates: {name!r} is not in this set; it has {', '.join(embedding_set.names)}")
-        if names.count(name) > 1:
-            raise ValueError(f"candidates: {name!r} is named twice; a vector and its copy span no volume")
-    if query is not None:
-        embedding_set.present(query)
-        if query in names:
-            raise ValueError(f"query: {query!r} is also a candidate, so each item would find itself; leave it out")
-    if measure is not None:
-        measures.get(measure).check(len(names))
-    return names
-
-
-def rows_with_any(embedding_set: EmbeddingSet, candidates: Sequence[str], *, at_least: int = 1) -> Int[Tensor, " m"]:
-    """Return the rows of items that have any of the candidates, or so many of them: `least` of a measure.
-
-    Raises:
-        EmbeddingSetError: there is none.
-    """
-    there = torch.stack([embedding_set.present(name) for name in candidates]).sum(0)
-    rows = (there >= at_least).nonzero().flatten()
-    if not len(rows):
-        wanted = (" or " if at_least == 1 else " and ").join(candidates)
-        raise EmbeddingSetError(f"no item has {wanted}; choose other candidates")
-    return rows
 
 
 def _store(vectors: Float[Tensor, "n d"], name: str, dtype: torch.dtype | None, device: torch.device) -> Tensor:

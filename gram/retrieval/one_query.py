@@ -16,7 +16,7 @@ from gram import measures
 from gram.retrieval.product_scores import MEASURES as BY_PRODUCTS
 from gram.retrieval.product_scores import scores_of
 from gram.retrieval.products import InnerProducts, Progress
-from gram.retrieval.ranks import BLOCK, SCALE_SAMPLE, TOLERANCE, typical_score
+from gram.retrieval.scoring import BLOCK, SCALE_SAMPLE, TOLERANCE, score_scale
 
 KEEP = 2**29  # bytes of prepared vectors that a gallery holds on to: 170,000 candidates of 3 vectors of 128
 
@@ -152,4 +152,4 @@ class Candidates:
 
     def _typical(self, anchor: Tensor, joined: Sequence[Tensor]) -> float:
         sides = [*(vector.expand_as(self._lengths_of[0]) for vector in joined), *self._lengths_of]
-        return float(typical_score(self._measure, anchor, sides, self._device))
+        return float(score_scale(self._measure, anchor, sides, self._device))

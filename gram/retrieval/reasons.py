@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gram.retrieval.ranks import TOLERANCE
+from gram.retrieval.scoring import TOLERANCE
 
 if TYPE_CHECKING:
     from gram.retrieval.answer import Hit

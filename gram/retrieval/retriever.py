@@ -22,10 +22,10 @@ from gram.core.device import select_device
 from gram.data.embedding_set import EmbeddingSet
 from gram.geometry import base_and_height
 from gram.retrieval.answer import Answer, Hit
-from gram.retrieval.index import check_candidates, rows_with_any
 from gram.retrieval.one_query import Candidates, Ranking
 from gram.retrieval.products import InnerProducts, Progress
 from gram.retrieval.query import AnyQuery, JointQuery, Query, candidates_for
+from gram.retrieval.task import check_candidates, rows_with_candidates
 
 __all__ = [
     "Answer", "AnyQuery", "Comparison", "Hit", "JointQuery", "Query", "Retriever",
@@ -78,7 +78,7 @@ class Retriever:
         if candidates is None:
             candidates = candidates_for(gallery.anchor, list(gallery.modalities), gallery=gallery)
         self.candidates = check_candidates(gallery, candidates)
-        rows = rows_with_any(gallery, self.candidates, at_least=min(chosen.min_candidates, len(self.candidates)))
+        rows = rows_with_candidates(gallery, self.candidates, at_least=min(chosen.min_candidates, len(self.candidates)))
         self._rows = rows.numpy()  # of the gallery, by place among those that can be hits
         if beside is not None and beside._is_of(gallery, self.candidates, normalize):
             self._products: InnerProducts = beside._products

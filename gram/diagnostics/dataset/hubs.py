@@ -22,7 +22,7 @@ from gram.core.device import select_device
 from gram.data.embedding_set import EmbeddingSet
 from gram.diagnostics.dataset.task import Task, task_of
 from gram.geometry import volume
-from gram.retrieval.ranks import BLOCK, TOLERANCE, typical_score
+from gram.retrieval.scoring import BLOCK, TOLERANCE, score_scale
 
 TOP = 0.01  # of the candidates: the usual cut for hubs, and few enough to look at one by one
 # The top 1 % win wrongly anyway where a set is hard; hubs are what costs one query in twenty beyond what an even spread
@@ -178,7 +178,7 @@ def _count(
     """Return how often each candidate is among the first k of all anchors, and of its own."""
     n, k = len(anchors), min(k, len(anchors))
     wide = [other.to(device, torch.float64) for other in others]
-    scale = typical_score(measure, anchors, others, device)
+    scale = score_scale(measure, anchors, others, device)
     occurrences, own = torch.zeros(2, n, dtype=torch.float64, device=device)
     at_once = max(1, min(BLOCK, _SCORES_AT_ONCE // n))
     for start in range(0, n, at_once):

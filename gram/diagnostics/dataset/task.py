@@ -9,7 +9,7 @@ from torch import Tensor
 from gram import measures
 from gram.data.embedding_set import EmbeddingSet
 from gram.errors import EmbeddingSetError
-from gram.retrieval.index import check_candidates, rows_with_any
+from gram.retrieval.task import check_candidates, rows_with_candidates
 
 
 class Task(NamedTuple):
@@ -51,7 +51,7 @@ def task_of(embedding_set: EmbeddingSet, query: str | None, candidates: Sequence
         candidates = [name for name in embedding_set.names if name != query]
     chosen = measures.get(measure)
     names = check_candidates(embedding_set, candidates, query=query, measure=chosen.name)
-    rows = rows_with_any(embedding_set, names, at_least=chosen.min_candidates)
+    rows = rows_with_candidates(embedding_set, names, at_least=chosen.min_candidates)
     rows = rows[embedding_set.present(query)[rows]]
     task = Task(embedding_set, query, names, chosen.name, rows)
     if not len(rows):

@@ -23,7 +23,7 @@ from gram.diagnostics.failures.scan import usual_score
 from gram.diagnostics.failures.statistics import Progress
 from gram.diagnostics.failures.task import CaseTask, case_task_of
 from gram.errors import EmbeddingSetError
-from gram.retrieval.ranks import TOLERANCE
+from gram.retrieval.scoring import TOLERANCE
 
 SAMPLE = 4000
 NEIGHBOURS = (1, 2, 5, 10, 20, 50)  # of CSLS; the source takes 10

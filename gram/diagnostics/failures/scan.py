@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from gram import measures
-from gram.retrieval.ranks import BLOCK, TOLERANCE, typical_score
+from gram.retrieval.scoring import BLOCK, TOLERANCE, score_scale
 
 _SCALE_SAMPLE = 64  # candidates from which the size of a usual score is told
 
@@ -156,7 +156,7 @@ def usual_score(ranked: measures.Measure, anchors: Tensor, others: Sequence[Tens
     if not len(usable):
         return torch.zeros((), dtype=torch.float64, device=device)
     some = usable[torch.linspace(0, len(usable) - 1, min(_SCALE_SAMPLE, len(usable))).long()]
-    return typical_score(ranked, anchors, [other[some] for other in others], device)
+    return score_scale(ranked, anchors, [other[some] for other in others], device)
 
 
 def _wide(rows: Tensor, device: torch.device) -> Float[Tensor, "m d"]:

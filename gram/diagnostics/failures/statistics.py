@@ -16,7 +16,7 @@ from gram import measures
 from gram.diagnostics.failures.scan import Scan, own_scores, paired, ranks, scan
 from gram.diagnostics.failures.task import CaseTask
 from gram.geometry import volume
-from gram.retrieval.ranks import BLOCK
+from gram.retrieval.scoring import BLOCK
 
 _CHANCE = 0.01  # how likely chance makes a hub of any item of a gallery
 _TURNED = 1e-4  # how likely two random directions have a cosine so negative that it counts as turned away

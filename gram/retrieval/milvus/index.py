@@ -12,12 +12,12 @@ from torch import Tensor
 from gram import measures
 from gram.data.embedding_set import EmbeddingSet
 from gram.errors import DatabaseError
-from gram.retrieval.index import check_candidates, rows_with_any
 from gram.retrieval.milvus.collection import MOST, Collection, Layout
 from gram.retrieval.milvus.connection import Connection, OutOfReachError, check_uri
 from gram.retrieval.milvus.rows import check_ids, digests_of, rows_of, unit_queries, unit_vectors
 from gram.retrieval.one_query import Ranking
-from gram.retrieval.ranks import typical_score
+from gram.retrieval.scoring import score_scale
+from gram.retrieval.task import check_candidates, rows_with_candidates
 
 # Of 100,000 made-up items this finds all of the ten best by volume and cosine, or nearly, and 92 to 95 % by height; a
 # quarter of it 95 to 100 % and 88 to 92 %: benchmarks/NOTES.md.
@@ -175,7 +175,7 @@ class MilvusIndex:
             ValueError: the set lacks a candidate.
         """
         layout = self._layout_for(embedding_set)
-        rows = rows_with_any(embedding_set, layout.modalities).tolist()
+        rows = rows_with_candidates(embedding_set, layout.modalities).tolist()
         ids = check_ids(embedding_set, rows)
         if self._known() is None:
             self._collection.create(layout)
@@ -352,7 +352,7 @@ class MilvusIndex:
         """Return the size of a score that random directions have with items of m modalities."""
         if (self.measure, m) not in self._typicals:
             units = torch.ones(64, 1, dtype=torch.float64)
-            typical = typical_score(measures.get(self.measure), units, [units] * m, torch.device("cpu"))
+            typical = score_scale(measures.get(self.measure), units, [units] * m, torch.device("cpu"))
             self._typicals[self.measure, m] = float(typical)
         return self._typicals[self.measure, m]
 

@@ -14,8 +14,7 @@ from sklearn.metrics import label_ranking_average_precision_score, top_k_accurac
 import gram
 from gram import EmbeddingSet, EmbeddingSetError, Index, evaluate
 from gram.retrieval.evaluate import ranks_of
-
-from . import oracle
+from tests.helpers import oracle
 
 MEASURES = ["volume", "height", "cosine", "centroid"]
 DIRECTIONS = ["query-to-candidates", "candidates-to-query"]
@@ -101,7 +100,7 @@ def test_an_index_gives_the_same_ranks(measure):
 def test_blocks_do_not_matter(direction, monkeypatch):
     s = as_set(make_arrays(noise=2.0))
     whole = evaluate(s, "text", ["image", "speech"], direction=direction)
-    monkeypatch.setattr("gram.retrieval.ranks.BLOCK", 7)
+    monkeypatch.setattr("gram.retrieval.scoring.BLOCK", 7)
     parts = evaluate(s, "text", ["image", "speech"], direction=direction)
     assert torch.equal(whole.ranks, parts.ranks)
 
@@ -135,7 +134,7 @@ def collapsed(kind, n, d=32):
 @pytest.mark.parametrize("measure", MEASURES)
 @pytest.mark.parametrize("kind", ["all modalities alike", "each its own", "orthogonal", "long vectors"])
 def test_a_collapsed_set_scores_chance(kind, measure, direction, monkeypatch):
-    monkeypatch.setattr("gram.retrieval.ranks.BLOCK", 64)  # blocks of unlike sizes round unlike
+    monkeypatch.setattr("gram.retrieval.scoring.BLOCK", 64)  # blocks of unlike sizes round unlike
     n = 150
     report = evaluate(collapsed(kind, n), "text", ["image", "speech"], measure, direction)
     assert report.recall == pytest.approx({1: 1 / n, 5: 5 / n, 10: 10 / n}, rel=1e-12)
@@ -158,7 +157,7 @@ def test_twins_in_different_blocks_tie(measure):
     half = {name: rng.normal(size=(1100, 24)).astype(np.float32) for name in ("text", "image", "speech")}
     report = evaluate(as_set({name: np.concatenate([x, x]) for name, x in half.items()}), measure=measure)
     single = evaluate(as_set(half), measure=measure)
-    assert torch.equal(report.places.tied, torch.full((2200,), 2))
+    assert torch.equal(report.true_ranks.tied, torch.full((2200,), 2))
     assert torch.equal(report.ranks[:1100], 2 * single.ranks - 0.5)
 
 
@@ -172,7 +171,7 @@ def test_tiny_volumes_are_no_ties(measure):
     matrix = oracle_matrix(measure, "query-to-candidates", arrays)
     report = evaluate(as_set(arrays), measure=measure)
     assert np.abs(np.diag(matrix)).max() < 1e-3
-    assert (report.places.tied == 1).all()
+    assert (report.true_ranks.tied == 1).all()
     assert report.ranks.tolist() == oracle_ranks(matrix).tolist()
 
 
@@ -245,7 +244,7 @@ def test_interval_is_seeded_and_widens_with_the_level():
 def test_interval_is_drawn_in_parts(monkeypatch):
     report = evaluate(as_set(make_arrays()), measure="cosine")
     whole = report.interval("mean_rank")
-    monkeypatch.setattr("gram.evaluation._RESAMPLED_AT_ONCE", 350)
+    monkeypatch.setattr("gram.retrieval.evaluate._RESAMPLED_AT_ONCE", 350)
     assert report.interval("mean_rank") == pytest.approx(whole)
 
 
@@ -301,7 +300,7 @@ def test_arguments_that_are_refused(options, message):
 
 MEMORY = """
 import numpy as np, pandas as pd, torch
-import gram, gram.evaluation, gram.index
+import gram, gram.retrieval.evaluate, gram.retrieval.scoring
 def peak():
     return int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1]) / 1024
 def make(n):
@@ -311,7 +310,7 @@ def make(n):
 def work(s):
     gram.evaluate(s, measure="volume").interval("median_rank")
     gram.Index(s, ["image", "speech"], block=256).search(s.modalities["text"], k=10)
-gram.evaluation._RESAMPLED_AT_ONCE, gram.retrieval.ranks.BLOCK = 1 << 16, 256
+gram.retrieval.evaluate._RESAMPLED_AT_ONCE, gram.retrieval.scoring.BLOCK = 1 << 16, 256
 work(make(600))
 before = peak()
 work(make(3000))
@@ -352,7 +351,7 @@ def test_ranks_of_one_item_that_is_not_ranked_are_no_ranks():
 
 
 def test_ranking_tells_how_far_it_is_and_stops_when_told(monkeypatch):
-    monkeypatch.setattr("gram.retrieval.ranks.BLOCK", 16)
+    monkeypatch.setattr("gram.retrieval.scoring.BLOCK", 16)
     data, told = as_set(make_arrays()), []
     plain, _ = ranks_of(data, range(50))
     ranks, _ = ranks_of(data, range(50), progress=told.append)

@@ -7,8 +7,7 @@ import torch
 
 import gram
 from gram import EmbeddingSet, EmbeddingSetError, Index
-
-from . import oracle
+from tests.helpers import oracle
 
 MEASURES = ["volume", "height", "cosine", "centroid"]
 

@@ -10,8 +10,7 @@ from gram.datasets.spoken_numbers.queries import read_query
 from gram.retrieval.one_query import Candidates
 from gram.retrieval.query import JointQuery, Query, candidates_for
 from gram.retrieval.retriever import Retriever, ask, compare
-
-from .oracle import cosine, pair_score, span_distance, volume
+from tests.helpers.oracle import cosine, pair_score, span_distance, volume
 
 NAMES = ("image", "text", "speech", "tones")  # the anchor is not the first
 MEASURES = ("volume", "height", "cosine", "centroid")

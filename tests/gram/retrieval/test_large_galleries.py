@@ -18,8 +18,7 @@ from gram.retrieval.one_query import Candidates
 from gram.retrieval.product_scores import MEASURES
 from gram.retrieval.query import JointQuery, Query
 from gram.retrieval.retriever import Retriever, compare, scores_of_all
-
-from .oracle import cosine, pair_score, volume
+from tests.helpers.oracle import cosine, pair_score, volume
 
 N, D, NAMES = 900, 12, ("text", "image", "speech", "tones")
 

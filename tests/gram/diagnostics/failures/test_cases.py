@@ -189,8 +189,8 @@ def test_the_set_is_left_as_it_is():
 
 MEMORY = """
 import numpy as np, pandas as pd
-import gram, gram.retrieval.ranks
-gram.retrieval.ranks.BLOCK = 256
+import gram, gram.retrieval.scoring
+gram.retrieval.scoring.BLOCK = 256
 from gram.diagnostics import find_cases
 def peak():
     return int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1]) / 1024

@@ -17,8 +17,7 @@ from numba.core.codegen import get_host_cpu_features
 from gram import EmbeddingSet, Index
 from gram.retrieval.compressed import spans as _compressed
 from gram.retrieval.compressed.spans import CompressedSpans
-
-from . import oracle
+from tests.helpers import oracle
 
 pytestmark = pytest.mark.skipif(
     not _compressed.supported("volume", 8),
