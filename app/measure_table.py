@@ -11,7 +11,7 @@ from app.plain import plain, safe_csv
 from gram import measures
 from gram.data.embedding_set import EmbeddingSet
 from gram.errors import GramError
-from gram.retrieval import mixed as comparability
+from gram.retrieval import mixed
 from gram.retrieval.compare import Row, table, tasks
 from gram.retrieval.evaluate import DIRECTIONS
 
@@ -47,7 +47,7 @@ def show() -> None:
 def _section() -> None:
     selection = session.current()
     embedding_set = data.load_set(selection.model)
-    ranked = comparability.counts_by_size(embedding_set, selection.candidates, query=embedding_set.anchor)
+    ranked = mixed.counts_by_size(embedding_set, selection.candidates, query=embedding_set.anchor)
     items = data.sample_size(selection.model) or f"{sum(ranked.values()):,} items"
     task = Task(embedding_set.anchor, selection.candidates, items)
     anchor, rest = plain(task.anchor), plain(" + ".join(task.candidates))
@@ -76,13 +76,13 @@ def _not_compared(task: Task, embedding_set: EmbeddingSet) -> str:
     apart = [
         measures.get(name).title.lower()
         for name in measures.names(1 + len(task.candidates))
-        if not comparability.comparable(embedding_set, task.candidates, name, query=task.anchor)
+        if not mixed.comparable(embedding_set, task.candidates, name, query=task.anchor)
     ]
     if not apart:
         return ""
     return (
         f"Candidates have different numbers of modalities, which {', '.join(apart)} do not compare where the "
-        f"{task.anchor} asks: look at {' and '.join(comparability.INSTEAD)}."
+        f"{task.anchor} asks: look at {' and '.join(mixed.INSTEAD)}."
     )
 
 

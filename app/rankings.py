@@ -8,7 +8,7 @@ import streamlit as st
 from app import data, opened
 from app.plain import plain
 from gram import measures
-from gram.retrieval import mixed as comparability
+from gram.retrieval import mixed
 
 SIDES = ("left", "right")
 
@@ -49,7 +49,7 @@ def default(side: str, candidates: Sequence[str] | None = None) -> str:
     model, measure = (models[0], "volume") if side == "left" else (models[-1], "cosine")
     embedding_set = data.load_set(model)
     names = candidates or [name for name in embedding_set.names if name != embedding_set.anchor]
-    return Judge(model, comparability.usual_measure(embedding_set, tuple(names), measure)).title
+    return Judge(model, mixed.recommended_measure(embedding_set, tuple(names), measure)).title
 
 
 def caution(judge: Judge, candidates: Sequence[str], *, query: str | None = None, whole: bool = False) -> None:
@@ -63,7 +63,7 @@ def caution(judge: Judge, candidates: Sequence[str], *, query: str | None = None
             and where these are a sample the line says so.
     """
     ranked = data.load_gallery(judge.model) if whole else data.load_set(judge.model)
-    if told := comparability.caution(ranked, tuple(candidates), judge.measure, query=query):
+    if told := mixed.warning_for(ranked, tuple(candidates), judge.measure, query=query):
         sampled = "" if whole else data.sample_size(judge.model)
         st.caption(f":material/balance: {plain(told)}{f' These are counts of {sampled}.' if sampled else ''}")
 

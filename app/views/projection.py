@@ -16,7 +16,7 @@ from gram.data.embedding_set import EmbeddingSet
 from gram.plots.scatter import ByCategory, ByNumber, Colouring, Emphasis, sample_rows, scatter
 from gram.plots.style import number
 from gram.projection import Layout, Settings
-from gram.retrieval import mixed as comparability
+from gram.retrieval import mixed
 
 METHODS = {"umap": "UMAP", "pca": "PCA"}
 FIRST_SHOWN, AT_MOST, SAMPLED_LINES = 12, 48, 150
@@ -109,7 +109,7 @@ def _controls(selection: session.Selection, embedding_set: EmbeddingSet) -> View
     colour = row.selectbox("Colour by", _colours(embedding_set), key="colour", bind="query-params", width=_SELECT_WIDTH)
     offered = session.measures_for(1 + len(selection.candidates))
     place = "1"
-    usual = comparability.usual_measure(embedding_set, selection.candidates, query=embedding_set.anchor)
+    usual = mixed.recommended_measure(embedding_set, selection.candidates, query=embedding_set.anchor)
     measure = str(st.session_state.get("measure") or st.query_params.get("measure") or usual)
     if colour == "digit":
         place = row.segmented_control(
@@ -145,9 +145,9 @@ def _controls(selection: session.Selection, embedding_set: EmbeddingSet) -> View
 def _caution(embedding_set: EmbeddingSet, selection: session.Selection, measure: str) -> None:
     """Say in one line that colours are of values which do not compare, and that items without one are grey."""
     anchor, candidates = embedding_set.anchor, selection.candidates
-    told = comparability.caution(embedding_set, candidates, measure, query=anchor)
+    told = mixed.warning_for(embedding_set, candidates, measure, query=anchor)
     least = min(measures.get(measure).min_candidates, len(candidates))
-    counts = comparability.counts_by_size(embedding_set, candidates, query=anchor)
+    counts = mixed.counts_by_size(embedding_set, candidates, query=anchor)
     without = len(embedding_set) - sum(count for size, count in counts.items() if size >= least)
     grey = f" {without:,} items lack {anchor} or what it is compared with, and are grey." if without else ""
     if said := f"{told}{grey}".strip():
@@ -299,7 +299,7 @@ def _list(view: View, embedding_set: EmbeddingSet) -> None:
         st.info(f"{how}, and their items are listed here.", icon=":material/lasso_select:")
         return
     candidates = view.selection.candidates
-    measure = comparability.usual_measure(embedding_set, candidates, query=embedding_set.anchor)
+    measure = mixed.recommended_measure(embedding_set, candidates, query=embedding_set.anchor)
     symbol = "V" if measure == "volume" else "V^(1/k)"
     values = data_volumes.item_values(view.selection.model, candidates, measure)
     rows = sorted(rows, key=lambda row: np.nan_to_num(values[row], nan=2.0))

@@ -15,7 +15,7 @@ from gram.data.embedding_set import EmbeddingSet
 from gram.measures.random_values import random_value
 from gram.plots.distribution import Mark, distribution, largest_share
 from gram.plots.style import number
-from gram.retrieval import mixed as comparability
+from gram.retrieval import mixed
 from gram.retrieval.distributions import BINS, Distributions, pair_value
 
 KINDS = ("matched", "mismatched")
@@ -101,7 +101,7 @@ def _controls() -> View:
     measure = row.selectbox(
         "Measure",
         offered,
-        index=offered.index(comparability.usual_measure(embedding_set, candidates, query=anchor)),
+        index=offered.index(mixed.recommended_measure(embedding_set, candidates, query=anchor)),
         key="measure",
         bind="query-params",
         persist_state="session",
@@ -113,7 +113,7 @@ def _controls() -> View:
         "Both models", key="both", bind="query-params", help="One above the other, on the same axes"
     )
     twins = data.models() if both else (selection.model,)
-    if told := comparability.caution(embedding_set, candidates, str(measure), query=anchor):
+    if told := mixed.warning_for(embedding_set, candidates, str(measure), query=anchor):
         st.caption(f":material/balance: {plain(told)}")
     return View(selection, str(measure), twins)
 

@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     """Search, print the hits, and return the exit status."""
     from gram import measures
     from gram.core.device import select_device
-    from gram.retrieval.mixed import caution
+    from gram.retrieval.mixed import warning_for
     from gram.retrieval.query import candidates_for
     from gram.retrieval.retriever import Retriever
 
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
         retriever = Retriever(gallery, candidates=candidates, measure=args.measure, model=model, device=args.device)
         answer = retriever.ask(query, k=args.k)
     asked = " + ".join(query.modalities) + (f" of {args.item}" if args.item else "")
-    told, left_out = caution(gallery, candidates, args.measure), len(gallery) - answer.size
+    told, left_out = warning_for(gallery, candidates, args.measure), len(gallery) - answer.size
     if args.json:
         print_json({**_as_json(answer, asked), "left_out": left_out, "caution": told})
         return 0

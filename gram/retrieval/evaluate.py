@@ -12,7 +12,7 @@ from torch import Tensor
 
 from gram.core.progress import Progress, no_progress
 from gram.data.embedding_set import EmbeddingSet
-from gram.retrieval.mixed import caution
+from gram.retrieval.mixed import warning_for
 from gram.retrieval.ranks import Ranks, rank_true_items
 from gram.retrieval.task import RetrievalTask
 
@@ -211,7 +211,7 @@ def evaluate(
         task.measure, task.anchors, task.others, everything, by_anchor=forward, device=task.device, progress=progress
     )
     # Backward, each ranking is of one candidate, and so of one k.
-    warning = caution(embedding_set, task.candidates, task.measure, query=task.query) if forward else ""
+    warning = warning_for(embedding_set, task.candidates, task.measure, query=task.query) if forward else ""
     return RetrievalReport(
         task.query, task.candidates, task.measure, direction, task.rows, task.left_out, ranks, warning
     )

@@ -1,4 +1,4 @@
-"""Whether one ranking may hold all candidates of a set: those that lack modalities are judged by fewer vectors.
+"""Whether a measure's scores are comparable between items with different numbers of modalities.
 
 Each item's score is that of the vectors it has, and `Measure.comparable_across_k` says whether scores of different
 k compare. Where they do not, rank by `normalized-volume`, which ranks as volume does on complete sets, or by `height`.
@@ -53,8 +53,10 @@ def comparable(
     return measures.get(measure).comparable_across_k or len(counts_by_size(embedding_set, candidates, query=query)) < 2
 
 
-def caution(embedding_set: EmbeddingSet, candidates: Sequence[str], measure: str, *, query: str | None = None) -> str:
-    """Return a line on candidates that a measure does not compare, with how many there are; empty where all is well.
+def warning_for(
+    embedding_set: EmbeddingSet, candidates: Sequence[str], measure: str, *, query: str | None = None
+) -> str:
+    """Return a one-line warning where a measure does not compare all candidates, with their counts; "" where it does.
 
     Arguments and errors are those of `comparable`.
     """
@@ -68,10 +70,10 @@ def caution(embedding_set: EmbeddingSet, candidates: Sequence[str], measure: str
     )
 
 
-def usual_measure(
+def recommended_measure(
     embedding_set: EmbeddingSet, candidates: Sequence[str], measure: str = "volume", *, query: str | None = None
 ) -> str:
-    """Return the measure to start with: this one, or the normalised volume where it does not compare the candidates.
+    """Return the given measure, or the normalised volume where the given one does not compare all candidates.
 
     Arguments and errors are those of `comparable`.
     """

@@ -18,7 +18,7 @@ from gram.losses import LOSSES
 from gram.models.align_config import AlignmentSettings, losses_for
 from gram.models.heads import Heads, first_layer
 from gram.retrieval.evaluate import evaluate
-from gram.retrieval.mixed import usual_measure
+from gram.retrieval.mixed import recommended_measure
 from gram.training.optim import descend, optimizer_of, pace
 from gram.training.preconditioning import condition, fold
 from gram.training.split import Split, split_of
@@ -210,7 +210,7 @@ def _row(
     embedded = heads.apply_to(ranked)
     rest = [name for name in embedded.names if name != embedded.anchor]
     recalls = {
-        name: evaluate(embedded, measure=usual_measure(embedded, rest, name)).recall[1]
+        name: evaluate(embedded, measure=recommended_measure(embedded, rest, name)).recall[1]
         for name in dict.fromkeys(("volume", "cosine", settings.measure))
     }
     return {

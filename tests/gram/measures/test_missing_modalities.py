@@ -16,7 +16,7 @@ from gram.data.embedding_set import EmbeddingSet
 from gram.diagnostics import compare_outcomes, diagnose, find_cases
 from gram.errors import EmbeddingSetError
 from gram.measures.random_values import random_value
-from gram.retrieval import mixed as comparability
+from gram.retrieval import mixed
 from gram.retrieval.distributions import distributions
 from gram.retrieval.query import JointQuery, Query
 from gram.retrieval.retriever import Retriever
@@ -195,26 +195,26 @@ def test_which_measures_compare_candidates_of_different_sizes():
     apart = [name for name in measures.names() if not measures.get(name).comparable_across_k]
     assert apart == ["volume", "cosine-max", "singular", "symile"]
     made, whole = make(), make(complete=True)
-    assert not comparability.comparable(made, CANDIDATES, "volume")
-    assert comparability.comparable(made, CANDIDATES, "height")
-    assert comparability.comparable(made, ["image"], "volume")
-    assert comparability.comparable(whole, CANDIDATES, "volume")
+    assert not mixed.comparable(made, CANDIDATES, "volume")
+    assert mixed.comparable(made, CANDIDATES, "height")
+    assert mixed.comparable(made, ["image"], "volume")
+    assert mixed.comparable(whole, CANDIDATES, "volume")
     there = sum(made.present(name).numpy().astype(int) for name in CANDIDATES)
     sizes = {size: int((there == size).sum()) for size in (1, 2, 3)}
-    assert comparability.counts_by_size(made, CANDIDATES) == sizes
+    assert mixed.counts_by_size(made, CANDIDATES) == sizes
     asked = made.present("text").numpy()
     asking = {size: int(((there == size) & asked).sum()) for size in (1, 2, 3)}
-    assert comparability.counts_by_size(made, CANDIDATES, query="text") == asking
-    line = comparability.caution(made, CANDIDATES, "volume", query="text")
+    assert mixed.counts_by_size(made, CANDIDATES, query="text") == asking
+    line = mixed.warning_for(made, CANDIDATES, "volume", query="text")
     assert f"({asking[1]} with 1, {asking[2]} with 2, {asking[3]} with 3)" in line
     assert line.endswith("rank by normalized-volume or height.")
-    assert comparability.caution(made, CANDIDATES, "height") == ""
-    usual = [comparability.usual_measure(each, CANDIDATES) for each in (made, whole)]
+    assert mixed.warning_for(made, CANDIDATES, "height") == ""
+    usual = [mixed.recommended_measure(each, CANDIDATES) for each in (made, whole)]
     assert usual == ["normalized-volume", "volume"]
     with pytest.raises(ValueError, match="smell"):
-        comparability.comparable(made, ["smell"], "volume")
+        mixed.comparable(made, ["smell"], "volume")
     with pytest.raises(ValueError, match="expected one of"):
-        comparability.comparable(made, CANDIDATES, "size")
+        mixed.comparable(made, CANDIDATES, "size")
 
 
 def test_a_report_warns_only_where_one_ranking_holds_unlike_candidates():
