@@ -22,8 +22,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .importer_files import WRITERS, make_vectors
-from .mutations import mutate
+from tests.helpers.importer_files import WRITERS, make_vectors
+from tests.helpers.mutations import mutate
 
 SECONDS, START = 60, 240  # for one file, and until the libraries are loaded, on a machine that is busy
 MEMORY = 2 * 2**30  # bytes of address space beyond what the readers' libraries take

@@ -4,8 +4,7 @@ import numpy as np
 import scipy.special
 import scipy.stats
 
-from .. import oracle
-from . import made_sets
+from tests.helpers import made_sets, oracle
 
 
 def causes(arrays, measure, query="text"):

@@ -5,8 +5,7 @@ import pandas as pd
 import scipy.stats
 
 from gram import EmbeddingSet
-
-from .. import oracle
+from tests.helpers import oracle
 
 NAMES = ("text", "image", "speech")
 

@@ -10,8 +10,7 @@ import pytest
 import gram
 from app.quiz.deck import Question, deck
 from gram.errors import EmbeddingSetError
-
-from . import oracle
+from tests.helpers import oracle
 
 CLEAR = 0.0499  # a near tie is anything less apart
 MADE = {

@@ -14,8 +14,7 @@ import pandas as pd
 import pytest
 
 from gram import EmbeddingSet, EmbeddingSetError
-
-from .toy_sets import make_set, names
+from tests.helpers.toy_sets import make_set, names
 
 
 class Crash(BaseException):

@@ -7,8 +7,7 @@ import torch
 
 import gram
 from gram import EmbeddingSet, EmbeddingSetError
-
-from .toy_sets import edit_embeddings, make_arrays, make_items, make_set
+from tests.helpers.toy_sets import edit_embeddings, make_arrays, make_items, make_set
 
 
 def test_holds_what_it_was_given():

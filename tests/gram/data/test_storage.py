@@ -12,8 +12,7 @@ import pytest
 import torch
 
 from gram import EmbeddingSet, EmbeddingSetError
-
-from .toy_sets import edit_embeddings, edit_info, edit_items, make_arrays, make_items, make_set, names
+from tests.helpers.toy_sets import edit_embeddings, edit_info, edit_items, make_arrays, make_items, make_set, names
 
 
 @pytest.fixture

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from torch.nn.functional import normalize
 
 from gram.geometry import embed_in_3d, random_volume
-
-from .oracle import draw, qr_volume
+from tests.helpers.oracle import draw, qr_volume
 
 seeds = st.integers(0, 2**31 - 1)
 

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from torch.nn.functional import normalize
 
 from gram.geometry import base_and_height, embed_in_3d, gram_matrix, heights, log_volume, pairwise_volume, volume
-
-from .oracle import draw, qr_volume
+from tests.helpers.oracle import draw, qr_volume
 
 seeds = st.integers(0, 2**31 - 1)
 few = st.integers(1, 6)

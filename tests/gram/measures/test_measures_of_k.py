@@ -14,8 +14,7 @@ from gram import measures
 from gram.errors import EmbeddingSetError
 from gram.measures.random_values import random_value
 from gram.retrieval.distributions import distributions
-
-from .oracle import draw
+from tests.helpers.oracle import draw
 
 NAMES = ["cosine-max", "pairwise-mean", "triangle", "singular", "symile"]
 ANY_K = [name for name in NAMES if name != "triangle"]

@@ -18,10 +18,10 @@ from gram.errors import EmbeddingSetError
 from gram.measures.random_values import random_value
 from gram.retrieval import mixed
 from gram.retrieval.distributions import distributions
+from gram.retrieval.evaluate import DIRECTIONS
 from gram.retrieval.query import JointQuery, Query
 from gram.retrieval.retriever import Retriever
-
-from . import oracle
+from tests.helpers import oracle
 
 N, NAMES = 60, ("text", "image", "speech", "tones")
 CANDIDATES = NAMES[1:]
@@ -82,7 +82,7 @@ def test_the_normalised_volume_of_dependent_or_zero_vectors_is_0():
 
 def test_on_complete_sets_it_ranks_exactly_as_volume():
     made = make(complete=True)
-    for direction in gram.evaluation.DIRECTIONS:
+    for direction in DIRECTIONS:
         ranks = [gram.evaluate(made, measure=name, direction=direction).ranks for name in MEASURES[:2]]
         assert ranks[0].tolist() == ranks[1].tolist()
 
@@ -119,7 +119,7 @@ def test_search_evaluation_and_distributions_drop_missing_vectors(measure, query
     np.testing.assert_allclose(hits.scores[:, 0].numpy(), scores.max(axis=1), atol=1e-5)
     both = np.intersect1d(asks, found)
     ranked = scores[np.ix_(np.isin(asks, both), np.isin(found, both))]
-    for direction, table in zip(gram.evaluation.DIRECTIONS, (ranked, ranked.T)):
+    for direction, table in zip(DIRECTIONS, (ranked, ranked.T)):
         report = gram.evaluate(made, query, candidates, measure, direction)
         assert (report.rows.tolist(), report.left_out) == (both.tolist(), N - len(both))
         own = table.diagonal()[:, None]
@@ -219,7 +219,7 @@ def test_which_measures_compare_candidates_of_different_sizes():
 
 def test_a_report_warns_only_where_one_ranking_holds_unlike_candidates():
     made = make()
-    forth, back = (gram.evaluate(made, direction=direction) for direction in gram.evaluation.DIRECTIONS)
+    forth, back = (gram.evaluate(made, direction=direction) for direction in DIRECTIONS)
     assert "not comparable" in forth.caution
     assert forth.caution in str(forth)
     assert forth.to_dict(intervals=False)["caution"] == forth.caution

@@ -18,8 +18,7 @@ from safetensors.torch import save_file
 from gram import EmbeddingSet, EmbeddingSetError, FeatureSet
 from gram.cli import main
 from gram.data.importers import Limits, Problem, look, problems, read, save, suffixes
-
-from .importer_files import N, make_table, make_vectors
+from tests.helpers.importer_files import N, make_table, make_vectors
 
 
 @pytest.fixture

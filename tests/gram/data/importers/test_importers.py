@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from gram import EmbeddingSet, EmbeddingSetError, FeatureSet
 from gram.data.importers import export, look, problems, read, suffixes
 from gram.data.importers.guess import modality_names
-
-from .importer_files import NUMBERED, SIZES, VIEWS, WRITERS, N, make_table, make_vectors
+from tests.helpers.importer_files import NUMBERED, SIZES, VIEWS, WRITERS, N, make_table, make_vectors
 
 
 @pytest.fixture(params=WRITERS, ids=lambda writer: writer.__name__)

@@ -19,9 +19,8 @@ import torch
 from gram import EmbeddingSetError
 from gram.data.importers import Limits, look, problems, read
 from gram.data.importers.parquet_footer import read_claims
-
-from .fuzz_importers import fuzz
-from .importer_files import WRITERS, make_vectors, npy_folder, own
+from tests.fuzz.importers import fuzz
+from tests.helpers.importer_files import WRITERS, make_vectors, npy_folder, own
 
 SMALL = Limits(file=2**26, unpacked=2**26, items=10**6)
 

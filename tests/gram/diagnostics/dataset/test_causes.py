@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from gram.diagnostics import CAUSES, find_cases
-
-from . import brute_causes, made_sets
+from tests.helpers import brute_causes, made_sets
 
 
 def cause_of(arrays, row, measure="volume"):

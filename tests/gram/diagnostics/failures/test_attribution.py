@@ -8,10 +8,8 @@ import pytest
 
 from gram import EmbeddingSetError
 from gram.diagnostics import attribute, find_cases
-
-from .. import oracle
-from . import made_sets
-from .test_causes import messy
+from tests.gram.diagnostics.dataset.test_causes import messy
+from tests.helpers import made_sets, oracle
 
 QUERY, CANDIDATES = "text", ("image", "speech", "tones")
 

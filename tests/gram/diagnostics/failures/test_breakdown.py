@@ -6,8 +6,7 @@ import pytest
 import scipy.stats
 
 from gram.diagnostics import confusions, failure_rate, find_cases
-
-from . import made_sets
+from tests.helpers import made_sets
 
 
 def table_of(right):

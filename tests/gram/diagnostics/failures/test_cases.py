@@ -10,9 +10,7 @@ import torch
 import gram
 from gram import EmbeddingSet, EmbeddingSetError
 from gram.diagnostics import CAUSES, find_cases
-
-from .. import oracle
-from . import made_sets
+from tests.helpers import made_sets, oracle
 
 MEASURES = ["volume", "height", "cosine", "centroid", "pairwise-mean"]
 

@@ -10,8 +10,7 @@ import scipy.stats
 
 from gram import EmbeddingSetError
 from gram.diagnostics import CELLS, compare_outcomes, find_cases, wilson
-
-from . import made_sets
+from tests.helpers import made_sets
 
 
 @pytest.fixture(scope="module")

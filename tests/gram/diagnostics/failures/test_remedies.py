@@ -12,8 +12,7 @@ import torch
 from gram import EmbeddingSet, EmbeddingSetError
 from gram.diagnostics import csls, dual_softmax, measure_remedies
 from gram.diagnostics.failures import remedies
-
-from . import made_sets
+from tests.helpers import made_sets
 
 NAMES = ["untouched", "height", "reorient", "centre", "csls", "dual-softmax", "leave-out"]
 
