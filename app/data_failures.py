@@ -15,7 +15,7 @@ from app.jobs.failure_job import FailureJob
 from app.jobs.failure_store import Kept, Part, find_part, part_file, part_key, task_key
 from app.rankings import Judge
 from gram.data.embedding_set import EmbeddingSet
-from gram.diagnostics import Attribution, Cases, Outcomes, attribute, compare_outcomes
+from gram.diagnostics import Attribution, Cases, RankingComparison, attribute, compare_outcomes
 
 
 class Asked(NamedTuple):
@@ -64,7 +64,7 @@ def with_rows(asked: Asked, cases: Cases) -> Cases:
     return _with_rows(key(asked, "cases"), cases, data.load_set(asked.judge.model))
 
 
-def outcomes(pair: tuple[Asked, Asked], found: tuple[Cases, Cases]) -> Outcomes:
+def outcomes(pair: tuple[Asked, Asked], found: tuple[Cases, Cases]) -> RankingComparison:
     """Return where two rankings agree and differ, given the cases of both."""
     left, right = (key(asked, "cases") for asked in pair)
     return _outcomes(left, right, *found)
@@ -102,7 +102,7 @@ def _part(found: str, kind: str, file: str, written: int, size: int) -> Kept | N
 
 
 @data.cached(max_entries=32)
-def _outcomes(left: str, right: str, _left: Cases, _right: Cases) -> Outcomes:
+def _outcomes(left: str, right: str, _left: Cases, _right: Cases) -> RankingComparison:
     return compare_outcomes(_left, _right)
 
 

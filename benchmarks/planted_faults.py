@@ -1,6 +1,6 @@
 """How often `gram.diagnostics.diagnose` names a planted fault, and how often it stays silent on a clean set.
 
-Every row is one kind of set from `gram.diagnostics.dataset.synthetic.plant`, drawn from seeds in a row: n, k, d,
+Every row is one kind of set from `gram.diagnostics.make_faulty_set`, drawn from seeds in a row: n, k, d,
 noise, classes, modality gap and the strength of the fault all vary; the ranges are in that module. The columns:
 
 - named: the fault's cause is among the findings, with the modality that has it among the finding's modalities;
@@ -24,7 +24,7 @@ from _rows import FLAG, Row, tell
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from gram.diagnostics import FAULTS, Diagnosis, diagnose, plant
+from gram.diagnostics import FAULTS, Diagnosis, diagnose, make_faulty_set
 from gram.diagnostics.dataset.synthetic import NOISY, NONE
 
 AIM = 0.95
@@ -40,7 +40,7 @@ def names(diagnosis: Diagnosis, fault: str, modalities: list[str]) -> bool:
 def measure(fault: str, seeds: range, *, verbose: bool) -> tuple[int, int, Counter[str], float]:
     good, worst, also, started = 0, 0, Counter[str](), time.perf_counter()
     for seed in seeds:
-        planted = plant(fault, seed=seed)
+        planted = make_faulty_set(fault, seed=seed)
         diagnosis = diagnose(planted, measure=MEASURES.get(fault, "volume"))
         causes = [finding.cause for finding in diagnosis.findings]
         clean = fault in (NONE, NOISY)

@@ -6,14 +6,14 @@ from html import escape
 from app.failures.view import CELLS, PARTS, View
 from app.measure_markup import percent
 from gram import measures
-from gram.diagnostics import CAUSES, Cases, Diagnosis, Outcomes, Share
+from gram.diagnostics import CAUSES, Cases, Diagnosis, Proportion, RankingComparison
 from gram.diagnostics.dataset.diagnose import SAMPLE as FINDINGS_SAMPLE
 from gram.diagnostics.failures.remedies import SAMPLE as REMEDIES_SAMPLE
 
 _SURE = 0.05
 
 
-def matrix(outcomes: Outcomes, view: View) -> str:
+def matrix(outcomes: RankingComparison, view: View) -> str:
     """Return the 2 x 2 as a table of buttons ("cell"), with the totals of what either ranking missed."""
     counts, shares = outcomes.counts, outcomes.shares
     missed = {name: sum(counts[part] for part in PARTS[name]) for name in ("left-missed", "right-missed")}
@@ -23,11 +23,11 @@ def matrix(outcomes: Outcomes, view: View) -> str:
         low, high = shares[part].low, shares[part].high
         return _cell(name, counts[part], shares[part].value, f"{percent(low)} to {percent(high)}", view.cell)
 
-    def total(name: str, share: Share) -> str:
+    def total(name: str, share: Proportion) -> str:
         turned = f"{percent(1 - share.high)} to {percent(1 - share.low)}"
         return _cell(name, missed[name], 1 - share.value, turned, view.cell, kind="total")
 
-    def right(count: int, share: Share) -> str:
+    def right(count: int, share: Proportion) -> str:
         return (
             f'<td class="sum" title="R@1, its 95 % interval {percent(share.low)} to {percent(share.high)}">'
             f"<b>{count:,}</b><small>R@1 {percent(share.value)}</small></td>"
@@ -74,7 +74,7 @@ def _cell(name: str, count: int, share: float, interval: str, chosen: str, *, ki
     )
 
 
-def verdict(outcomes: Outcomes, view: View) -> str:
+def verdict(outcomes: RankingComparison, view: View) -> str:
     """Return in plain words whether one ranking is better: the difference, and McNemar's exact test."""
     if view.left == view.right:
         return "<p>Both sides are the same ranking. Choose another one on one side to compare.</p>"
@@ -97,7 +97,7 @@ def verdict(outcomes: Outcomes, view: View) -> str:
     )
 
 
-def scope(outcomes: Outcomes, cases: Cases) -> str:
+def scope(outcomes: RankingComparison, cases: Cases) -> str:
     """Return what was left out, and that it is a sample where it is one; empty where all items were asked."""
     lines = []
     if cases.sampled:

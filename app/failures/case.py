@@ -219,9 +219,12 @@ def _changes(of: Attribution) -> str:
     )
     if of.measure != "height":
         ranks["by height instead"] = ("rank by the distance of the query from the span alone", of.rank_by_height)
-    if of.turned:
-        turned = " and ".join(panels.name_of(name, names) for name in of.turned)
-        ranks[f"with {turned} turned round"] = ("rank with those vectors turned into their opposites", of.rank_turned)
+    if of.sign_flipped:
+        turned = " and ".join(panels.name_of(name, names) for name in of.sign_flipped)
+        ranks[f"with {turned} turned round"] = (
+            "rank with those vectors turned into their opposites",
+            of.rank_sign_flipped,
+        )
     ranks["without all hubs"] = (
         "rank without items that are first for more queries than chance gives",
         of.rank_without_hubs,
@@ -232,7 +235,7 @@ def _changes(of: Attribution) -> str:
         if not math.isnan(rank)
     )
     times = f"{of.occurrences:,} of {of.asked:,}"
-    hub = f"chance gives no item {of.many:,} or more"
+    hub = f"chance gives no item {of.hub_threshold:,} or more"
     own = f"<tr><th>as it is</th><td>{_rank(of.rank)}</td></tr>"
     wins = f'<tr><th title="{hub}">queries that {_role(of)} is first for</th><td>{times}</td></tr>'
     head = "<thead><tr><th></th><th>rank</th></tr></thead>"

@@ -18,7 +18,7 @@ from app.failures.listing import difference
 from app.failures.view import CELLS, View
 from app.plain import safe_csv
 from gram.data.embedding_set import EmbeddingSet
-from gram.diagnostics import CAUSES, Outcomes
+from gram.diagnostics import CAUSES, RankingComparison
 from gram.plots.style import number
 
 _MOST = 500  # cases in a report: about a megabyte of pictures
@@ -42,7 +42,7 @@ class Report(NamedTuple):
     rows: pd.DataFrame
     view: View
     asked: Asked
-    outcomes: Outcomes
+    outcomes: RankingComparison
     gallery: EmbeddingSet
     columns: Mapping[str, Column]
     address: str
@@ -53,7 +53,7 @@ def show(
     rows: pd.DataFrame,
     view: View,
     asked: Asked,
-    outcomes: Outcomes,
+    outcomes: RankingComparison,
     gallery: EmbeddingSet,
     columns: Mapping[str, Column],
 ) -> None:
@@ -126,7 +126,7 @@ def html(report: Report) -> str:
     )
 
 
-def _matrix(outcomes: Outcomes) -> str:
+def _matrix(outcomes: RankingComparison) -> str:
     counts = outcomes.counts
     return (
         '<table><tr><td></td><th scope="col">right: right</th><th scope="col">right: wrong</th></tr>'

@@ -10,7 +10,7 @@ from app import hits, media
 from app.failures.columns import Column
 from app.failures.view import MOST, PARTS, View
 from gram.data.embedding_set import EmbeddingSet
-from gram.diagnostics import CAUSES, Cases, Outcomes
+from gram.diagnostics import CAUSES, Cases, RankingComparison
 from gram.plots.style import number
 
 _HEADS = {
@@ -23,7 +23,7 @@ _HEADS = {
 _SORTED_BY = {"winner": "winner_label"}
 
 
-def ids_of(outcomes: Outcomes, cell: str) -> set[str]:
+def ids_of(outcomes: RankingComparison, cell: str) -> set[str]:
     """Return the items of a cell of the page."""
     return {item for part in PARTS[cell] for item in outcomes.ids[part]}
 

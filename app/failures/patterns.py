@@ -170,7 +170,7 @@ def _hubs(found: tuple[Cases, Cases], view: View, gallery: EmbeddingSet) -> None
     picture, cards = st.columns([1, 1.1], gap="large")
     titles = (view.left, view.right)
     sides = (0,) if view.left == view.right else (0, 1)
-    occurrences = [found[side].reference.firsts.numpy().astype(np.float64) for side in sides]
+    occurrences = [found[side].statistics.top1_counts.numpy().astype(np.float64) for side in sides]
     with picture:
         chart.show(
             data_pictures.json_of(
@@ -224,7 +224,7 @@ def _winners(cases: Cases, view: View, gallery: EmbeddingSet) -> str:
         for count, row, base in zip(counts, first["winner_row"], first["base_winner"], strict=True)
     )
     who = escape(view.judge.told)
-    usual = f" The usual base is {number(cases.reference.base)}." if len(cases.candidates) > 1 else ""
+    usual = f" The usual base is {number(cases.statistics.median_base)}." if len(cases.candidates) > 1 else ""
     said = f"Most often first where they should not be, {who}; press one for its cases.{usual}"
     return f'<p class="sound">{said}</p><ol class="grid winners">{cards}</ol>'
 

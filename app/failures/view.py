@@ -23,7 +23,7 @@ CELLS = {
     "both-missed": "Both missed",
 }
 SORTS = ("margin", "rank", "label", "winner", "cause")
-# What the 2 x 2 of `gram.diagnostics.Outcomes` calls them; the two totals are made of two of its cells each.
+# What the 2 x 2 of `gram.diagnostics.RankingComparison` calls them; the two totals are made of two of its cells each.
 PARTS = {
     "left-missed": ("only right", "both wrong"),
     "right-missed": ("only left", "both wrong"),

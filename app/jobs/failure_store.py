@@ -18,7 +18,7 @@ import torch
 from gram import __version__
 from gram.core.cache import cache_folder, digest_of, keep_file
 from gram.data.embedding_set import EmbeddingSet
-from gram.diagnostics import Cases, Check, Diagnosis, Finding, Reference, Remedy
+from gram.diagnostics import Cases, Check, Diagnosis, Finding, GalleryStatistics, Remedy
 from gram.retrieval.task import check_candidates
 
 KINDS = ("cases", "findings", "remedies")
@@ -119,7 +119,7 @@ def _write_cases(path: Path, cases: Cases, key: str) -> None:
         "measure": cases.measure,
         "gallery": cases.gallery,
         "left_out": cases.left_out,
-        "reference": {**asdict(cases.reference), "firsts": cases.reference.firsts.tolist()},
+        "statistics": {**asdict(cases.statistics), "top1_counts": cases.statistics.top1_counts.tolist()},
     }
     table = pa.Table.from_pandas(cases.table, preserve_index=False)
     own = {**(table.schema.metadata or {}), _FACTS: json.dumps(facts).encode()}
@@ -131,8 +131,10 @@ def _read_cases(path: Path, key: str) -> Cases:
     facts = json.loads(table.schema.metadata[_FACTS])
     if facts.pop("key") != key:
         raise ValueError(f"{path}: expected cases of another key")
-    reference = facts.pop("reference")
-    firsts = torch.tensor(reference.pop("firsts"), dtype=torch.int64)
+    statistics = facts.pop("statistics")
+    top1_counts = torch.tensor(statistics.pop("top1_counts"), dtype=torch.int64)
     frame: pd.DataFrame = table.to_pandas()
     candidates = tuple(facts.pop("candidates"))
-    return Cases(table=frame, candidates=candidates, reference=Reference(firsts=firsts, **reference), **facts)
+    return Cases(
+        table=frame, candidates=candidates, statistics=GalleryStatistics(top1_counts=top1_counts, **statistics), **facts
+    )

@@ -12,7 +12,7 @@ from app.plain import plain
 from app.rankings import SIDES
 from gram import measures
 from gram.data.embedding_set import EmbeddingSet
-from gram.diagnostics import CAUSES, Cases, Diagnosis, Outcomes
+from gram.diagnostics import CAUSES, Cases, Diagnosis, RankingComparison
 from gram.errors import GramError
 from gram.retrieval.query import candidates_for
 
@@ -123,7 +123,9 @@ def _results(view: View, pair: tuple[Asked, Asked], asked: Asked) -> None:
     advice.show(asked)
 
 
-def _board(outcomes: Outcomes, view: View, facets: pd.DataFrame, cases: Cases, findings: Diagnosis | None) -> None:
+def _board(
+    outcomes: RankingComparison, view: View, facets: pd.DataFrame, cases: Cases, findings: Diagnosis | None
+) -> None:
     found = facets.loc[~facets["right"], "cause"].value_counts()
     counts = {str(cause): int(count) for cause, count in found.items()}
     said = board.verdict(outcomes, view) + board.scope(outcomes, cases) + board.worst(findings)
@@ -138,7 +140,7 @@ def _board(outcomes: Outcomes, view: View, facets: pd.DataFrame, cases: Cases, f
 
 
 @st.fragment
-def _cases(drawn: View, asked: Asked, cases: Cases, outcomes: Outcomes) -> None:
+def _cases(drawn: View, asked: Asked, cases: Cases, outcomes: RankingComparison) -> None:
     """Show the list, and one case in full; drawn by itself when another case is chosen or the order changes."""
     view = views.current()
     if view._replace(sort=drawn.sort, rows=drawn.rows) != drawn:  # a filter was cleared: the whole page follows
@@ -169,7 +171,7 @@ def _cases(drawn: View, asked: Asked, cases: Cases, outcomes: Outcomes) -> None:
         case.show(of, asked, view, gallery, case.Place(at + 1, len(ids), *steps), _pressed)
 
 
-def _elsewhere(item: str, rows: pd.DataFrame, outcomes: Outcomes, unranked: str) -> None:
+def _elsewhere(item: str, rows: pd.DataFrame, outcomes: RankingComparison, unranked: str) -> None:
     """Say where the current item is, when the list does not hold it."""
     if item in set(rows["id"]):
         return

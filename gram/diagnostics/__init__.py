@@ -4,17 +4,17 @@ from gram.diagnostics.dataset.collapse import Collapse, ModalitySpread, find_col
 from gram.diagnostics.dataset.diagnose import FAULT_CAUSES, Check, Diagnosis, Finding, diagnose
 from gram.diagnostics.dataset.hubs import Hubs, find_hubs
 from gram.diagnostics.dataset.imbalance import Imbalance, SubsetRecall, find_imbalance
-from gram.diagnostics.dataset.modality_gap import Gap, centred, find_gap
+from gram.diagnostics.dataset.modality_gap import ModalityGap, centred, find_modality_gap
 from gram.diagnostics.dataset.numerics import CollinearPair, Duplicates, Numerics, find_duplicates, find_numerics
 from gram.diagnostics.dataset.sign_flips import PairCosines, SignFlips, find_sign_flips, reorient
-from gram.diagnostics.dataset.swapped_rows import SwappedRows, find_swapped, out_of_step
-from gram.diagnostics.dataset.synthetic import FAULTS, plant
+from gram.diagnostics.dataset.swapped_rows import SwappedRows, find_swapped, misaligned_rows
+from gram.diagnostics.dataset.synthetic import FAULTS, make_faulty_set
 from gram.diagnostics.failures.attribution import Attribution, Side, attribute
 from gram.diagnostics.failures.breakdown import confusions, failure_rate
 from gram.diagnostics.failures.cases import CAUSES, Cases, Cause, find_cases
-from gram.diagnostics.failures.comparison import CELLS, Outcomes, Share, compare_outcomes, wilson
+from gram.diagnostics.failures.comparison import CELLS, Proportion, RankingComparison, compare_outcomes, wilson
 from gram.diagnostics.failures.remedies import Remedy, csls, dual_softmax, measure_remedies
-from gram.diagnostics.failures.statistics import Reference
+from gram.diagnostics.failures.statistics import GalleryStatistics
 
 __all__ = [
     "CAUSES",
@@ -30,16 +30,16 @@ __all__ = [
     "Diagnosis",
     "Duplicates",
     "Finding",
-    "Gap",
+    "GalleryStatistics",
     "Hubs",
     "Imbalance",
+    "ModalityGap",
     "ModalitySpread",
     "Numerics",
-    "Outcomes",
     "PairCosines",
-    "Reference",
+    "Proportion",
+    "RankingComparison",
     "Remedy",
-    "Share",
     "Side",
     "SignFlips",
     "SubsetRecall",
@@ -55,15 +55,15 @@ __all__ = [
     "find_cases",
     "find_collapse",
     "find_duplicates",
-    "find_gap",
     "find_hubs",
     "find_imbalance",
+    "find_modality_gap",
     "find_numerics",
     "find_sign_flips",
     "find_swapped",
+    "make_faulty_set",
     "measure_remedies",
-    "out_of_step",
-    "plant",
+    "misaligned_rows",
     "reorient",
     "wilson",
 ]

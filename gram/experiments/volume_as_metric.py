@@ -10,7 +10,7 @@ from jaxtyping import Float
 from scipy import stats
 
 from gram.data.embedding_set import EmbeddingSet
-from gram.diagnostics import find_gap, find_hubs, find_sign_flips
+from gram.diagnostics import find_hubs, find_modality_gap, find_sign_flips
 from gram.experiments.outcomes import Outcome
 from gram.experiments.runs import Budget, RunConfig, base_runs
 from gram.experiments.sentences import listed, number, share
@@ -56,7 +56,7 @@ def facts(embedded: EmbeddingSet, run: RunConfig) -> dict[str, float]:
     by_own = evaluate(embedded, "text", candidates, run.measure, device="cpu")
     by_volume = evaluate(embedded, "text", candidates, "volume", device="cpu")
     cosines = [(vectors["text"] * vectors[name]).sum(dim=1).mean() for name in candidates]
-    gap = find_gap(embedded, "text", candidates, "volume", device="cpu", before=by_volume)
+    gap = find_modality_gap(embedded, "text", candidates, "volume", device="cpu", before=by_volume)
     return {
         "R@1": by_own.recall[1],
         "R@1 by volume": by_volume.recall[1],

@@ -14,7 +14,7 @@ from app.failures.listing import difference, select, taken_for
 from app.failures.patterns import without_value
 from app.failures.view import PARTS, View
 from gram.data.embedding_set import EmbeddingSet
-from gram.diagnostics import Cases, Outcomes, compare_outcomes
+from gram.diagnostics import Cases, RankingComparison, compare_outcomes
 
 
 def view_of(**fields: str) -> View:
@@ -113,7 +113,7 @@ def outcomes(both=80, left=15, right=3, neither=2):
         def __len__(self):
             return len(self.table)
 
-    found: Outcomes = compare_outcomes(
+    found: RankingComparison = compare_outcomes(
         Side([True] * (both + left) + [False] * (right + neither)),
         Side([True] * both + [False] * left + [True] * right + [False] * neither),
     )
@@ -151,7 +151,7 @@ def test_the_board_counts_every_cell_and_the_totals_that_were_missed():
 @pytest.mark.parametrize(("wins", "ids"), [("", "abcd"), ("2~2", "b"), ("3~4", "cd"), ("5~8", "")])
 def test_cases_are_filtered_by_how_often_their_winner_is_first(wins, ids):
     table = pd.DataFrame({"id": list("abcd"), "winner_occurrences": [1, 2, 3, 4], "margin": [-4.0, -3, -2, -1]})
-    cases = Cases(table, "text", ("image",), "cosine", gallery=4, left_out=0, reference=None)
+    cases = Cases(table, "text", ("image",), "cosine", gallery=4, left_out=0, statistics=None)
     asked = view_of(wins=wins)
     assert "".join(select(cases, set("abcd"), asked, {})["id"]) == ids
     said = {"": [], "2~2": ["2 queries"], "3~4": ["3 to 4 queries"], "5~8": ["5 to 8 queries"]}[wins]
@@ -161,7 +161,7 @@ def test_cases_are_filtered_by_how_often_their_winner_is_first(wins, ids):
 def made_cases(**columns):
     n = len(next(iter(columns.values())))
     table = pd.DataFrame({"id": [f"i{row}" for row in range(n)], "margin": np.arange(n) - 9.0, **columns})
-    return Cases(table, "text", ("image",), "cosine", gallery=n, left_out=0, reference=None)
+    return Cases(table, "text", ("image",), "cosine", gallery=n, left_out=0, statistics=None)
 
 
 def test_a_label_is_looked_for_as_it_is_written():

@@ -17,11 +17,11 @@ from gram.retrieval.evaluate import RetrievalReport, evaluate
 Judgement = tuple[list[Finding], list[Check]]
 
 # What a change of the set must bring, beyond the interval, to be worth a word: one query in twenty.
-WORTH = 0.05
+MIN_RECALL_CHANGE = 0.05
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Evidence:
+class DiagnosisContext:
     """A set to be judged, and what several judgements need of it.
 
     Attributes:
@@ -101,4 +101,4 @@ def listing(names: Sequence[str]) -> str:
 def change(before: RetrievalReport, after: RetrievalReport) -> tuple[float, bool]:
     """Return by how much R@1 rises, and whether that is worth a word."""
     fall, reach = paired_difference(before, after)
-    return -fall, -fall - reach > 0 and -fall >= WORTH
+    return -fall, -fall - reach > 0 and -fall >= MIN_RECALL_CHANGE

@@ -7,24 +7,29 @@ import torch
 
 from gram.data.embedding_set import EmbeddingSet
 from gram.diagnostics.dataset.base import FAULT_CAUSES, Check, Diagnosis, Finding
-from gram.diagnostics.dataset.context import Evidence, Judgement
-from gram.diagnostics.dataset.judged_items import judge_duplicates, judge_hubs, judge_rows, judge_swapped
-from gram.diagnostics.dataset.judged_modalities import judge_balance, judge_collapse, judge_gap, judge_signs
+from gram.diagnostics.dataset.context import DiagnosisContext, Judgement
+from gram.diagnostics.dataset.judged_items import check_duplicates, check_hubs, check_rows, check_swapped
+from gram.diagnostics.dataset.judged_modalities import (
+    check_collapse,
+    check_imbalance,
+    check_modality_gap,
+    check_sign_flips,
+)
 from gram.diagnostics.dataset.task import Task, task_of
 
 __all__ = ["FAULT_CAUSES", "Check", "Diagnosis", "Finding", "diagnose"]
 
 Progress = Callable[[float, str], None]
 
-JUDGEMENTS: dict[str, Callable[[Evidence], Judgement]] = {
-    "hubs": judge_hubs,
-    "subsets of the candidates": judge_balance,
-    "signs": judge_signs,
-    "single items": judge_rows,
-    "collapse": judge_collapse,
-    "modality gap": judge_gap,
-    "swapped rows": judge_swapped,
-    "duplicates": judge_duplicates,
+CHECKS: dict[str, Callable[[DiagnosisContext], Judgement]] = {
+    "hubs": check_hubs,
+    "subsets of the candidates": check_imbalance,
+    "signs": check_sign_flips,
+    "single items": check_rows,
+    "collapse": check_collapse,
+    "modality gap": check_modality_gap,
+    "swapped rows": check_swapped,
+    "duplicates": check_duplicates,
 }
 
 SAMPLE = 2000  # items that are ranked among each other at most
@@ -59,34 +64,32 @@ def diagnose(
         EmbeddingSetError: no item has the query and a candidate.
 
     Example:
-        >>> from gram.diagnostics.dataset.synthetic import plant
-        >>> [finding.cause for finding in diagnose(plant("hubs", seed=0)).findings]
+        >>> from gram.diagnostics.dataset.synthetic import make_faulty_set
+        >>> [finding.cause for finding in diagnose(make_faulty_set("hubs", seed=0)).findings]
         ['hubs']
     """
     if sample < 2:
         raise ValueError(f"sample: expected at least 2 items, got {sample}")
-    evidence, of = _evidence(
-        task_of(embedding_set, query, candidates, measure), sample=sample, seed=seed, device=device
-    )
+    context, of = _context(task_of(embedding_set, query, candidates, measure), sample=sample, seed=seed, device=device)
     findings: list[Finding] = []
     checked: list[Check] = []
-    for done, (stage, judge) in enumerate(JUDGEMENTS.items()):
+    for done, (stage, judge) in enumerate(CHECKS.items()):
         if progress is not None:
-            progress(done / len(JUDGEMENTS), stage)
-        found, looked_at = judge(evidence)
+            progress(done / len(CHECKS), stage)
+        found, looked_at = judge(context)
         findings += found
         checked += looked_at
     if progress is not None:
         progress(1.0, "done")
     return Diagnosis(
-        name=str(embedding_set.info.get("name", "unnamed")), query=evidence.query, candidates=evidence.candidates,
-        measure=evidence.measure, recall=evidence.before.recall[1], interval=evidence.before.interval("R@1"),
+        name=str(embedding_set.info.get("name", "unnamed")), query=context.query, candidates=context.candidates,
+        measure=context.measure, recall=context.before.recall[1], interval=context.before.interval("R@1"),
         findings=tuple(sorted(findings, key=lambda finding: (-finding.severity, FAULT_CAUSES.index(finding.cause)))),
-        checked=tuple(checked), sampled=(evidence.before.n, of),
+        checked=tuple(checked), sampled=(context.before.n, of),
     )  # fmt: skip
 
 
-def _evidence(task: Task, *, sample: int, seed: int, device: str | torch.device) -> tuple[Evidence, int]:
+def _context(task: Task, *, sample: int, seed: int, device: str | torch.device) -> tuple[DiagnosisContext, int]:
     """Return the set with the task's modalities alone and a sample of its ranked items, and how many there are."""
     whole = task.embedding_set
     named = EmbeddingSet(
@@ -98,7 +101,7 @@ def _evidence(task: Task, *, sample: int, seed: int, device: str | torch.device)
     if len(rows) > sample:
         rows = np.sort(np.random.default_rng(seed).permutation(rows)[:sample])
     part = named if len(rows) == len(named) else named.subset(rows)
-    return Evidence(
+    return DiagnosisContext(
         whole=named, part=part, query=task.query, candidates=task.candidates, measure=task.measure, device=device,
         seed=seed,
     ), len(task.rows)  # fmt: skip

@@ -27,7 +27,7 @@ from gram.retrieval.scoring import BLOCK, TOLERANCE, score_scale
 TOP = 0.01  # of the candidates: the usual cut for hubs, and few enough to look at one by one
 # The top 1 % win wrongly anyway where a set is hard; hubs are what costs one query in twenty beyond what an even spread
 # of the errors would give them, and makes up most of the errors.
-COST, OF_ERRORS = 0.05, 0.4
+MIN_QUERY_SHARE, MIN_ERROR_SHARE = 0.05, 0.4
 _NORMAL_95 = 1.959964
 _SCORES_AT_ONCE = 1 << 23  # 64 MB in float64
 _DRAWS = 64  # of an even spread: its luckiest 1 % is known to about 1 % of itself
@@ -109,7 +109,9 @@ class Hubs:
     @property
     def crowded(self) -> bool:
         """Whether the top 1 % take so many first places of others that it is a fault."""
-        return self.taken - self.taken_by_chance() >= COST and self.taken >= OF_ERRORS * self.wrong_share
+        return (
+            self.taken - self.taken_by_chance() >= MIN_QUERY_SHARE and self.taken >= MIN_ERROR_SHARE * self.wrong_share
+        )
 
     @property
     def base_costs(self) -> bool:
@@ -117,7 +119,7 @@ class Hubs:
         if self.measure != "volume" or self.under_height is None:
             return False
         gains = self.under_height.own - self.own
-        return bool(gains.mean() >= COST and gains.mean() > _NORMAL_95 * gains.std() / len(gains) ** 0.5)
+        return bool(gains.mean() >= MIN_QUERY_SHARE and gains.mean() > _NORMAL_95 * gains.std() / len(gains) ** 0.5)
 
 
 def find_hubs(

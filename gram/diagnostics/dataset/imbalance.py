@@ -42,7 +42,7 @@ class SubsetRecall:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Share:
+class Contribution:
     """What a modality brings: R@1 of all candidates minus R@1 without it.
 
     Attributes:
@@ -76,7 +76,7 @@ class Imbalance:
     measure: str
     chance: float
     subsets: tuple[SubsetRecall, ...]
-    shares: tuple[Share, ...]
+    shares: tuple[Contribution, ...]
     pairs: tuple[PairCosines, ...] = field(repr=False)
     noise: tuple[str, ...] = ()
 
@@ -162,7 +162,7 @@ def _there(task: Task) -> set[str]:
     return {name for name in task.names if bool(task.embedding_set.present(name)[task.rows].any())}
 
 
-def _shares(task: Task, subsets: Sequence[SubsetRecall]) -> tuple[Share, ...]:
+def _shares(task: Task, subsets: Sequence[SubsetRecall]) -> tuple[Contribution, ...]:
     whole = subsets[-1].report
     shares = []
     for name in task.candidates:
@@ -170,7 +170,7 @@ def _shares(task: Task, subsets: Sequence[SubsetRecall]) -> tuple[Share, ...]:
         found = next((subset for subset in subsets if set(subset.candidates) == rest), None)
         if found is not None:
             difference, reach = paired_difference(whole, found.report)
-            shares.append(Share(name=name, share=difference, interval=(difference - reach, difference + reach)))
+            shares.append(Contribution(name=name, share=difference, interval=(difference - reach, difference + reach)))
     return tuple(shares)
 
 
@@ -194,7 +194,7 @@ def _of_rows(report: RetrievalReport, rows: np.ndarray) -> Tensor:
 def _noise(
     task: Task,
     subsets: Sequence[SubsetRecall],
-    shares: Sequence[Share],
+    shares: Sequence[Contribution],
     pairs: Sequence[PairCosines],
     chance: float,
 ) -> tuple[str, ...]:

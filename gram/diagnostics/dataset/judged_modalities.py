@@ -4,18 +4,18 @@ from typing import Any
 
 from gram import measures
 from gram.diagnostics.dataset.base import Check, Finding
-from gram.diagnostics.dataset.context import WORTH, Evidence, Judgement, change, listing, percent
+from gram.diagnostics.dataset.context import MIN_RECALL_CHANGE, DiagnosisContext, Judgement, change, listing, percent
 from gram.diagnostics.dataset.imbalance import Imbalance
-from gram.diagnostics.dataset.modality_gap import find_gap
-from gram.diagnostics.dataset.sign_flips import find_sign_flips, turned
+from gram.diagnostics.dataset.modality_gap import find_modality_gap
+from gram.diagnostics.dataset.sign_flips import find_sign_flips, sign_flipped
 
 # One modality carries all if R@1 falls to a quarter without it while each other one is not missed.
 CARRIED, NOT_MISSED = 0.25, 0.02
 
 
-def judge_balance(evidence: Evidence) -> Judgement:
+def check_imbalance(context: DiagnosisContext) -> Judgement:
     """Judge which modalities are noise, do harm, or carry everything."""
-    balance, by = evidence.imbalance, evidence.by
+    balance, by = context.imbalance, context.by
     whole, shares = balance.all.recall, {share.name: share.share for share in balance.shares}
     recalls = {subset.candidates[0]: subset.recall for subset in balance.subsets if len(subset.candidates) == 1}
     numbers = {"recall": whole, "alone": recalls, "share": shares}
@@ -37,7 +37,7 @@ def _harm(balance: Imbalance, by: str, numbers: dict[str, Any]) -> Finding | Non
     harm = {
         share.name: -share.share
         for share in balance.shares
-        if share.name not in balance.noise and share.interval[1] < 0 and -share.share >= WORTH
+        if share.name not in balance.noise and share.interval[1] < 0 and -share.share >= MIN_RECALL_CHANGE
     }
     if not harm:
         return None
@@ -52,7 +52,7 @@ def _harm(balance: Imbalance, by: str, numbers: dict[str, Any]) -> Finding | Non
 def _carrier(balance: Imbalance, by: str, numbers: dict[str, Any]) -> Finding | None:
     """Return the finding on a modality that does all the work where there are others to do some."""
     shares = {share.name: share.share for share in balance.shares if share.name not in balance.noise}
-    if len(shares) < 2 or balance.all.recall < 2 * WORTH:
+    if len(shares) < 2 or balance.all.recall < 2 * MIN_RECALL_CHANGE:
         return None
     carrier, whole = max(shares, key=lambda name: shares[name]), balance.all.recall
     left, rest = whole - shares[carrier], [name for name in balance.candidates if name != carrier]
@@ -97,60 +97,60 @@ def _noise(balance: Imbalance) -> Finding:
     )  # fmt: skip
 
 
-def judge_signs(evidence: Evidence) -> Judgement:
+def check_sign_flips(context: DiagnosisContext) -> Judgement:
     """Judge whether modalities lie on the opposite side."""
-    signs = find_sign_flips(evidence.part)
-    lowest = min((pair for pair in signs.pairs if pair.items), key=lambda pair: pair.effect, default=signs.pairs[0])
+    flips = find_sign_flips(context.part)
+    lowest = min((pair for pair in flips.pairs if pair.items), key=lambda pair: pair.effect, default=flips.pairs[0])
     looked_at = (
         f"matched cosines exceed mismatched ones by {lowest.excess:.2f} or more (least for {lowest.first} and "
         f"{lowest.second})"
     )
     if lowest.sign < 0:
         looked_at = f"no turn of whole modalities makes all matched cosines exceed mismatched ones: {looked_at}"
-    check = [Check(cause="sign-flip", text=looked_at, found=bool(signs.flipped))]
-    if not signs.flipped:
+    check = [Check(cause="sign-flip", text=looked_at, found=bool(flips.flipped))]
+    if not flips.flipped:
         return [], check
-    flipped = turned(evidence.part, signs.flipped)
+    flipped = sign_flipped(context.part, flips.flipped)
     numbers: dict[str, object] = {
         "pairs": [
             {"pair": [pair.first, pair.second], "matched": pair.matched, "interval": list(pair.matched_interval),
              "mismatched": pair.mismatched}
-            for pair in signs.negative
+            for pair in flips.negative
         ]
     }  # fmt: skip
     changes = {}
-    asked = [evidence.measure, *(name for name in ("volume", "cosine", "centroid") if name != evidence.measure)]
+    asked = [context.measure, *(name for name in ("volume", "cosine", "centroid") if name != context.measure)]
     for name in asked:
-        if measures.get(name).supports(1 + len(evidence.candidates)):
-            before, after = evidence.retrieval(evidence.part, name), evidence.retrieval(flipped, name)
+        if measures.get(name).supports(1 + len(context.candidates)):
+            before, after = context.retrieval(context.part, name), context.retrieval(flipped, name)
             changes[name] = (before.recall[1], after.recall[1])
     numbers["recall"] = {name: {"as_it_is": before, "turned": after} for name, (before, after) in changes.items()}
     most = max(changes, key=lambda name: changes[name][1] - changes[name][0])
-    pair = max(signs.negative, key=lambda pair: -pair.effect)
-    are = "is" if len(signs.flipped) == 1 else "are"
+    pair = max(flips.negative, key=lambda pair: -pair.effect)
+    are = "is" if len(flips.flipped) == 1 else "are"
     text = (
-        f"{listing(signs.flipped).capitalize()} {are} turned away from the others: the matched cosine of {pair.first} "
+        f"{listing(flips.flipped).capitalize()} {are} turned away from the others: the matched cosine of {pair.first} "
         f"and {pair.second} is {pair.matched:.2f} where mismatched ones are {pair.mismatched:.2f}"
     )
-    unchanged = abs(changes[evidence.measure][1] - changes[evidence.measure][0]) < 1e-9
+    unchanged = abs(changes[context.measure][1] - changes[context.measure][0]) < 1e-9
     if unchanged:
-        text += f"; {evidence.measure} does not see signs and gives the same R@1 either way"
+        text += f"; {context.measure} does not see signs and gives the same R@1 either way"
     gain = changes[most][1] - changes[most][0]
-    remedy = f"Turn {listing(signs.flipped)} round (`reorient`)"
+    remedy = f"Turn {listing(flips.flipped)} round (`reorient`)"
     if gain > 0:
         remedy += f": R@1 by {most} goes from {percent(changes[most][0])} to {percent(changes[most][1])}"
     return [
         Finding(
-            cause="sign-flip", severity=min(1.0, max(0.3, changes[evidence.measure][1] - changes[evidence.measure][0])),
-            title=f"{listing(signs.flipped).capitalize()} on the opposite side",
-            text=f"{text}.", modalities=signs.flipped, numbers=numbers, remedy=f"{remedy}.",
+            cause="sign-flip", severity=min(1.0, max(0.3, changes[context.measure][1] - changes[context.measure][0])),
+            title=f"{listing(flips.flipped).capitalize()} on the opposite side",
+            text=f"{text}.", modalities=flips.flipped, numbers=numbers, remedy=f"{remedy}.",
         )
     ], check  # fmt: skip
 
 
-def judge_collapse(evidence: Evidence) -> Judgement:
+def check_collapse(context: DiagnosisContext) -> Judgement:
     """Judge whether modalities lie on a point or on few dimensions."""
-    collapse = evidence.collapse
+    collapse = context.collapse
     spreads = {spread.name: spread for spread in collapse.modalities}
     numbers = {
         name: {
@@ -159,7 +159,7 @@ def judge_collapse(evidence: Evidence) -> Judgement:
         for name, spread in spreads.items()
     }  # fmt: skip
     findings = []
-    lost = max(0.5, 1 - evidence.before.recall[1])
+    lost = max(0.5, 1 - context.before.recall[1])
     if collapse.on_a_point:
         names = collapse.on_a_point
         cosine = min(spreads[name].mean_cosine for name in names)
@@ -196,21 +196,21 @@ def judge_collapse(evidence: Evidence) -> Judgement:
     return findings, [Check(cause="collapse", text=looked_at, found=bool(findings))]
 
 
-def judge_gap(evidence: Evidence) -> Judgement:
+def check_modality_gap(context: DiagnosisContext) -> Judgement:
     """Judge whether centring the modalities would bring something."""
-    gap = find_gap(
-        evidence.part, evidence.query, evidence.candidates, evidence.fair, device=evidence.device, seed=evidence.seed,
-        before=evidence.imbalance.all.report,
+    gap = find_modality_gap(
+        context.part, context.query, context.candidates, context.fair, device=context.device, seed=context.seed,
+        before=context.imbalance.all.report,
     )  # fmt: skip
     widest = max(gap.distances, key=lambda pair: gap.distances[pair])
     worth = gap.after is not None and change(gap.before, gap.after)[1]
     # A modality on one point gains by centring too; what it has is named collapse.
-    found = worth and not evidence.collapse.on_a_point
+    found = worth and not context.collapse.on_a_point
     looked_at = (
         f"centroids at most {gap.distances[widest]:.2f} apart; a linear probe names {percent(gap.probe)} of vectors"
     )
     if gap.after is not None:
-        looked_at += f"; {evidence.by} {percent(gap.before.recall[1])}, centred {percent(gap.after.recall[1])}"
+        looked_at += f"; {context.by} {percent(gap.before.recall[1])}, centred {percent(gap.after.recall[1])}"
     check = [Check(cause="modality-gap", text=looked_at, found=found)]
     if not found or gap.after is None:
         return [], check
@@ -223,7 +223,7 @@ def judge_gap(evidence: Evidence) -> Judgement:
         Finding(
             cause="modality-gap", severity=min(1.0, gap.change), title="The modality gap costs retrieval",
             text=f"The centroids of {widest[0]} and {widest[1]} are {gap.distances[widest]:.2f} apart, and with each "
-            f"modality centred {evidence.by} is {percent(gap.after.recall[1])} in place of "
+            f"modality centred {context.by} is {percent(gap.after.recall[1])} in place of "
             f"{percent(gap.before.recall[1])}.",
             modalities=widest, numbers=numbers, remedy="Centre each modality (`centred`) before ranking.",
         )

@@ -24,7 +24,7 @@ _LEAST_REST = 1e-6  # of a unit row: what is left of float32 rows that are equal
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gap:
+class ModalityGap:
     """How far the modalities of a task lie apart, and what that costs.
 
     Attributes:
@@ -46,7 +46,7 @@ class Gap:
     change_interval: tuple[float, float]
 
 
-def find_gap(
+def find_modality_gap(
     embedding_set: EmbeddingSet,
     query: str | None = None,
     candidates: Sequence[str] | None = None,
@@ -55,7 +55,7 @@ def find_gap(
     device: str | torch.device = "auto",
     seed: int = 0,
     before: RetrievalReport | None = None,
-) -> Gap:
+) -> ModalityGap:
     """Return the distances of the centroids, how well a linear probe tells modalities apart, and R@1 once centred.
 
     The gap of two modalities is |mean_i x_i - mean_i y_i| over unit vectors. The probe is a ridge classifier on the
@@ -85,7 +85,7 @@ def find_gap(
         change, reach = (-part for part in paired_difference(before, after))
     except EmbeddingSetError:
         after, change, reach = None, float("nan"), float("nan")
-    return Gap(
+    return ModalityGap(
         distances={
             (first, second): float(torch.linalg.vector_norm(centroids[first] - centroids[second]))
             for first, second in combinations(task.names, 2)

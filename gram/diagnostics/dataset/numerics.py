@@ -52,8 +52,8 @@ class Numerics:
         dtype: the precision of the least precise modality.
         limit: the sine up to which two vectors count as lying on one line.
         collinear: pairs of modalities with items whose two vectors do.
-        unresolved: (m,) rows of the items whose volume over the task's modalities cannot be told from 0: a vector is no
-            farther from the span of the others than rounding has moved it.
+        below_precision: (m,) rows of the items whose volume over the task's modalities cannot be told from 0: a vector
+            is no farther from the span of the others than rounding has moved it.
         missing: by modality of the task, how many items lack it.
         incomplete: (m,) rows of the items that lack any of them.
     """
@@ -61,7 +61,7 @@ class Numerics:
     dtype: torch.dtype
     limit: float
     collinear: tuple[CollinearPair, ...]
-    unresolved: Int[np.ndarray, " m"]
+    below_precision: Int[np.ndarray, " m"]
     missing: dict[str, int]
     incomplete: Int[np.ndarray, " m"]
 
@@ -107,7 +107,7 @@ def find_numerics(
         dtype=dtype,
         limit=limit,
         collinear=tuple(_collinear(vectors, limit)),
-        unresolved=_unresolved(list(vectors.values()), dtype),
+        below_precision=_below_precision(list(vectors.values()), dtype),
         missing={name: int(rows.sum()) for name, rows in lacking.items()},
         incomplete=torch.stack(list(lacking.values())).any(dim=0).nonzero().flatten().numpy(),
     )
@@ -128,7 +128,7 @@ def _collinear(vectors: dict[str, Float[Tensor, "n d"]], limit: float) -> list[C
     return found
 
 
-def _unresolved(vectors: Sequence[Float[Tensor, "n d"]], dtype: torch.dtype) -> Int[np.ndarray, " m"]:
+def _below_precision(vectors: Sequence[Float[Tensor, "n d"]], dtype: torch.dtype) -> Int[np.ndarray, " m"]:
     """Return the rows with a vector whose height over the others is what rounding has made of it.
 
     The volume is the product of such heights: rounding the vectors moves it by all of itself where one is that small.

@@ -105,10 +105,10 @@ def reorient(embedding_set: EmbeddingSet) -> EmbeddingSet:
     `find_sign_flips` largest; signs that change nothing are left alone. Vectors keep their lengths and NaN rows stay.
     `info["reoriented"]` names what was turned.
     """
-    return turned(embedding_set, find_sign_flips(embedding_set).flipped)
+    return sign_flipped(embedding_set, find_sign_flips(embedding_set).flipped)
 
 
-def turned(embedding_set: EmbeddingSet, names: Sequence[str]) -> EmbeddingSet:
+def sign_flipped(embedding_set: EmbeddingSet, names: Sequence[str]) -> EmbeddingSet:
     """Return the set with every vector v of these modalities made -v."""
     return EmbeddingSet(
         {name: -rows if name in names else rows for name, rows in embedding_set.modalities.items()},
@@ -179,4 +179,4 @@ def by_names(pairs: Sequence[PairCosines]) -> Mapping[frozenset[str], PairCosine
     return {frozenset((pair.first, pair.second)): pair for pair in pairs}
 
 
-__all__ = ["PairCosines", "SignFlips", "find_sign_flips", "reorient", "turned"]
+__all__ = ["PairCosines", "SignFlips", "find_sign_flips", "reorient", "sign_flipped"]

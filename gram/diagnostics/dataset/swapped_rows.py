@@ -90,7 +90,7 @@ def find_swapped(embedding_set: EmbeddingSet, *, seed: int = 0) -> tuple[Swapped
     return tuple(swapped for swapped in found if swapped is not None)
 
 
-def out_of_step(found: Sequence[SwappedRows]) -> tuple[SwappedRows, ...]:
+def misaligned_rows(found: Sequence[SwappedRows]) -> tuple[SwappedRows, ...]:
     """Return those that are certain and not merely the other side of a swap: the most rows, and who has as many."""
     certain = [swapped for swapped in found if swapped.certain]
     most = max((len(swapped.rows) for swapped in certain), default=0)

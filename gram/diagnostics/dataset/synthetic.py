@@ -76,7 +76,9 @@ class _Drawn(NamedTuple):
         return self.rng.choice(n, size=max(4, round(n * self.rng.uniform(low, high))), replace=False)
 
 
-def plant(fault: str, *, seed: int, n: int | None = None, k: int | None = None, d: int | None = None) -> EmbeddingSet:
+def make_faulty_set(
+    fault: str, *, seed: int, n: int | None = None, k: int | None = None, d: int | None = None
+) -> EmbeddingSet:
     """Return a set of n items in k modalities with a fault of a drawn strength, or a clean one.
 
     Args:

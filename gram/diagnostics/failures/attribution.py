@@ -10,7 +10,7 @@ from torch.nn.functional import cosine_similarity
 from gram.data.embedding_set import EmbeddingSet
 from gram.diagnostics.failures import sentences as _sentences
 from gram.diagnostics.failures.cases import Cases, decide, find_cases, is_hub_by_base
-from gram.diagnostics.failures.statistics import Numbers, Reference, examine, examine_known
+from gram.diagnostics.failures.statistics import CaseStatistics, GalleryStatistics, examine, examine_known
 from gram.diagnostics.failures.task import CaseTask, case_task_of
 from gram.geometry import heights, volume
 
@@ -65,16 +65,16 @@ class Attribution:
         without: candidate modality -> rank with it left out of all candidates; NaN where that leaves no score.
         rank_same_base: rank if the winner's base were the true item's; NaN but for volume.
         rank_by_height: rank by height.
-        turned: the modalities of the true item's vectors that are turned away from the query.
-        turned_as_a_whole: those of them that are so in the whole set.
-        rank_turned: rank with these turned into their opposites, those of whole modalities for all candidates; NaN if
-            there is none.
+        sign_flipped: the modalities of the true item's vectors that are turned away from the query.
+        modality_flipped: those of them that are so in the whole set.
+        rank_sign_flipped: rank with these turned into their opposites, those of whole modalities for all candidates;
+            NaN if there is none.
         rank_without_hubs: rank with all hubs left out; NaN where the winner is none.
         occurrences: how many of the `asked` queries the winner is first for.
         asked: how many queries were asked to count that.
-        many: from how many on an item is first for more than chance gives any.
-        usual_base: median base of the gallery.
-        usual_height: what nine of ten queries that are answered right stay below.
+        hub_threshold: from how many on an item is first for more than chance gives any.
+        median_base: median base of the gallery.
+        height_limit: what nine of ten queries that are answered right stay below.
         alike: whether both have the same candidate vectors.
         rounding: change of the margin when the stored vectors are rounded another way, root mean square.
         dtype: in which they are stored.
@@ -94,15 +94,15 @@ class Attribution:
     without: Mapping[str, float]
     rank_same_base: float
     rank_by_height: float
-    turned: tuple[str, ...]
-    turned_as_a_whole: tuple[str, ...]
-    rank_turned: float
+    sign_flipped: tuple[str, ...]
+    modality_flipped: tuple[str, ...]
+    rank_sign_flipped: float
     rank_without_hubs: float
     occurrences: int
     asked: int
-    many: int
-    usual_base: float
-    usual_height: float
+    hub_threshold: int
+    median_base: float
+    height_limit: float
     alike: bool
     rounding: float
     dtype: str
@@ -162,40 +162,42 @@ def attribute(
         known = known[known["winner"] == str(winner)]
     if len(known):
         against = torch.tensor([task.place(known["winner"].iloc[0])])
-        numbers = examine_known(task, place, against, cases.reference, known)
-        return _attribution(task, numbers, cases.reference, *known[["cause", "at_fault"]].iloc[0])
-    numbers, reference = examine(task, place, winner=against, reference=cases.reference)
-    return _attribution(task, numbers, reference, *(str(each[0]) for each in decide(task, numbers, reference)))
+        statistics = examine_known(task, place, against, cases.statistics, known)
+        return _attribution(task, statistics, cases.statistics, *known[["cause", "at_fault"]].iloc[0])
+    statistics, gallery = examine(task, place, winner=against, gallery=cases.statistics)
+    return _attribution(task, statistics, gallery, *(str(each[0]) for each in decide(task, statistics, gallery)))
 
 
-def _attribution(task: CaseTask, numbers: Numbers, reference: Reference, cause: str, at_fault: str) -> Attribution:
-    score, margin = float(numbers.score[0]), float(numbers.margin[0])
-    turned = tuple(name for place, name in enumerate(task.candidates) if numbers.turned[0, place])
+def _attribution(
+    task: CaseTask, statistics: CaseStatistics, gallery: GalleryStatistics, cause: str, at_fault: str
+) -> Attribution:
+    score, margin = float(statistics.score[0]), float(statistics.margin[0])
+    turned = tuple(name for place, name in enumerate(task.candidates) if statistics.sign_flipped[0, place])
     return Attribution(
         query=task.query,
         candidates=task.candidates,
         measure=task.measure,
-        true=_side(task, int(numbers.at[0]), int(numbers.at[0]), score),
-        winner=_side(task, int(numbers.at[0]), int(numbers.winner[0]), score - margin),
+        true=_side(task, int(statistics.at[0]), int(statistics.at[0]), score),
+        winner=_side(task, int(statistics.at[0]), int(statistics.winner[0]), score - margin),
         margin=margin,
-        rank=float(numbers.rank[0]),
+        rank=float(statistics.rank[0]),
         gallery=len(task),
-        without={name: float(numbers.without[0, place]) for place, name in enumerate(task.candidates)},
-        rank_same_base=float(numbers.rank_same_base[0]),
-        rank_by_height=float(numbers.rank_by_height[0]),
-        turned=turned,
-        turned_as_a_whole=tuple(name for name in turned if name in reference.turned),
-        rank_turned=float(numbers.rank_turned[0]),
-        rank_without_hubs=float(numbers.rank_without_hubs[0]),
-        occurrences=int(reference.firsts[numbers.winner[0]]),
-        asked=reference.asked,
-        many=reference.many,
-        usual_base=reference.base,
-        usual_height=reference.height,
-        alike=bool(numbers.alike[0]),
-        rounding=float(numbers.rounding[0]),
+        without={name: float(statistics.without[0, place]) for place, name in enumerate(task.candidates)},
+        rank_same_base=float(statistics.rank_same_base[0]),
+        rank_by_height=float(statistics.rank_by_height[0]),
+        sign_flipped=turned,
+        modality_flipped=tuple(name for name in turned if name in gallery.sign_flipped),
+        rank_sign_flipped=float(statistics.rank_sign_flipped[0]),
+        rank_without_hubs=float(statistics.rank_without_hubs[0]),
+        occurrences=int(gallery.top1_counts[statistics.winner[0]]),
+        asked=gallery.asked,
+        hub_threshold=gallery.hub_threshold,
+        median_base=gallery.median_base,
+        height_limit=gallery.height_limit,
+        alike=bool(statistics.alike[0]),
+        rounding=float(statistics.rounding[0]),
         dtype=str(task.others[0].dtype).removeprefix("torch."),
-        hub_by_base=bool(is_hub_by_base(task, numbers, reference)[0]),
+        hub_by_base=bool(is_hub_by_base(task, statistics, gallery)[0]),
         cause=cause,
         at_fault=at_fault,
     )

@@ -33,7 +33,7 @@ import pandas as pd
 import torch
 
 from gram.data.embedding_set import EmbeddingSet
-from gram.diagnostics.failures.statistics import Numbers, Progress, Reference, examine
+from gram.diagnostics.failures.statistics import CaseStatistics, GalleryStatistics, Progress, examine
 from gram.diagnostics.failures.task import CaseTask, case_task_of
 
 SAMPLE = 2000
@@ -82,7 +82,7 @@ class Cases:
         measure: what ranked.
         gallery: how many items each query was ranked against.
         left_out: how many items of the set lack the query or too many candidates.
-        reference: what is usual in the set, against which each case was judged.
+        statistics: what is usual in the set, against which each case was judged.
     """
 
     table: pd.DataFrame
@@ -91,7 +91,7 @@ class Cases:
     measure: str
     gallery: int
     left_out: int
-    reference: Reference = field(repr=False)
+    statistics: GalleryStatistics = field(repr=False)
 
     def __len__(self) -> int:
         """Return how many queries were asked."""
@@ -138,8 +138,8 @@ def find_cases(
     queries the winner is first for; a tie counts for the query's own item); `without_<modality>` (rank with that
     modality left out of all candidates; NaN with one candidate, where the true item has no other, or where the measure
     is not defined for one fewer); rank_same_base (rank if the winner's base were the true item's; NaN but for volume);
-    rank_by_height; rank_turned and rank_without_hubs (as `Attribution` has them); cause (see the head of this module);
-    at_fault (a modality, or "").
+    rank_by_height; rank_sign_flipped and rank_without_hubs (as `Attribution` has them); cause (see the head of this
+    module); at_fault (a modality, or "").
 
     Args:
         embedding_set: n items.
@@ -163,77 +163,77 @@ def find_cases(
     if len(task) > sample:
         drawn = np.random.default_rng(seed).choice(len(task), sample, replace=False)
         at = torch.from_numpy(np.sort(drawn))
-    numbers, reference = examine(task, at, progress=progress)
+    statistics, gallery = examine(task, at, progress=progress)
     return Cases(
-        _table(task, numbers, reference),
+        _table(task, statistics, gallery),
         task.query,
         task.candidates,
         task.measure,
         len(task),
         task.left_out,
-        reference,
+        gallery,
     )
 
 
-def _table(task: CaseTask, numbers: Numbers, reference: Reference) -> pd.DataFrame:
-    """Return the table of `find_cases` for cases whose numbers are known."""
+def _table(task: CaseTask, statistics: CaseStatistics, gallery: GalleryStatistics) -> pd.DataFrame:
+    """Return the table of `find_cases` for cases whose statistics are known."""
     ids, labels = (np.array(each, dtype=object) for each in (task.ids, task.labels))
-    at, winner = numbers.at.numpy(), numbers.winner.numpy()
+    at, winner = statistics.at.numpy(), statistics.winner.numpy()
     items = task.embedding_set.items
     splits = items["split"].astype(str).to_numpy() if "split" in items else np.full(len(items), "")
-    cause, at_fault = decide(task, numbers, reference)
+    cause, at_fault = decide(task, statistics, gallery)
     return pd.DataFrame(
         {
             "id": ids[at],
             "label": labels[at],
             "split": splits[task.rows.numpy()[at]],
-            "rank": numbers.rank.numpy(),
-            "right": (numbers.rank == 1).numpy(),
+            "rank": statistics.rank.numpy(),
+            "right": (statistics.rank == 1).numpy(),
             "winner": ids[winner],
             "winner_label": labels[winner],
-            "margin": numbers.margin.numpy(),
-            "base_true": numbers.base[:, 0].numpy(),
-            "base_winner": numbers.base[:, 1].numpy(),
-            "height_true": numbers.height[:, 0].numpy(),
-            "height_winner": numbers.height[:, 1].numpy(),
-            "winner_occurrences": reference.firsts[numbers.winner].numpy(),
-            **{f"without_{name}": numbers.without[:, place].numpy() for place, name in enumerate(task.candidates)},
-            "rank_same_base": numbers.rank_same_base.numpy(),
-            "rank_by_height": numbers.rank_by_height.numpy(),
-            "rank_turned": numbers.rank_turned.numpy(),
-            "rank_without_hubs": numbers.rank_without_hubs.numpy(),
+            "margin": statistics.margin.numpy(),
+            "base_true": statistics.base[:, 0].numpy(),
+            "base_winner": statistics.base[:, 1].numpy(),
+            "height_true": statistics.height[:, 0].numpy(),
+            "height_winner": statistics.height[:, 1].numpy(),
+            "winner_occurrences": gallery.top1_counts[statistics.winner].numpy(),
+            **{f"without_{name}": statistics.without[:, place].numpy() for place, name in enumerate(task.candidates)},
+            "rank_same_base": statistics.rank_same_base.numpy(),
+            "rank_by_height": statistics.rank_by_height.numpy(),
+            "rank_sign_flipped": statistics.rank_sign_flipped.numpy(),
+            "rank_without_hubs": statistics.rank_without_hubs.numpy(),
             "cause": cause,
             "at_fault": at_fault,
         }
     )
 
 
-def decide(task: CaseTask, numbers: Numbers, reference: Reference) -> tuple[np.ndarray, np.ndarray]:
+def decide(task: CaseTask, statistics: CaseStatistics, gallery: GalleryStatistics) -> tuple[np.ndarray, np.ndarray]:
     """Return cause and modality at fault of each case, by the order at the head of this module."""
     names = np.array(task.candidates, dtype=object)
-    without, lead = numbers.without.numpy(), numbers.lead.numpy()
-    lacks_true, lacks_winner = numbers.lacks.numpy().transpose(2, 0, 1)
+    without, lead = statistics.without.numpy(), statistics.lead.numpy()
+    lacks_true, lacks_winner = statistics.lacks.numpy().transpose(2, 0, 1)
     unlike = (lacks_true | lacks_winner) & (without == 1)
     leading = np.where(without == 1, lead, -np.inf)
-    turned = numbers.turned.numpy()
+    turned = statistics.sign_flipped.numpy()
     there = ~lacks_true
     all_turned = (turned == there).all(1) & (there.sum(1) > 1)  # then it is the query that is turned
     holds = [
-        ("right", (numbers.rank == 1).numpy()),
-        ("duplicate", (numbers.alike | ((numbers.margin == 0) & ~numbers.nothing)).numpy()),
-        ("unresolved", (numbers.nothing | (numbers.margin.abs() <= _ROUNDINGS * numbers.rounding)).numpy()),
+        ("right", (statistics.rank == 1).numpy()),
+        ("duplicate", (statistics.alike | ((statistics.margin == 0) & ~statistics.nothing)).numpy()),
+        ("unresolved", (statistics.nothing | (statistics.margin.abs() <= _ROUNDINGS * statistics.rounding)).numpy()),
         ("missing modality", unlike.any(1)),
-        ("hub", is_hub_by_base(task, numbers, reference) | (numbers.rank_without_hubs == 1).numpy()),
-        ("sign", (numbers.rank_turned == 1).numpy()),
+        ("hub", is_hub_by_base(task, statistics, gallery) | (statistics.rank_without_hubs == 1).numpy()),
+        ("sign", (statistics.rank_sign_flipped == 1).numpy()),
         ("modality", (without == 1).any(1)),
         ("missing modality", lacks_true.any(1)),
-        ("query", _is_query(task, numbers, reference)),
+        ("query", _is_query(task, statistics, gallery)),
         ("several", np.ones(len(without), dtype=bool)),
     ]
     cause = np.select([held for _, held in holds], [np.array(name, dtype=object) for name, _ in holds])
     faults = {
         "missing modality": np.where(unlike.any(1), names[unlike.argmax(1)], names[lacks_true.argmax(1)]),
-        "sign": np.where(all_turned, task.query, names[np.where(turned, numbers.cosines.numpy(), np.inf).argmin(1)]),
+        "sign": np.where(all_turned, task.query, names[np.where(turned, statistics.cosines.numpy(), np.inf).argmin(1)]),
         "modality": names[leading.argmax(1)],
         "query": np.full(len(without), task.query, dtype=object),
     }
@@ -241,17 +241,17 @@ def decide(task: CaseTask, numbers: Numbers, reference: Reference) -> tuple[np.n
     return cause, at_fault
 
 
-def is_hub_by_base(task: CaseTask, numbers: Numbers, reference: Reference) -> np.ndarray:
+def is_hub_by_base(task: CaseTask, statistics: CaseStatistics, gallery: GalleryStatistics) -> np.ndarray:
     """Return whether a small base is what makes the winner win: with equal bases the true item is before it."""
     if task.measure not in OWN_VECTORS_COUNT or len(task.candidates) < 2:
-        return np.zeros(len(numbers.at), dtype=bool)
-    true, winner = numbers.base.unbind(1)
-    small = (winner < _SMALL_BASE * reference.base) & (winner < true)
-    return (small & (numbers.height[:, 0] <= numbers.height[:, 1])).numpy()
+        return np.zeros(len(statistics.at), dtype=bool)
+    true, winner = statistics.base.unbind(1)
+    small = (winner < _SMALL_BASE * gallery.median_base) & (winner < true)
+    return (small & (statistics.height[:, 0] <= statistics.height[:, 1])).numpy()
 
 
-def _is_query(task: CaseTask, numbers: Numbers, reference: Reference) -> np.ndarray:
+def _is_query(task: CaseTask, statistics: CaseStatistics, gallery: GalleryStatistics) -> np.ndarray:
     if len(task.candidates) < 2:  # of two vectors nothing tells which one is off
-        return np.zeros(len(numbers.at), dtype=bool)
-    far = (numbers.height[:, 0] > reference.height) & (numbers.rank_by_height != 1)
-    return (far & (numbers.base[:, 0] <= reference.base)).numpy()
+        return np.zeros(len(statistics.at), dtype=bool)
+    far = (statistics.height[:, 0] > gallery.height_limit) & (statistics.rank_by_height != 1)
+    return (far & (statistics.base[:, 0] <= gallery.median_base)).numpy()

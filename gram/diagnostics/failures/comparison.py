@@ -14,7 +14,7 @@ CELLS = ("both right", "only left", "only right", "both wrong")
 _NORMAL_95 = 1.959964
 
 
-class Share(NamedTuple):
+class Proportion(NamedTuple):
     """A share and the ends of its 95 % interval."""
 
     value: float
@@ -23,7 +23,7 @@ class Share(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcomes:
+class RankingComparison:
     """A 2 x 2 of right and wrong.
 
     Attributes:
@@ -41,11 +41,11 @@ class Outcomes:
     n: int
     left_out: int
     ids: dict[str, tuple[str, ...]] = field(repr=False)
-    shares: dict[str, Share]
+    shares: dict[str, Proportion]
     p_value: float
-    left: Share
-    right: Share
-    difference: Share
+    left: Proportion
+    right: Proportion
+    difference: Proportion
 
     @property
     def counts(self) -> dict[str, int]:
@@ -53,7 +53,7 @@ class Outcomes:
         return {cell: len(ids) for cell, ids in self.ids.items()}
 
 
-def compare_outcomes(left: Cases, right: Cases) -> Outcomes:
+def compare_outcomes(left: Cases, right: Cases) -> RankingComparison:
     """Return which items two rankings get right, over the items that both ranked.
 
     An item is right if it is first with no tie. McNemar's exact test takes the b items that only the left ranking gets
@@ -85,7 +85,7 @@ def compare_outcomes(left: Cases, right: Cases) -> Outcomes:
     counts = {cell: len(each) for cell, each in ids.items()}
     only_left, only_right = counts["only left"], counts["only right"]
     apart = only_left + only_right
-    return Outcomes(
+    return RankingComparison(
         n=n,
         left_out=len(left) + len(right) - 2 * n,
         ids=ids,
@@ -97,24 +97,24 @@ def compare_outcomes(left: Cases, right: Cases) -> Outcomes:
     )
 
 
-def wilson(count: int, n: int) -> Share:
+def wilson(count: int, n: int) -> Proportion:
     """Return a share with Wilson's 95 % interval; NaN where there is nothing to take a share of.
 
     Source: E. B. Wilson, Journal of the American Statistical Association 22, 209 (1927).
     """
     if not n:
-        return Share(math.nan, math.nan, math.nan)
+        return Proportion(math.nan, math.nan, math.nan)
     share, z2 = count / n, _NORMAL_95**2
     middle = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = _NORMAL_95 * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-    return Share(share, 0.0 if count == 0 else middle - half, 1.0 if count == n else middle + half)
+    return Proportion(share, 0.0 if count == 0 else middle - half, 1.0 if count == n else middle + half)
 
 
 def _ids(both: pd.DataFrame, mask: pd.Series) -> list[str]:
     return both.index[mask].astype(str).tolist()
 
 
-def _difference(counts: dict[str, int]) -> Share:
+def _difference(counts: dict[str, int]) -> Proportion:
     """Return left minus right with Newcombe's interval: method 10, that is, with his continuity-corrected phi."""
     a, b, c, d = (counts[cell] for cell in CELLS)
     n = a + b + c + d
@@ -130,4 +130,4 @@ def _difference(counts: dict[str, int]) -> Share:
 
     low = difference - reach(left.value - left.low, right.high - right.value)
     high = difference + reach(left.high - left.value, right.value - right.low)
-    return Share(difference, max(-1.0, low), min(1.0, high))
+    return Proportion(difference, max(-1.0, low), min(1.0, high))

@@ -58,11 +58,11 @@ def _hub(of: "Attribution") -> str:
     counted = f"it is first for {of.occurrences:,} of {of.asked:,} queries"
     if not of.hub_by_base:
         said = (
-            f"This winner is a hub: {counted}, where chance hardly gives any item {of.many:,} or more. "
+            f"This winner is a hub: {counted}, where chance hardly gives any item {of.hub_threshold:,} or more. "
             "Without the items of that kind the true item is first."
         )
-        if of.measure in ("volume", "normalized-volume") and of.winner.base < of.usual_base:
-            said += f" Its own vectors span less than usual: base {_n(of.winner.base)}, median {_n(of.usual_base)}."
+        if of.measure in ("volume", "normalized-volume") and of.winner.base < of.median_base:
+            said += f" Its own vectors span less than usual: base {_n(of.winner.base)}, median {_n(of.median_base)}."
         return said
     bases = f"base {_n(of.winner.base)} against {_n(of.true.base)}"
     cosines = {pair: value for pair, value in of.winner.own_cosines.items() if not math.isnan(value)}
@@ -70,7 +70,7 @@ def _hub(of: "Attribution") -> str:
     if pair and abs(cosines[pair]) > _COLLINEAR:
         why = f"its own {_and(pair)} are nearly collinear (cosine {cosines[pair]:.3f}, {bases})"
     else:
-        why = f"its own vectors span little ({bases}, median {_n(of.usual_base)})"
+        why = f"its own vectors span little ({bases}, median {_n(of.median_base)})"
     if of.rank_same_base == 1:
         change = "with the true item's base in place of the winner's, the true item is first."
     elif of.rank_by_height == 1:
@@ -86,22 +86,22 @@ def _hub(of: "Attribution") -> str:
 
 
 def _sign(of: "Attribution") -> str:
-    cosines = ", ".join(f"{name} {of.true.cosines[name]:.2f}" for name in of.turned)
+    cosines = ", ".join(f"{name} {of.true.cosines[name]:.2f}" for name in of.sign_flipped)
     if of.at_fault == of.query:
         return (
             f"The query is turned away from every vector of the true item (cosines: {cosines}). Turned into its "
             "opposite, it finds the true item first."
         )
-    if of.turned_as_a_whole:
-        whole = _and(of.turned_as_a_whole)
+    if of.modality_flipped:
+        whole = _and(of.modality_flipped)
         return (
             f"In the whole set, {whole} and the query point opposite ways; here the cosines are: {cosines}. With "
-            f"{_and(of.turned)} turned into the opposite, the true item is first."
+            f"{_and(of.sign_flipped)} turned into the opposite, the true item is first."
         )
-    which = "that vector" if len(of.turned) == 1 else "those vectors"
+    which = "that vector" if len(of.sign_flipped) == 1 else "those vectors"
     return (
-        f"Turned away from the query is what the true item has for {_and(of.turned)} (cosine: {cosines}). With {which} "
-        "turned into the opposite, the true item is first."
+        f"Turned away from the query is what the true item has for {_and(of.sign_flipped)} (cosine: {cosines}). "
+        f"With {which} turned into the opposite, the true item is first."
     )
 
 
@@ -131,10 +131,10 @@ def _how_far(of: "Attribution") -> str:
 def _query(of: "Attribution") -> str:
     far = (
         f"The query is at fault: the true item's own vectors agree no worse than usual (base {_n(of.true.base)}, "
-        f"median {_n(of.usual_base)}), but the {of.query} is {_n(of.true.height)} off their span; nine of ten queries "
-        f"that are answered right stay below {_n(of.usual_height)}."
+        f"median {_n(of.median_base)}), but the {of.query} is {_n(of.true.height)} off their span; nine of ten queries "
+        f"that are answered right stay below {_n(of.height_limit)}."
     )
-    if of.winner.height > of.usual_height:
+    if of.winner.height > of.height_limit:
         return f"{far} It is near neither item: {_n(of.winner.height)} off the winner's, too."
     return f"{far} To the winner it is near: {_n(of.winner.height)}."
 
@@ -154,7 +154,7 @@ def _several(of: "Attribution") -> str:
             f" By height it is first, {_n(of.true.height)} against {_n(of.winner.height)} for the winner: the query "
             "lies near the span of its vectors, which this measure does not reward."
         )
-    if of.occurrences >= of.many:
+    if of.occurrences >= of.hub_threshold:
         said += f" The winner is first for {of.occurrences:,} of {of.asked:,} queries."
     return said
 

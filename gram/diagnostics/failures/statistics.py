@@ -1,4 +1,4 @@
-"""The numbers of a retrieval's cases: true item against winner, and what single changes would make of the ranking."""
+"""Statistics of a retrieval's cases: true item against winner, and what single changes would make of the ranking."""
 
 import math
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from gram.geometry import volume
 from gram.retrieval.scoring import BLOCK
 
 _CHANCE = 0.01  # how likely chance makes a hub of any item of a gallery
-_TURNED = 1e-4  # how likely two random directions have a cosine so negative that it counts as turned away
+_FLIP_CHANCE = 1e-4  # how likely two random directions have a cosine so negative that it counts as turned away
 _RELIABLE = 3.29  # standard errors: 99.9 % of a normal distribution lie within, on both sides
 _FEWEST = 10  # items from whose mean anything is told
 _FAR = 0.9  # a query is far if it is farther than this share of the queries that are answered right
@@ -28,30 +28,30 @@ Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True, eq=False)
-class Reference:
+class GalleryStatistics:
     """What is usual in a set, against which a single case is judged.
 
     Attributes:
-        firsts: (n,) how many of the asked queries each item of the gallery comes first for, by place. A query that
+        top1_counts: (n,) how many of the asked queries each item of the gallery comes first for, by place. A query that
             ties at the top counts for its own item.
         asked: how many queries were asked.
-        many: from how many on an item is first for more queries than chance gives any of the gallery (1 in 100).
-        base: the median base of the gallery.
-        height: what nine of ten of the right items' queries stay below; NaN where none is right.
-        turned: the candidate modalities that are turned away from the query as a whole: over the asked items, matched
-            cosines are reliably below the query's mean cosine with any item.
+        hub_threshold: from how many on an item is first for more queries than chance gives any item (1 in 100).
+        median_base: the median base of the gallery.
+        height_limit: what nine of ten of the right items' queries stay below; NaN where none is right.
+        sign_flipped: the candidate modalities that are turned away from the query as a whole: over the asked items,
+            matched cosines are reliably below the query's mean cosine with any item.
     """
 
-    firsts: Int[Tensor, " n"]
+    top1_counts: Int[Tensor, " n"]
     asked: int
-    many: int
-    base: float
-    height: float
-    turned: tuple[str, ...]
+    hub_threshold: int
+    median_base: float
+    height_limit: float
+    sign_flipped: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class Numbers:
+class CaseStatistics:
     """What is known of each of m cases; (m, c) has a column a candidate modality.
 
     Attributes:
@@ -69,9 +69,9 @@ class Numbers:
         lacks: (m, c, 2) whether the true item, or the winner, lacks the modality.
         cosines: (m, c) of the query with the true item's vectors; NaN where it lacks one.
         excess: (m, c) that minus the query's mean cosine with the modality, over the gallery.
-        turned: (m, c) which of the true item's vectors are turned away from the query: by themselves, or with all of
-            their modality.
-        rank_turned: rank with these vectors turned into their opposites; NaN where there is none.
+        sign_flipped: (m, c) which of the true item's vectors are turned away from the query: by themselves, or with all
+            of their modality.
+        rank_sign_flipped: rank with these vectors turned into their opposites; NaN where there is none.
         rank_without_hubs: rank with the hubs left out of the gallery; NaN where the winner is none.
         alike: whether winner and true item have the same candidate vectors.
         nothing: whether both scores are a volume, height or area of 0.
@@ -92,8 +92,8 @@ class Numbers:
     lacks: Bool[Tensor, "m c 2"]
     cosines: Float[Tensor, "m c"]
     excess: Float[Tensor, "m c"]
-    turned: Bool[Tensor, "m c"]
-    rank_turned: Float[Tensor, " m"]
+    sign_flipped: Bool[Tensor, "m c"]
+    rank_sign_flipped: Float[Tensor, " m"]
     rank_without_hubs: Float[Tensor, " m"]
     alike: Bool[Tensor, " m"]
     nothing: Bool[Tensor, " m"]
@@ -105,16 +105,16 @@ def examine(
     at: Int[Tensor, " m"],
     *,
     winner: Int[Tensor, " m"] | None = None,
-    reference: Reference | None = None,
+    gallery: GalleryStatistics | None = None,
     progress: Progress = lambda share, stage: None,
-) -> tuple[Numbers, Reference]:
-    """Return the numbers of cases, and the reference: of these very cases where none is given.
+) -> tuple[CaseStatistics, GalleryStatistics]:
+    """Return the statistics of cases, and the gallery: of these very cases where none is given.
 
     Args:
         task: who asks whom.
         at: places of the true items.
         winner: places of the items to compare them with; the best other item of each if None.
-        reference: what is usual.
+        gallery: what is usual.
         progress: called with the share done and the stage in words.
     """
     steps = 3 + len(task.others)
@@ -132,54 +132,56 @@ def examine(
         for place, name in enumerate(task.candidates)
     ]
     winner = found.best_at if winner is None else winner
-    numbers = _compared(task, at, winner, found)
-    if reference is None:
-        reference = _reference(task, found, numbers)
-    numbers = replace(
-        numbers,
+    statistics = _compared(task, at, winner, found)
+    if gallery is None:
+        gallery = _gallery_statistics(task, found, statistics)
+    statistics = replace(
+        statistics,
         rank_by_height=by_height.ranks,
         without=torch.stack([ranked for ranked, _ in without], dim=1),
         lead=torch.stack([lead for _, lead in without], dim=1),
-        turned=_turned(task, numbers, reference),
+        sign_flipped=_sign_flipped(task, statistics, gallery),
     )
     told(steps - 1, "looking at failures")(0.0)
-    numbers = _of_wrong_ones(task, numbers, reference)
+    statistics = _of_wrong_ones(task, statistics, gallery)
     progress(1.0, "done")
-    return numbers, reference
+    return statistics, gallery
 
 
 def examine_known(
-    task: CaseTask, at: Int[Tensor, " m"], winner: Int[Tensor, " m"], reference: Reference, ranks_of: pd.DataFrame
-) -> Numbers:
-    """Return the numbers of cases whose ranks are known, without ranking anything; `lead` is left out, as NaN.
+    task: CaseTask, at: Int[Tensor, " m"], winner: Int[Tensor, " m"], gallery: GalleryStatistics, ranks_of: pd.DataFrame
+) -> CaseStatistics:
+    """Return the statistics of cases whose ranks are known, without ranking anything; `lead` is left out, as NaN.
 
     Args:
         task: who asks whom.
         at: places of the true items.
         winner: places of the best other items.
-        reference: what is usual.
+        gallery: what is usual.
         ranks_of: these cases' rows of the table of `find_cases`.
     """
     found = own_scores(task.measure, task.anchors[at], task.others, at, device=task.device)
-    numbers = _compared(task, at, winner, found)
+    statistics = _compared(task, at, winner, found)
 
     def known(*columns: str) -> Tensor:
         return torch.from_numpy(ranks_of[list(columns)].to_numpy(dtype=np.float64, copy=True))
 
-    numbers = replace(
-        numbers,
+    statistics = replace(
+        statistics,
         rank=known("rank")[:, 0],
         rank_by_height=known("rank_by_height")[:, 0],
         rank_same_base=known("rank_same_base")[:, 0],
         without=known(*(f"without_{name}" for name in task.candidates)),
-        turned=_turned(task, numbers, reference),
-        rank_turned=known("rank_turned")[:, 0],
+        sign_flipped=_sign_flipped(task, statistics, gallery),
+        rank_sign_flipped=known("rank_sign_flipped")[:, 0],
         rank_without_hubs=known("rank_without_hubs")[:, 0],
     )
-    return replace(numbers, rounding=_filled(numbers.rank != 1, lambda rows: _rounding(task, at[rows], winner[rows])))
+    return replace(
+        statistics, rounding=_filled(statistics.rank != 1, lambda rows: _rounding(task, at[rows], winner[rows]))
+    )
 
 
-def _compared(task: CaseTask, at: Int[Tensor, " m"], winner: Int[Tensor, " m"], found: Scan) -> Numbers:
+def _compared(task: CaseTask, at: Int[Tensor, " m"], winner: Int[Tensor, " m"], found: Scan) -> CaseStatistics:
     """Return what a true item and a winner tell without another ranking; the rest is NaN."""
     beaten = paired(task.measure, task.anchors[at], task.others, winner, device=task.device).cpu()
     margin = (found.score - beaten).masked_fill((found.score - beaten).abs() <= found.tolerance, 0)
@@ -188,7 +190,7 @@ def _compared(task: CaseTask, at: Int[Tensor, " m"], winner: Int[Tensor, " m"], 
     anchors = task.anchors[at].double()
     cosines = torch.stack([cosine_similarity(anchors, other[at].double(), dim=1) for other in task.others], dim=1)
     unknown, unknown_each = torch.full_like(margin, torch.nan), torch.full_like(cosines, torch.nan)
-    return Numbers(
+    return CaseStatistics(
         at=at,
         winner=winner,
         score=found.score,
@@ -203,8 +205,8 @@ def _compared(task: CaseTask, at: Int[Tensor, " m"], winner: Int[Tensor, " m"], 
         lacks=torch.stack(lacks, dim=1),
         cosines=cosines,
         excess=cosines - _usual_cosines(task, anchors),
-        turned=torch.zeros_like(cosines, dtype=torch.bool),
-        rank_turned=unknown,
+        sign_flipped=torch.zeros_like(cosines, dtype=torch.bool),
+        rank_sign_flipped=unknown,
         rank_without_hubs=unknown,
         alike=_alike(task, at, winner),
         nothing=_volume_like(task.measure) & (found.score.abs() <= found.tolerance) & (margin == 0),
@@ -212,20 +214,22 @@ def _compared(task: CaseTask, at: Int[Tensor, " m"], winner: Int[Tensor, " m"], 
     )
 
 
-def _of_wrong_ones(task: CaseTask, numbers: Numbers, reference: Reference) -> Numbers:
-    """Return the numbers with those filled in that only failures have, and of them only the ones concerned."""
-    wrong = numbers.rank != 1
-    hubs = reference.firsts >= reference.many
+def _of_wrong_ones(task: CaseTask, statistics: CaseStatistics, gallery: GalleryStatistics) -> CaseStatistics:
+    """Return the statistics with those filled in that only failures have, and of them only the ones concerned."""
+    wrong = statistics.rank != 1
+    hubs = gallery.top1_counts >= gallery.hub_threshold
 
     def without_hubs(rows: Int[Tensor, " w"]) -> Tensor:
-        at = numbers.at[rows]
+        at = statistics.at[rows]
         return scan(task.measure, task.anchors[at], task.others, at, skip=hubs, device=task.device).ranks
 
     return replace(
-        numbers,
-        rank_turned=_filled(wrong & numbers.turned.any(1), lambda rows: _rank_turned(task, numbers, reference, rows)),
-        rank_without_hubs=_filled(wrong & hubs[numbers.winner], without_hubs),
-        rounding=_filled(wrong, lambda rows: _rounding(task, numbers.at[rows], numbers.winner[rows])),
+        statistics,
+        rank_sign_flipped=_filled(
+            wrong & statistics.sign_flipped.any(1), lambda rows: _rank_sign_flipped(task, statistics, gallery, rows)
+        ),
+        rank_without_hubs=_filled(wrong & hubs[statistics.winner], without_hubs),
+        rounding=_filled(wrong, lambda rows: _rounding(task, statistics.at[rows], statistics.winner[rows])),
     )
 
 
@@ -250,7 +254,7 @@ def scan_without(
     return found.ranks, found.margin.masked_fill(found.score == -torch.inf, torch.nan)
 
 
-def turned_from(d: int) -> float:
+def sign_flip_cosine(d: int) -> float:
     """Return c such that random directions in d dimensions have a cosine below -c once in 10,000.
 
     The squared cosine is Beta(1/2, (d - 1)/2), and its sign is as often plus as minus. In one dimension cosines are
@@ -258,10 +262,10 @@ def turned_from(d: int) -> float:
 
     Source: R. J. Muirhead, Aspects of Multivariate Statistical Theory (1982), theorem 1.5.7.
     """
-    return 1.0 if d < 2 else math.sqrt(scipy.stats.beta.isf(2 * _TURNED, 0.5, (d - 1) / 2))
+    return 1.0 if d < 2 else math.sqrt(scipy.stats.beta.isf(2 * _FLIP_CHANCE, 0.5, (d - 1) / 2))
 
 
-def many_firsts(asked: int, n: int) -> int:
+def hub_threshold(asked: int, n: int) -> int:
     """Return from how many queries on an item is first for more than chance gives any of n items (1 in 100).
 
     Queries that choose at random give each item Poisson(asked / n) of them.
@@ -269,18 +273,18 @@ def many_firsts(asked: int, n: int) -> int:
     return 1 + int(scipy.stats.poisson.isf(_CHANCE / n, asked / n))
 
 
-def _reference(task: CaseTask, found: Scan, numbers: Numbers) -> Reference:
-    first = torch.where(found.better == 0, numbers.at, found.best_at)
+def _gallery_statistics(task: CaseTask, found: Scan, statistics: CaseStatistics) -> GalleryStatistics:
+    first = torch.where(found.better == 0, statistics.at, found.best_at)
     bases = torch.cat([_bases(task, places) for places in torch.arange(len(task)).split(BLOCK)])
-    right = numbers.height[numbers.rank == 1, 0]
-    return Reference(
-        firsts=torch.bincount(first, minlength=len(task)),
-        asked=len(numbers.at),
-        many=many_firsts(len(numbers.at), len(task)),
-        base=float(bases.median()),
-        height=float(np.quantile(right.numpy(), _FAR)) if len(right) else math.nan,
-        turned=tuple(
-            name for name, excess in zip(task.candidates, numbers.excess.unbind(1)) if _reliably_negative(excess)
+    right = statistics.height[statistics.rank == 1, 0]
+    return GalleryStatistics(
+        top1_counts=torch.bincount(first, minlength=len(task)),
+        asked=len(statistics.at),
+        hub_threshold=hub_threshold(len(statistics.at), len(task)),
+        median_base=float(bases.median()),
+        height_limit=float(np.quantile(right.numpy(), _FAR)) if len(right) else math.nan,
+        sign_flipped=tuple(
+            name for name, excess in zip(task.candidates, statistics.excess.unbind(1)) if _reliably_negative(excess)
         ),
     )
 
@@ -304,10 +308,10 @@ def _usual_cosines(task: CaseTask, anchors: Float[Tensor, "m d"]) -> Float[Tenso
     return normalize(anchors, dim=1) @ torch.stack(centres, dim=1)
 
 
-def _turned(task: CaseTask, numbers: Numbers, reference: Reference) -> Bool[Tensor, "m c"]:
-    alone = (numbers.cosines < 0) & (numbers.excess < -turned_from(task.embedding_set.d))
-    whole = torch.tensor([name in reference.turned for name in task.candidates])
-    return torch.where(whole, numbers.excess < 0, alone)
+def _sign_flipped(task: CaseTask, statistics: CaseStatistics, gallery: GalleryStatistics) -> Bool[Tensor, "m c"]:
+    alone = (statistics.cosines < 0) & (statistics.excess < -sign_flip_cosine(task.embedding_set.d))
+    whole = torch.tensor([name in gallery.sign_flipped for name in task.candidates])
+    return torch.where(whole, statistics.excess < 0, alone)
 
 
 def _bases(task: CaseTask, places: Int[Tensor, " m"]) -> Float[Tensor, " m"]:
@@ -338,14 +342,15 @@ def _same_base(
     return ranks(found.score, better, tied)
 
 
-def _rank_turned(
-    task: CaseTask, numbers: Numbers, reference: Reference, rows: Int[Tensor, " w"]
+def _rank_sign_flipped(
+    task: CaseTask, statistics: CaseStatistics, gallery: GalleryStatistics, rows: Int[Tensor, " w"]
 ) -> Float[Tensor, " w"]:
     """Return ranks with turned vectors turned back: of whole modalities everyone's, of others the true item's alone."""
-    at, anchors = numbers.at[rows], task.anchors[numbers.at[rows]]
-    others = [-each if name in reference.turned else each for name, each in zip(task.candidates, task.others)]
+    at, anchors = statistics.at[rows], task.anchors[statistics.at[rows]]
+    others = [-each if name in gallery.sign_flipped else each for name, each in zip(task.candidates, task.others)]
     mine = [
-        torch.where(numbers.turned[rows, place, None] & (name not in reference.turned), -1, 1) * other[at].double()
+        torch.where(statistics.sign_flipped[rows, place, None] & (name not in gallery.sign_flipped), -1, 1)
+        * other[at].double()
         for place, (name, other) in enumerate(zip(task.candidates, others))
     ]
     scores = paired(task.measure, anchors, mine, torch.arange(len(at)), device=task.device)

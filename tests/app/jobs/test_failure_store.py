@@ -59,8 +59,8 @@ def test_a_job_computes_what_this_process_would_and_keeps_it():
         pd.testing.assert_frame_equal(cases.table, expected.table, check_dtype=False)
         assert (cases.query, cases.candidates, cases.measure) == ("text", REST, "volume")
         assert (cases.gallery, cases.left_out) == (len(data), 0)
-        assert cases.reference.firsts.tolist() == expected.reference.firsts.tolist()
-        assert cases.reference.many == expected.reference.many
+        assert cases.statistics.top1_counts.tolist() == expected.statistics.top1_counts.tolist()
+        assert cases.statistics.hub_threshold == expected.statistics.hub_threshold
     remedies = find_part(job.keys[parts[2]], "remedies")
     assert remedies == measure_remedies(data, "text", REST, "volume", device="cpu")
     found = find_part(job.keys[parts[1]], "findings")

@@ -5,13 +5,13 @@ import json
 import pytest
 
 from gram.cli import main
-from gram.diagnostics import diagnose, plant
+from gram.diagnostics import diagnose, make_faulty_set
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("planted") / "set"
-    plant("hubs", seed=1, n=120, k=4, d=64).save(path)
+    make_faulty_set("hubs", seed=1, n=120, k=4, d=64).save(path)
     return path
 
 
@@ -29,7 +29,7 @@ def test_findings_are_printed_worst_first(folder, run):
     status, out, err = run(folder)
     assert (status, err) == (0, "")
     assert out.startswith(f"{folder}: text -> image + speech + tones by volume, 120 items, R@1 ")
-    assert out.strip() == f"{folder}: {diagnose(plant('hubs', seed=1, n=120, k=4, d=64))}".strip()
+    assert out.strip() == f"{folder}: {diagnose(make_faulty_set('hubs', seed=1, n=120, k=4, d=64))}".strip()
     assert "Hubs take first places  (hubs, severity " in out
 
 
@@ -37,7 +37,7 @@ def test_as_json(folder, run):
     status, out, _ = run(folder, "--json", "--query", "image", "--candidates", "speech,tones", "--measure", "height")
     assert status == 0
     content = json.loads(out)
-    by_hand = diagnose(plant("hubs", seed=1, n=120, k=4, d=64), "image", ["speech", "tones"], "height")
+    by_hand = diagnose(make_faulty_set("hubs", seed=1, n=120, k=4, d=64), "image", ["speech", "tones"], "height")
     assert content == {**json.loads(json.dumps(by_hand.to_dict())), "set": str(folder)}
 
 

@@ -139,7 +139,7 @@ def test_what_centring_brings_a_collapsed_modality_is_not_called_a_gap():
     arrays = aligned(n=200, k=2)
     arrays["text"] = unit(np.eye(32)[0] + 0.05 * arrays["text"])
     diagnosis = diagnose(as_set(arrays))
-    gap = gram.diagnostics.find_gap(as_set(arrays))
+    gap = gram.diagnostics.find_modality_gap(as_set(arrays))
     assert gap.change > 0.5
     assert causes(diagnosis)[0] == "collapse"
     assert diagnosis.of("modality-gap") is None

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from gram import EmbeddingSetError, evaluate
-from gram.diagnostics import centred, find_gap
+from gram.diagnostics import centred, find_modality_gap
 from tests.helpers.made import aligned, as_set, unit
 
 
@@ -14,7 +14,7 @@ def with_gap(length, n=200, d=32):
 
 def test_distances_are_those_of_the_centroids_of_unit_rows():
     arrays = with_gap(1.0)
-    gap = find_gap(as_set({name: 2 * rows for name, rows in arrays.items()}))
+    gap = find_modality_gap(as_set({name: 2 * rows for name, rows in arrays.items()}))
     for (first, second), distance in gap.distances.items():
         by_hand = np.linalg.norm(arrays[first].mean(axis=0) - arrays[second].mean(axis=0))
         assert distance == pytest.approx(by_hand, abs=1e-6)
@@ -22,7 +22,7 @@ def test_distances_are_those_of_the_centroids_of_unit_rows():
 
 
 def test_a_probe_tells_modalities_apart_only_where_there_is_a_gap():
-    apart, mixed = find_gap(as_set(with_gap(1.0))), find_gap(as_set(with_gap(0.0)))
+    apart, mixed = find_modality_gap(as_set(with_gap(1.0))), find_modality_gap(as_set(with_gap(0.0)))
     assert apart.probe > 0.99
     assert apart.chance == pytest.approx(1 / 3)
     assert mixed.probe < 0.45
@@ -30,7 +30,7 @@ def test_a_probe_tells_modalities_apart_only_where_there_is_a_gap():
 
 def test_the_change_is_that_of_retrieval_with_the_centred_set():
     made = as_set(with_gap(3.0))
-    gap = find_gap(made, measure="cosine-max")
+    gap = find_modality_gap(made, measure="cosine-max")
     by_hand = evaluate(centred(made), measure="cosine-max").recall[1] - evaluate(made, measure="cosine-max").recall[1]
     assert gap.change == pytest.approx(by_hand)
     low, high = gap.change_interval
@@ -44,7 +44,7 @@ def test_centred_rows_are_unit_and_the_gap_is_closed():
         by_hand = unit(arrays[name] - arrays[name].mean(axis=0))
         np.testing.assert_allclose(rows, by_hand, atol=1e-5)
     assert made.info["centred"] is True
-    assert max(find_gap(made).distances.values()) < 0.1
+    assert max(find_modality_gap(made).distances.values()) < 0.1
 
 
 def test_missing_rows_stay_missing_and_do_not_move_the_mean():
@@ -74,10 +74,10 @@ def test_a_modality_on_one_point_cannot_be_centred():
     arrays["image"] = np.tile(arrays["image"][:1], (20, 1))
     with pytest.raises(EmbeddingSetError, match="modality 'image' has all its vectors on one point"):
         centred(as_set(arrays))
-    gap = find_gap(as_set(arrays))
+    gap = find_modality_gap(as_set(arrays))
     assert gap.after is None
     assert np.isnan(gap.change)
 
 
 def test_too_few_items_for_folds_give_no_probe():
-    assert np.isnan(find_gap(as_set(aligned(n=4))).probe)
+    assert np.isnan(find_modality_gap(as_set(aligned(n=4))).probe)

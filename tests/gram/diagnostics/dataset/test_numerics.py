@@ -37,9 +37,9 @@ def test_vectors_on_one_line_are_named_with_their_modalities():
 def test_a_vector_in_the_span_of_the_others_is_not_resolved():
     arrays = aligned(n=30, noise=1.0)
     arrays["speech"][7] = unit(arrays["text"][7] + arrays["image"][7])
-    assert find_numerics(as_set(arrays)).unresolved.tolist() == [7]
+    assert find_numerics(as_set(arrays)).below_precision.tolist() == [7]
     # Small is not unresolved: these volumes are below 1e-7, and all of their digits hold.
-    assert find_numerics(as_set(aligned(n=30, k=4, noise=1e-3))).unresolved.tolist() == []
+    assert find_numerics(as_set(aligned(n=30, k=4, noise=1e-3))).below_precision.tolist() == []
 
 
 def test_float16_resolves_less():
@@ -47,13 +47,13 @@ def test_float16_resolves_less():
     arrays["speech"][7] = unit(arrays["text"][7] + arrays["image"][7] + 1e-3 * np.eye(32)[0])
     items = pd.DataFrame({"id": range(30)})
     coarse = EmbeddingSet({name: rows.astype(np.float16) for name, rows in arrays.items()}, items)
-    assert find_numerics(as_set(arrays)).unresolved.tolist() == []
-    assert find_numerics(coarse).unresolved.tolist() == [7]
+    assert find_numerics(as_set(arrays)).below_precision.tolist() == []
+    assert find_numerics(coarse).below_precision.tolist() == [7]
     assert find_numerics(coarse).dtype == torch.float16
 
 
 def test_as_many_vectors_as_there_are_dimensions_say_nothing():
-    assert find_numerics(as_set(aligned(n=30, k=4, d=3))).unresolved.tolist() == []
+    assert find_numerics(as_set(aligned(n=30, k=4, d=3))).below_precision.tolist() == []
 
 
 def test_missing_modalities_are_counted_for_the_task_alone():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from gram.diagnostics import find_swapped, out_of_step
+from gram.diagnostics import find_swapped, misaligned_rows
 from tests.helpers.made import aligned, as_set, unit
 
 
@@ -13,7 +13,7 @@ def moved(arrays, name, rows, sources):
 
 def test_exchanged_rows_are_named_with_the_items_they_belong_to():
     rows, sources = np.array([3, 10, 50, 90]), np.array([10, 3, 90, 50])
-    (found,) = out_of_step(find_swapped(as_set(moved(aligned(), "image", rows, sources))))
+    (found,) = misaligned_rows(find_swapped(as_set(moved(aligned(), "image", rows, sources))))
     assert found.name == "image"
     assert found.rows.tolist() == rows.tolist()
     assert found.belongs.tolist() == sources.tolist()
@@ -25,7 +25,7 @@ def test_exchanged_rows_are_named_with_the_items_they_belong_to():
 @pytest.mark.parametrize("by", [1, -3])
 def test_rows_that_are_late_are_said_to_be_shifted(by):
     rows = np.arange(20, 60)
-    (found,) = out_of_step(find_swapped(as_set(moved(aligned(), "speech", rows, rows - by))))
+    (found,) = misaligned_rows(find_swapped(as_set(moved(aligned(), "speech", rows, rows - by))))
     assert (found.name, found.shift) == ("speech", by)
     inner = rows[5:-5]
     assert set(inner) <= set(found.rows)
@@ -35,14 +35,14 @@ def test_rows_that_are_late_are_said_to_be_shifted(by):
 def test_a_permutation_of_some_rows_is_found():
     rng = np.random.default_rng(1)
     rows = rng.choice(120, size=30, replace=False)
-    (found,) = out_of_step(find_swapped(as_set(moved(aligned(), "text", rows, np.roll(rows, 1)))))
+    (found,) = misaligned_rows(find_swapped(as_set(moved(aligned(), "text", rows, np.roll(rows, 1)))))
     assert found.name == "text"
     assert set(found.rows) == set(rows)
 
 
 def test_with_two_modalities_it_may_be_either():
     arrays = moved(aligned(k=2), "image", [1, 2, 3, 4], [2, 1, 4, 3])
-    assert [found.name for found in out_of_step(find_swapped(as_set(arrays)))] == ["text", "image"]
+    assert [found.name for found in misaligned_rows(find_swapped(as_set(arrays)))] == ["text", "image"]
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -51,7 +51,7 @@ def test_corrupted_vectors_are_not_swapped_ones(seed, noise):
     arrays, rng = aligned(n=300, noise=noise, seed=seed), np.random.default_rng(seed)
     rows = rng.choice(300, size=80, replace=False)
     arrays["image"][rows] = unit(rng.normal(size=(80, 32)))
-    assert out_of_step(find_swapped(as_set(arrays))) == ()
+    assert misaligned_rows(find_swapped(as_set(arrays))) == ()
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -61,7 +61,7 @@ def test_only_swapped_rows_are_named_beside_corrupted_ones(seed):
     pairs, corrupted = rows[:40].reshape(-1, 2), rows[40:130]
     arrays = moved(arrays, "image", pairs, pairs[:, ::-1])
     arrays["image"][corrupted] = unit(rng.normal(size=(90, 32)))
-    (found,) = out_of_step(find_swapped(as_set(arrays)))
+    (found,) = misaligned_rows(find_swapped(as_set(arrays)))
     source = dict(pairs.tolist()) | dict(pairs[:, ::-1].tolist())
     right = [source.get(row) == item for row, item in zip(found.rows.tolist(), found.belongs.tolist())]
     assert len(right) >= 8
@@ -69,21 +69,21 @@ def test_only_swapped_rows_are_named_beside_corrupted_ones(seed):
 
 
 def test_a_set_in_order_and_one_pair_of_items_are_not_named():
-    assert out_of_step(find_swapped(as_set(aligned()))) == ()
-    assert out_of_step(find_swapped(as_set(moved(aligned(), "image", [3, 10], [10, 3])))) == ()
+    assert misaligned_rows(find_swapped(as_set(aligned()))) == ()
+    assert misaligned_rows(find_swapped(as_set(moved(aligned(), "image", [3, 10], [10, 3])))) == ()
 
 
 def test_a_flipped_modality_hides_no_swap():
     arrays = moved(aligned(), "image", [3, 10, 50, 90], [10, 3, 90, 50])
     arrays["image"], arrays["speech"] = -arrays["image"], -arrays["speech"]
-    (found,) = out_of_step(find_swapped(as_set(arrays)))
+    (found,) = misaligned_rows(find_swapped(as_set(arrays)))
     assert (found.name, found.exchanged) == ("image", 4)
 
 
 def test_missing_rows_are_passed_over_and_keep_their_numbers():
     arrays = moved(aligned(), "image", [30, 40, 50, 90], [40, 30, 90, 50])
     arrays["image"][:10] = np.nan
-    (found,) = out_of_step(find_swapped(as_set(arrays)))
+    (found,) = misaligned_rows(find_swapped(as_set(arrays)))
     assert found.rows.tolist() == [30, 40, 50, 90]
     assert found.items == 110
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from gram.diagnostics import FAULTS, diagnose, plant
+from gram.diagnostics import FAULTS, diagnose, make_faulty_set
 
 # With a true rate of 95 %, fewer than 16 of 20 draws come out right in 3 of 1,000 runs: a rate that is lower shows, and
 # one that holds does not fail. The rates over 100 draws each are printed by benchmarks/planted_faults.py.
@@ -13,7 +13,7 @@ DRAWS, LEAST = 20, 16
 def test_planted_faults_are_named(fault):
     named = 0
     for seed in range(DRAWS):
-        planted = plant(fault, seed=seed, n=200)
+        planted = make_faulty_set(fault, seed=seed, n=200)
         finding = diagnose(planted).of(fault)
         anywhere = fault in ("hubs", "duplicates")
         named += finding is not None and (
@@ -24,18 +24,21 @@ def test_planted_faults_are_named(fault):
 
 @pytest.mark.parametrize(("kind", "measure"), [("none", "volume"), ("noisy", "cosine")])
 def test_clean_sets_are_met_with_silence(kind, measure):
-    assert sum(not diagnose(plant(kind, seed=seed, n=200), measure=measure).findings for seed in range(DRAWS)) >= LEAST
+    assert (
+        sum(not diagnose(make_faulty_set(kind, seed=seed, n=200), measure=measure).findings for seed in range(DRAWS))
+        >= LEAST
+    )
 
 
 def test_the_same_seed_gives_the_same_set_and_another_one_another():
-    first, again, other = (plant("swapped", seed=seed) for seed in (5, 5, 6))
+    first, again, other = (make_faulty_set("swapped", seed=seed) for seed in (5, 5, 6))
     assert all(torch.equal(first.modalities[name], again.modalities[name]) for name in first.names)
     assert first.info == again.info
     assert len(first) != len(other)
 
 
 def test_clean_sets_vary():
-    made = [plant("none", seed=seed, n=60) for seed in range(40)]
+    made = [make_faulty_set("none", seed=seed, n=60) for seed in range(40)]
     assert {len(each.names) for each in made} == {2, 3, 4, 5}
     assert {each.d for each in made} == {64, 128, 256, 512}
     means = [np.linalg.norm(each.modalities["text"].mean(dim=0)) for each in made]
@@ -47,7 +50,7 @@ def rows_of(made):
 
 
 def test_hubs_have_small_bases():
-    made = plant("hubs", seed=1, k=3)
+    made = make_faulty_set("hubs", seed=1, k=3)
     image, speech = (made.modalities[name].numpy() for name in ("image", "speech"))
     sine = np.sqrt(1 - (image * speech).sum(axis=1).clip(-1, 1) ** 2)
     hubs = rows_of(made)
@@ -56,7 +59,7 @@ def test_hubs_have_small_bases():
 
 
 def test_duplicates_are_copies():
-    made = plant("duplicates", seed=0)
+    made = make_faulty_set("duplicates", seed=0)
     name = made.info["planted"]["modalities"][-1]
     rows = made.modalities[name][rows_of(made)].numpy()
     apart = np.linalg.norm(rows[:, None] - rows[None], axis=2) + 9 * np.eye(len(rows))
@@ -64,7 +67,7 @@ def test_duplicates_are_copies():
 
 
 def test_swapped_rows_are_somewhere_else_in_the_same_modality():
-    made = plant("swapped", seed=2)
+    made = make_faulty_set("swapped", seed=2)
     (name,) = made.info["planted"]["modalities"]
     others = [other for other in made.names if other != name]
     agree = sum((made.modalities[name] * made.modalities[other]).sum(dim=1) for other in others).numpy()
@@ -74,8 +77,8 @@ def test_swapped_rows_are_somewhere_else_in_the_same_modality():
 
 def test_errors():
     with pytest.raises(ValueError, match=r"fault: expected one of hubs, sign-flip, .*, none, noisy, got 'rain'"):
-        plant("rain", seed=0)
+        make_faulty_set("rain", seed=0)
     with pytest.raises(ValueError, match="k: expected 3 to 8 modalities for hubs, got 2"):
-        plant("hubs", seed=0, k=2)
+        make_faulty_set("hubs", seed=0, k=2)
     with pytest.raises(ValueError, match="n: expected at least 50 items, got 10"):
-        plant("none", seed=0, n=10)
+        make_faulty_set("none", seed=0, n=10)

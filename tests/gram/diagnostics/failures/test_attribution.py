@@ -8,7 +8,7 @@ import pytest
 
 from gram import EmbeddingSetError
 from gram.diagnostics import attribute, find_cases
-from tests.gram.diagnostics.dataset.test_causes import messy
+from tests.gram.diagnostics.failures.test_causes import messy
 from tests.helpers import made_sets, oracle
 
 QUERY, CANDIDATES = "text", ("image", "speech", "tones")
@@ -59,7 +59,7 @@ def test_every_number_is_that_of_brute_force(arrays, cases):
         assert set(side.own_cosines) == {("image", "speech"), ("image", "tones"), ("speech", "tones")}
         assert side.missing == ()
     bases = [oracle.volume(np.stack([wide[name][at] for name in CANDIDATES])) for at in range(40)]
-    assert found.usual_base == pytest.approx(np.sort(bases)[19])
+    assert found.median_base == pytest.approx(np.sort(bases)[19])
 
 
 def test_ranks_are_those_of_the_table(arrays, cases):

@@ -30,7 +30,7 @@ def test_every_number_is_that_of_brute_force(measure):
     assert table["margin"].to_numpy() == pytest.approx(scores[own, own] - scores[own, winners], abs=1e-12)
     firsts = np.bincount(np.where(ranks == 1, own, winners), minlength=n)
     assert table["winner_occurrences"].tolist() == firsts[winners].tolist()
-    assert cases.reference.firsts.tolist() == firsts.tolist()
+    assert cases.statistics.top1_counts.tolist() == firsts.tolist()
     for column, rows in (("true", own), ("winner", winners)):
         pairs = [np.stack([arrays[name][row] for name in made_sets.NAMES[1:]]).astype(float) for row in rows]
         assert table[f"base_{column}"].to_numpy() == pytest.approx([oracle.volume(pair) for pair in pairs], abs=1e-12)
@@ -77,8 +77,8 @@ def test_blocks_do_not_matter(measure, monkeypatch):
     arrays["image"][9] = arrays["image"][31]
     arrays["speech"][9] = arrays["speech"][31]
     whole = find_cases(made_sets.as_set(arrays), measure=measure).table
-    for module in ("_scan", "_examine"):
-        monkeypatch.setattr(f"gram.diagnostics.{module}.BLOCK", 7)
+    for module in ("scan", "statistics"):
+        monkeypatch.setattr(f"gram.diagnostics.failures.{module}.BLOCK", 7)
     parts = find_cases(made_sets.as_set(arrays), measure=measure).table
     exact = [column for column in whole if whole[column].dtype.kind != "f" or "rank" in column or "without" in column]
     assert whole[exact].equals(parts[exact])
@@ -122,7 +122,7 @@ def test_a_sample_of_queries_is_ranked_against_all():
     for column in ("rank", "winner", "without_image", "rank_same_base"):
         assert some.table[column].tolist() == rows[column].tolist()
     assert some.table["id"].tolist() == [item for item in whole.table["id"] if item in set(some.table["id"])]
-    assert some.reference.asked == some.reference.firsts.sum() == 20
+    assert some.statistics.asked == some.statistics.top1_counts.sum() == 20
     assert find_cases(s, sample=20, seed=3).table.equals(some.table)
     assert find_cases(s, sample=20, seed=4).table["id"].tolist() != some.table["id"].tolist()
 
@@ -225,4 +225,4 @@ def test_a_winner_as_high_ties_once_its_base_is_the_true_items():
 def test_a_modality_counts_as_turned_from_ten_items_on(n, turned):
     arrays = made_sets.sound(n=n, noise=0.1)
     arrays["image"] = -arrays["image"]
-    assert find_cases(made_sets.as_set(arrays)).reference.turned == turned
+    assert find_cases(made_sets.as_set(arrays)).statistics.sign_flipped == turned

@@ -19,10 +19,10 @@ WINNER = Side(
 )  # fmt: skip
 CASE = Attribution(
     query="text", candidates=("image", "speech"), measure="volume", true=TRUE, winner=WINNER, margin=-0.2, rank=3.0,
-    gallery=2000, without={"image": 12.0, "speech": 4.0}, rank_same_base=2.0, rank_by_height=2.0, turned=(),
-    turned_as_a_whole=(), rank_turned=math.nan, rank_without_hubs=math.nan, occurrences=41, asked=2000, many=9,
-    usual_base=0.5, usual_height=0.45, alike=False, rounding=1e-8, dtype="float16", hub_by_base=False, cause="several",
-    at_fault="",
+    gallery=2000, without={"image": 12.0, "speech": 4.0}, rank_same_base=2.0, rank_by_height=2.0, sign_flipped=(),
+    modality_flipped=(), rank_sign_flipped=math.nan, rank_without_hubs=math.nan, occurrences=41, asked=2000,
+    hub_threshold=9, median_base=0.5, height_limit=0.45, alike=False, rounding=1e-8, dtype="float16",
+    hub_by_base=False, cause="several", at_fault="",
 )  # fmt: skip
 
 
@@ -121,28 +121,26 @@ def test_hub_by_how_often_it_is_first():
     assert said("hub", rank_without_hubs=1.0) == (
         f"{counted} Its own vectors span less than usual: base 0.12, median 0.5."
     )
-    assert said("hub", rank_without_hubs=1.0, usual_base=0.1) == counted
+    assert said("hub", rank_without_hubs=1.0, median_base=0.1) == counted
     assert said("hub", rank_without_hubs=1.0, measure="cosine") == counted
 
 
 def test_sign():
-    assert said("sign", "speech", turned=("speech",), rank_turned=1.0) == (
+    assert said("sign", "speech", sign_flipped=("speech",), rank_sign_flipped=1.0) == (
         "Turned away from the query is what the true item has for speech (cosine: speech -0.55). With that "
-        "vector turned "
-        "into the opposite, the true item is first."
+        "vector turned into the opposite, the true item is first."
     )
-    two = {"candidates": ("image", "speech", "tones"), "turned": ("image", "speech")}
+    two = {"candidates": ("image", "speech", "tones"), "sign_flipped": ("image", "speech")}
     assert "what the true item has for image and speech (cosine: image 0.80, speech -0.55). With those vectors" in said(
         "sign", "speech", **two
     )
-    assert said("sign", "speech", turned=("speech",), turned_as_a_whole=("speech",)) == (
+    assert said("sign", "speech", sign_flipped=("speech",), modality_flipped=("speech",)) == (
         "In the whole set, speech and the query point opposite ways; here the cosines are: speech -0.55. With speech "
         "turned into the opposite, the true item is first."
     )
-    assert said("sign", "text", turned=("image", "speech")) == (
+    assert said("sign", "text", sign_flipped=("image", "speech")) == (
         "The query is turned away from every vector of the true item (cosines: image 0.80, speech -0.55). "
-        "Turned into its "
-        "opposite, it finds the true item first."
+        "Turned into its opposite, it finds the true item first."
     )
 
 
@@ -175,9 +173,9 @@ def test_query():
         "The query is at fault: the true item's own vectors agree no worse than usual (base 0.61, median 0.7), but the "
         "text is 0.492 off their span; nine of ten queries that are answered right stay below 0.45."
     )
-    assert said("query", "text", usual_base=0.7) == f"{far} It is near neither item: 0.833 off the winner's, too."
+    assert said("query", "text", median_base=0.7) == f"{far} It is near neither item: 0.833 off the winner's, too."
     near = replace(WINNER, height=0.31)
-    assert said("query", "text", usual_base=0.7, winner=near) == f"{far} To the winner it is near: 0.31."
+    assert said("query", "text", median_base=0.7, winner=near) == f"{far} To the winner it is near: 0.31."
 
 
 def test_several():
@@ -199,7 +197,7 @@ def test_several():
 
 
 def test_every_cause_is_said():
-    said_of = {cause: said(cause, "speech", turned=("speech",)) for cause in CAUSES}
+    said_of = {cause: said(cause, "speech", sign_flipped=("speech",)) for cause in CAUSES}
     assert len(set(said_of.values())) == len(CAUSES)
 
 
