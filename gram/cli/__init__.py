@@ -1,4 +1,8 @@
-"""The command line, `python -m gram`: one module a subcommand, each with `add_parser` and `run`.
+"""The command line, `python -m gram`.
+
+A command is a module of this package that declares `ORDER` (its place in the help), `HELP`, `DESCRIPTION`,
+`add_arguments(parser)` and `run(args)`, which returns the exit status. What is heavy is imported in `run`, so that
+help comes at once.
 
 Exit status: 0 done; 1 the work failed, with one line on stderr; 2 wrong usage; 130 stopped by Ctrl-C; 141
 the reader of the output went away. Errors that are not the project's own are bugs, and show as such.
@@ -6,16 +10,13 @@ the reader of the output went away. Errors that are not the project's own are bu
 
 import argparse
 import os
+import pkgutil
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 
 from gram import __version__
 from gram.errors import GramError
-
-COMMANDS = (
-    "train", "embed", "align", "apply", "evaluate", "search", "index", "diagnose", "validate", "convert", "experiment",
-)  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,15 +50,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"gram {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="command", required=True)
-    for name in COMMANDS:
-        import_module(f"gram.cli.{name}").add_parser(subparsers)
-    for subparser in subparsers.choices.values():
-        subparser.set_defaults(parser=subparser)
+    modules = [import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)]
+    for module in sorted((each for each in modules if hasattr(each, "ORDER")), key=lambda each: each.ORDER):
+        name = module.__name__.rpartition(".")[-1]
+        command = subparsers.add_parser(name, help=module.HELP, description=module.DESCRIPTION)
+        command.set_defaults(run=module.run, parser=command)
+        module.add_arguments(command)
     return parser
 
 
 def _discard_output() -> None:
-    """Let Python flush what is left on exit to nowhere, for nobody reads it."""
+    """Send what is still to be flushed to nowhere, for nobody reads it."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

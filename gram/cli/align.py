@@ -7,9 +7,17 @@ from typing import Any
 
 from tqdm import tqdm
 
-from gram.cli._arguments import Subparsers, positive, usage_errors
 from gram.cli._features import add_input, load_features
-from gram.cli._output import print_json, table
+from gram.cli.arguments import positive, usage_errors
+from gram.cli.output import print_json, table
+
+ORDER = 30
+HELP = "train heads that take features of unlike size into one space"
+DESCRIPTION = (
+    "Train one projection head a modality on frozen features, by one loss or several on the same held-out "
+    "items. OUT gets a folder a loss: test/ with the held-out items, all/ with every item, model/ the heads. "
+    "Ctrl-C keeps what was learned. Example: gram align features.npz --out aligned --loss gram,cosine"
+)
 
 _HEADS = ("linear", "mlp")
 # Those of `gram.losses.LOSSES`, written out so that --help needs no torch.
@@ -18,17 +26,8 @@ _LOSSES = (
 )  # fmt: skip
 
 
-def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
-    """Add the subcommand and its arguments."""
-    parser = subparsers.add_parser(
-        "align",
-        help="train heads that take features of unlike size into one space",
-        description=(
-            "Train one projection head a modality on frozen features, by one loss or several on the same held-out "
-            "items. OUT gets a folder a loss: test/ with the held-out items, all/ with every item, model/ the heads. "
-            "Ctrl-C keeps what was learned. Example: gram align features.npz --out aligned --loss gram,cosine"
-        ),
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
     add_input(parser)
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
     parser.add_argument(
@@ -52,7 +51,6 @@ def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
     parser.add_argument("--seed", type=int, default=0, help="draws split, heads and batches (default: %(default)s)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

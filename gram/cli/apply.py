@@ -3,27 +3,24 @@
 import argparse
 from pathlib import Path
 
-from gram.cli._arguments import Subparsers
 from gram.cli._features import add_input, load_features
-from gram.cli._output import print_json
+from gram.cli.output import print_json
+
+ORDER = 40
+HELP = "take new features through saved heads"
+DESCRIPTION = (
+    "Take features of the encoders that heads were trained on into the heads' space, and save the embedding "
+    "set. Example: gram apply aligned/gram/model new.npz --out new"
+)
 
 
-def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
-    """Add the subcommand and its arguments."""
-    parser = subparsers.add_parser(
-        "apply",
-        help="take new features through saved heads",
-        description=(
-            "Take features of the encoders that heads were trained on into the heads' space, and save the embedding "
-            "set. Example: gram apply aligned/gram/model new.npz --out new"
-        ),
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
     parser.add_argument("heads", type=Path, metavar="HEADS", help="folder of heads that `align` saved")
     add_input(parser)
     parser.add_argument("--out", type=Path, required=True, help="folder to write the embedding set to")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -4,32 +4,29 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gram.cli._arguments import Subparsers
-from gram.cli._output import print_json
 from gram.cli._plan import add_plan, asked_plan
+from gram.cli.output import print_json
 
 if TYPE_CHECKING:
     from gram.data.feature_set import FeatureSet
 
+ORDER = 100
+HELP = "turn files of embeddings into a set, or a set into one file"
+DESCRIPTION = (
+    "Read embeddings (.npy, .npz, .safetensors, .pt, Parquet, Feather, JSON Lines, CSV, .mat, a dataset of "
+    "Hugging Face, a folder or a zip of these, or a set) and write a set, or one file where OUT ends in "
+    ".parquet, .npz or .safetensors. What each column means is guessed; `gram validate IN` shows the guess. "
+    "Example: gram convert features.npz set --modality text=feat_t --modality video=feat_v --id video_id"
+)
 
-def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
-    """Add the subcommand and its arguments."""
-    parser = subparsers.add_parser(
-        "convert",
-        help="turn files of embeddings into a set, or a set into one file",
-        description=(
-            "Read embeddings (.npy, .npz, .safetensors, .pt, Parquet, Feather, JSON Lines, CSV, .mat, a dataset of "
-            "Hugging Face, a folder or a zip of these, or a set) and write a set, or one file where OUT ends in "
-            ".parquet, .npz or .safetensors. What each column means is guessed; `gram validate IN` shows the guess. "
-            "Example: gram convert features.npz set --modality text=feat_t --modality video=feat_v --id video_id"
-        ),
-    )
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
     parser.add_argument("source", type=Path, metavar="IN", nargs="+", help="file, folder, or files of one set together")
     parser.add_argument("out", type=Path, metavar="OUT", help="folder of the set, or a .parquet, .npz, .safetensors")
     add_plan(parser)
     parser.add_argument("--skip-bad", action="store_true", help="leave out the items that have something wrong")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

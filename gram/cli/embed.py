@@ -6,30 +6,28 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tqdm import tqdm
-
-from gram.cli._arguments import BUILT_IN, positive
+from gram.cli.arguments import BUILT_IN, positive
+from gram.cli.output import progress_bar
 
 if TYPE_CHECKING:
     from gram.models.huggingface import Embedded
 
+ORDER = 20
+HELP = "embed the built-in items with a trained model, or a folder of media with encoders"
+DESCRIPTION = (
+    "Render built-in items, encode them, and save the embedding set. Beyond the 2,000 numbers of a split, "
+    "numbers come again in other handwriting, voices and noise, with ids such as 4721-2. Stopped, the same "
+    "command goes on where it was. Example: gram embed --items 100000 --out big. Or, with a FOLDER and "
+    "--encoder, embed files of your own by models of Hugging Face: files of one stem are one item "
+    "(cat1.jpg, cat1.wav, cat1.txt), or sub-folders are modalities, or items.csv names paths and texts. "
+    "Example: gram embed --encoder clip=openai/clip-vit-base-patch32 pictures --out features"
+)
+
 _BUILT_IN_ONLY = ("model", "items", "processes")
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the subcommand and its arguments."""
-    parser = subparsers.add_parser(
-        "embed",
-        help="embed the built-in items with a trained model, or a folder of media with encoders",
-        description=(
-            "Render built-in items, encode them, and save the embedding set. Beyond the 2,000 numbers of a split, "
-            "numbers come again in other handwriting, voices and noise, with ids such as 4721-2. Stopped, the same "
-            "command goes on where it was. Example: gram embed --items 100000 --out big. Or, with a FOLDER and "
-            "--encoder, embed files of your own by models of Hugging Face: files of one stem are one item "
-            "(cat1.jpg, cat1.wav, cat1.txt), or sub-folders are modalities, or items.csv names paths and texts. "
-            "Example: gram embed --encoder clip=openai/clip-vit-base-patch32 pictures --out features"
-        ),
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
     parser.add_argument("--out", type=Path, required=True, help="folder to write the set to")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -53,7 +51,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     own.add_argument("--text", metavar="COLUMN", help="column that holds texts (default: text, caption, ...)")
     own.add_argument("--batch", type=positive, default=32, help="how many are encoded at once (default: %(default)s)")
     own.add_argument("--skip-bad", action="store_true", help="leave out files that cannot be used, and count them")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -77,7 +74,7 @@ def _built_in(args: argparse.Namespace) -> int:
         args.parser.error("--model is needed: the built-in model is not here")
     model = load_model(args.model or BUILT_IN / "model", device=args.device)
     count = args.items or SPLITS[args.split]
-    with tqdm(total=count, desc="embedding", unit="item", dynamic_ncols=True) as bar:
+    with progress_bar("embedding") as report:
         embedded = embed_many(
             model,
             count,
@@ -87,7 +84,7 @@ def _built_in(args: argparse.Namespace) -> int:
             half=args.float16,
             info={"model": str(model.info.get("loss", "unknown"))},
             processes=args.processes,
-            progress=lambda done, whole: bar.update(done - bar.n),
+            progress=lambda done, n: report(done / n, f"{done:,} of {n:,} items"),
         )
     found = {"out": str(args.out), "items": len(embedded), "modalities": list(embedded.modalities)}
     print(json.dumps(found) if args.json else f"{len(embedded):,} items in {args.out}")
@@ -98,14 +95,7 @@ def _own(args: argparse.Namespace) -> int:
     from gram.models.huggingface import embed_folder, load
 
     encoders = [load(spec, device=args.device) for spec in args.encoder]
-    with tqdm(desc="embedding", unit="input", dynamic_ncols=True) as bar:
-
-        def progress(done: int, whole: int) -> None:
-            if bar.total != whole:  # the first call: what an earlier run left counts in no rate
-                bar.reset(whole)
-                bar.initial = bar.n = done
-            bar.update(done - bar.n)
-
+    with progress_bar("embedding") as report:
         made = embed_folder(
             args.folder,
             args.out,
@@ -113,13 +103,13 @@ def _own(args: argparse.Namespace) -> int:
             text=args.text,
             batch_size=args.batch,
             skip_bad=args.skip_bad,
-            progress=progress,
+            progress=lambda done, n: report(done / n, f"{done:,} of {n:,} inputs"),
         )
-    _tell(args, made)
+    _print(args, made)
     return 0
 
 
-def _tell(args: argparse.Namespace, made: "Embedded") -> None:
+def _print(args: argparse.Namespace, made: "Embedded") -> None:
     """Print what came of a folder; what was left out goes to stderr."""
     from gram.data.feature_set import FeatureSet
 

@@ -5,26 +5,25 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gram.cli._arguments import Subparsers, add_task, asked_candidates, names, usage_errors
-from gram.cli._output import print_json, table
+from gram.cli.arguments import add_task, asked_candidates, names, usage_errors
+from gram.cli.output import print_json, table
 
 if TYPE_CHECKING:
     from gram.retrieval.evaluate import RetrievalReport
 
+ORDER = 50
+HELP = "measure retrieval in embedding sets"
+DESCRIPTION = (
+    "Rank every item's candidates for every query; print recall and ranks with 95 % intervals. "
+    "Ties count as what breaking them at random gives on average. Example: "
+    "gram evaluate assets/numbers/gram/test --measure volume,cosine --direction both"
+)
+
 DIRECTIONS = ("query-to-candidates", "candidates-to-query")
 
 
-def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
-    """Add the subcommand and its arguments."""
-    parser = subparsers.add_parser(
-        "evaluate",
-        help="measure retrieval in embedding sets",
-        description=(
-            "Rank every item's candidates for every query; print recall and ranks with 95 % intervals. "
-            "Ties count as what breaking them at random gives on average. Example: "
-            "gram evaluate assets/numbers/gram/test --measure volume,cosine --direction both"
-        ),
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
     parser.add_argument("sets", nargs="+", type=Path, metavar="SET", help="folder of an embedding set")
     add_task(parser)
     parser.add_argument(
@@ -43,7 +42,6 @@ def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print the reports as JSON")
     form.add_argument("--markdown", action="store_true", help="print the table as Markdown")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -6,11 +6,19 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gram.cli._arguments import Subparsers, positive, usage_errors
-from gram.cli._output import print_json, table
+from gram.cli.arguments import positive, usage_errors
+from gram.cli.output import print_json, table
 
 if TYPE_CHECKING:
     from gram.experiments import Budget, Workspace
+
+ORDER = 110
+HELP = "train and measure what the evidence rests on"
+DESCRIPTION = (
+    "Carry out one experiment, or all: train its runs on the spoken numbers, measure them on the test items, "
+    "write OUT/NAME.parquet and print the finding. Finished runs are kept: stopped with Ctrl-C, the same call "
+    "goes on with the rest, and experiments share runs. Example: gram experiment losses-and-measures --quick"
+)
 
 # Those of `gram.experiments.EXPERIMENTS`, written out so that --help needs no torch.
 NAMES = (
@@ -20,17 +28,8 @@ NAMES = (
 ALL = "all"
 
 
-def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
-    """Add the subcommand and its arguments."""
-    parser = subparsers.add_parser(
-        "experiment",
-        help="train and measure what the evidence rests on",
-        description=(
-            "Carry out one experiment, or all: train its runs on the spoken numbers, measure them on the test items, "
-            "write OUT/NAME.parquet and print the finding. Finished runs are kept: stopped with Ctrl-C, the same call "
-            "goes on with the rest, and experiments share runs. Example: gram experiment losses-and-measures --quick"
-        ),
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
     parser.add_argument("name", choices=(*NAMES, ALL), metavar="NAME", help=f"{', '.join(NAMES)}, or {ALL}")
     parser.add_argument("--quick", action="store_true", help="a small model and few items: that it works, no evidence")
     parser.add_argument("--full", action="store_true", help="the shipped model's size, as on a GPU, on any device")
@@ -43,7 +42,6 @@ def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
     )
     parser.add_argument("--plan", action="store_true", help="print the runs and how long they take; train nothing")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -7,10 +7,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
-
-from gram.cli._arguments import Subparsers, names, positive, usage_errors
-from gram.cli._output import print_json, table
+from gram.cli.arguments import names, positive, usage_errors
+from gram.cli.output import print_json, progress_bar, table
 from gram.cli.search import add_content, gallery_of, query_of
 
 if TYPE_CHECKING:
@@ -21,16 +19,15 @@ if TYPE_CHECKING:
     from gram.retrieval.milvus import MilvusHits, MilvusIndex
     from gram.retrieval.query import Query
 
+ORDER = 70
+HELP = "push an embedding set to Milvus, and search it there"
+DESCRIPTION = "An embedding set in Milvus, for more items than one machine holds (pip install gram[milvus])."
+
 _TOKEN = "MILVUS_TOKEN"  # the variable that is looked for
 
 
-def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
-    """Add the subcommand, its own two, and their arguments."""
-    parser = subparsers.add_parser(
-        "index",
-        help="push an embedding set to Milvus, and search it there",
-        description="An embedding set in Milvus, for more items than one machine holds (pip install gram[milvus]).",
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
     own = parser.add_subparsers(title="commands", metavar="command", required=True)
     push = own.add_parser(
         "push",
@@ -46,7 +43,7 @@ def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
         "--candidates", type=names, metavar="NAMES", help="modalities to keep (default: all but the anchor)"
     )
     _add_place(push)
-    push.set_defaults(run=_push, parser=push)
+    push.set_defaults(action=_push, parser=push)
     search = own.add_parser(
         "search",
         help="search a collection",
@@ -72,7 +69,12 @@ def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
         "--fetch", type=positive, metavar="N", help="candidates of each modality (default: 256 or more)"
     )
     _add_place(search)
-    search.set_defaults(run=_search, parser=search, true=None)
+    search.set_defaults(action=_search, parser=search, true=None)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Push or search; return the exit status."""
+    return int(args.action(args))
 
 
 def _add_place(parser: argparse.ArgumentParser) -> None:
@@ -86,7 +88,7 @@ def _add_place(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
-def _opened(args: argparse.Namespace, **options: Any) -> "MilvusIndex":
+def _open(args: argparse.Namespace, **options: Any) -> "MilvusIndex":
     from gram.retrieval.milvus import MilvusIndex
 
     if args.token_env and args.token_env not in os.environ:
@@ -100,16 +102,10 @@ def _push(args: argparse.Namespace) -> int:
     """Push, tell what was sent, and return the exit status."""
     from gram.data.embedding_set import EmbeddingSet
 
-    with _opened(args, candidates=args.candidates) as index:
+    with _open(args, candidates=args.candidates) as index:
         embedding_set = EmbeddingSet.load(args.set)
-        with tqdm(desc="pushing", unit="item", dynamic_ncols=True) as bar:
-
-            def progress(done: int, whole: int) -> None:
-                bar.total = whole
-                bar.update(done - bar.n)
-
-            with usage_errors(args):
-                pushed = index.push(embedding_set, progress=progress)
+        with progress_bar("pushing") as report, usage_errors(args):
+            pushed = index.push(embedding_set, progress=lambda done, n: report(done / n, f"{done:,} of {n:,} items"))
         place = {"uri": index.uri, "collection": index.collection}
         size, held = len(index), list(index.candidates)
     if args.json:
@@ -123,13 +119,13 @@ def _push(args: argparse.Namespace) -> int:
 
 def _search(args: argparse.Namespace) -> int:
     """Search, print the hits, and return the exit status."""
-    with _opened(args, measure=args.measure) as index:
-        query, vector = _asked(args, index)
+    with _open(args, measure=args.measure) as index:
+        query, vector = _query(args, index)
         started = time.perf_counter()
         with usage_errors(args):
             hits = index.search(vector, args.k, fetch=args.fetch)
         seconds = time.perf_counter() - started
-        rows = _taken_apart(index, hits, vector)
+        rows = _score_parts(index, hits, vector)
         size, candidates = len(index), index.candidates
     asked = query.modality + (f" of {args.item}" if args.item else "")
     if args.json:
@@ -139,11 +135,11 @@ def _search(args: argparse.Namespace) -> int:
     print(f"{asked} against {' + '.join(candidates)} by {args.measure}, {size:,} items")
     print("exact: every item was scored\n" if hits.exact else "approximate: a better item may be missing (--fetch)\n")
     if rows:
-        print(table([_told(row) for row in rows]))
+        print(table([_table_row(row) for row in rows]))
     return 0
 
 
-def _asked(args: argparse.Namespace, index: "MilvusIndex") -> "tuple[Query, Tensor]":
+def _query(args: argparse.Namespace, index: "MilvusIndex") -> "tuple[Query, Tensor]":
     """Return the query, of one modality, and its vector."""
     query, model = query_of(args, gallery := gallery_of(args))
     if len(query.parts) > 1:
@@ -163,7 +159,7 @@ def _vector(query: "Query", gallery: "EmbeddingSet", model: "MultimodalModel | N
     return gallery.modalities[query.modality][gallery.row(query.id)].float()
 
 
-def _taken_apart(index: "MilvusIndex", hits: "MilvusHits", vector: "Tensor") -> list[dict[str, Any]]:
+def _score_parts(index: "MilvusIndex", hits: "MilvusHits", vector: "Tensor") -> list[dict[str, Any]]:
     """Return the hits as rows, each with what its score is made of."""
     from torch.nn.functional import cosine_similarity, normalize
 
@@ -189,7 +185,7 @@ def _taken_apart(index: "MilvusIndex", hits: "MilvusHits", vector: "Tensor") -> 
     ]
 
 
-def _told(row: dict[str, Any]) -> dict[str, str]:
+def _table_row(row: dict[str, Any]) -> dict[str, str]:
     shown = {"rank": f"{row['rank']:g}", "id": row["id"]}
     shown |= {name: f"{row[name]:.3g}" for name in ("score", "base", "height")}
     return shown | {f"cos {name}": "" if each is None else f"{each:.3f}" for name, each in row["cosines"].items()}

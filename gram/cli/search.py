@@ -5,14 +5,23 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gram.cli._arguments import BUILT_IN, Subparsers, add_task, names, positive, usage_errors
-from gram.cli._output import print_json, table
+from gram.cli.arguments import BUILT_IN, add_task, names, positive, usage_errors
+from gram.cli.output import print_json, table
 
 if TYPE_CHECKING:
     from gram.data.embedding_set import EmbeddingSet
     from gram.models import MultimodalModel
     from gram.retrieval.answer import Answer, Hit
     from gram.retrieval.query import JointQuery, Query
+
+ORDER = 60
+HELP = "search an embedding set"
+DESCRIPTION = (
+    "Rank the items of a set for one query, best first, each score taken apart into base and height. Ask with "
+    "words, a picture and recordings, alone or together, or with an item's own embeddings. Examples: "
+    "gram search --speech clip.wav --image number.png; "
+    "gram search --set assets/numbers/cosine/test --item 4721 --query text,image --measure volume -k 5"
+)
 
 CONTENT = {
     "text": ("TEXT", "number to ask with, in digits or words"),
@@ -22,18 +31,8 @@ CONTENT = {
 }
 
 
-def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
-    """Add the subcommand and its arguments."""
-    parser = subparsers.add_parser(
-        "search",
-        help="search an embedding set",
-        description=(
-            "Rank the items of a set for one query, best first, each score taken apart into base and height. Ask with "
-            "words, a picture and recordings, alone or together, or with an item's own embeddings. Examples: "
-            "gram search --speech clip.wav --image number.png; "
-            "gram search --set assets/numbers/cosine/test --item 4721 --query text,image --measure volume -k 5"
-        ),
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
     add_content(parser)
     parser.add_argument("--item", metavar="ID", help="item of the set whose own embeddings ask")
     add_task(parser, query_type=names, query_help="modalities of --item that ask, with commas (default: the anchor)")
@@ -43,7 +42,6 @@ def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
     parser.add_argument("--measure", default="volume", metavar="NAME", help="measure (default: %(default)s)")
     parser.add_argument("-k", type=positive, default=10, help="how many hits (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print the hits as JSON")
-    parser.set_defaults(run=run)
 
 
 def add_content(parser: argparse.ArgumentParser) -> None:

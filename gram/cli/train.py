@@ -8,20 +8,19 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+ORDER = 10
+HELP = "train the built-in model under one loss"
+DESCRIPTION = (
+    "Train the encoders of the spoken numbers. Writes OUT/model, OUT/test (the test set's embeddings), "
+    "OUT/trajectory and OUT/log.jsonl. Several GPUs: torchrun --nproc-per-node N -m gram train ..."
+)
+
 # Those of `gram.training.LOSSES`, written out so that --help needs no torch. The triangle's is for three modalities.
 LOSSES = ("gram", "cosine", "all-pairs", "gram-cosine", "log-volume", "singular", "pmrl", "symile")
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the subcommand and its arguments."""
-    parser = subparsers.add_parser(
-        "train",
-        help="train the built-in model under one loss",
-        description=(
-            "Train the encoders of the spoken numbers. Writes OUT/model, OUT/test (the test set's embeddings), "
-            "OUT/trajectory and OUT/log.jsonl. Several GPUs: torchrun --nproc-per-node N -m gram train ..."
-        ),
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
     parser.add_argument("--loss", choices=LOSSES, required=True, help="GRAM, pairwise InfoNCE (cosine), or a rival")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     parser.add_argument("--steps", type=int, help="batches to train on")
@@ -44,7 +43,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("--resume", action="store_true", help="go on from the last state saved in OUT")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

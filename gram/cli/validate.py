@@ -5,33 +5,30 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gram.cli._arguments import Subparsers
-from gram.cli._output import print_json, table
 from gram.cli._plan import add_plan, asked_plan
+from gram.cli.output import print_json, table
 from gram.errors import EmbeddingSetError
 
 if TYPE_CHECKING:
     from gram.data.embedding_set import EmbeddingSet
     from gram.data.importers import Column, Found, Plan, Problem
 
+ORDER = 90
+HELP = "check an embedding set, or any file of embeddings"
+DESCRIPTION = (
+    "Check every row of an embedding set, or of a file or folder that `gram convert` reads; say what is in it "
+    "and what each column is taken for, or what is wrong and where."
+)
+
 # Rounding a unit vector to float16 changes its length by less than 2^-11, or 5e-4.
 _UNIT_TOLERANCE = 1e-3
 
 
-def add_parser(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
-    """Add the subcommand and its arguments."""
-    parser = subparsers.add_parser(
-        "validate",
-        help="check an embedding set, or any file of embeddings",
-        description=(
-            "Check every row of an embedding set, or of a file or folder that `gram convert` reads; say what is in it "
-            "and what each column is taken for, or what is wrong and where."
-        ),
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
     parser.add_argument("set", type=Path, metavar="PATH", help="folder of a set, or file or folder with embeddings")
     add_plan(parser)
     parser.add_argument("--json", action="store_true", help="print what is found as JSON")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""Arguments that several commands share, and how what is wrong with them is said."""
+"""Arguments that several commands share, and how mistakes in them are reported."""
 
 import argparse
 from collections.abc import Callable, Iterator
@@ -11,7 +11,18 @@ if TYPE_CHECKING:
 
 BUILT_IN = Path(__file__).parents[2] / "assets" / "numbers" / "gram"  # the gram twin: its model, its test set
 
-Subparsers = argparse._SubParsersAction  # argparse has no public name for what add_subparsers returns
+
+class LazyChoices:
+    """Choices of an argument that are looked up when they are needed: when its value is checked, or in its help."""
+
+    def __init__(self, look_up: Callable[[], list[str]]) -> None:
+        self._look_up = look_up
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._look_up()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._look_up())
 
 
 def names(text: str) -> list[str]:
@@ -39,7 +50,7 @@ def add_task(
     query_type: Callable[[str], Any] = str,
     query_help: str = "modality that asks (default: the set's anchor)",
 ) -> None:
-    """Add what says who asks, who answers, and where it is computed."""
+    """Add the arguments of a retrieval task: query, candidates, device."""
     parser.add_argument("--query", type=query_type, metavar="NAME", help=query_help)
     parser.add_argument(
         "--candidates",
@@ -58,7 +69,7 @@ def asked_candidates(args: argparse.Namespace, embedding_set: "EmbeddingSet") ->
 
 @contextmanager
 def usage_errors(args: argparse.Namespace) -> Iterator[None]:
-    """Turn a ValueError of what checks the arguments into wrong usage: a line on stderr and exit status 2."""
+    """Report a ValueError as wrong usage: a line on stderr and exit status 2."""
     try:
         yield
     except ValueError as error:
