@@ -15,7 +15,7 @@ import streamlit as st
 
 from app import opened, session
 from app.jobs.align_job import AlignJob
-from gram.data.feature_set import FeatureSet
+from gram.data.embedding_set import FeatureSet
 from gram.data.importers import save
 from gram.datasets.digit_views import digit_views
 from gram.losses import MEASURES

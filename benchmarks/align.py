@@ -15,7 +15,7 @@ from _rows import FLAG, Row, tell
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from gram.data.feature_set import FeatureSet
+from gram.data.embedding_set import FeatureSet
 from gram.models.align_config import AlignmentSettings
 from gram.training.align import align
 

@@ -12,7 +12,7 @@ from . import projection as projection
 from . import retrieval as retrieval
 from . import training as training
 from .data.embedding_set import EmbeddingSet as EmbeddingSet
-from .data.feature_set import FeatureSet as FeatureSet
+from .data.embedding_set import FeatureSet as FeatureSet
 from .errors import DatabaseError as DatabaseError
 from .errors import EmbeddingSetError as EmbeddingSetError
 from .errors import GramError as GramError

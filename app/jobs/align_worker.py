@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from gram.data.feature_set import FeatureSet
+from gram.data.embedding_set import FeatureSet
 from gram.errors import GramError
 from gram.models.align_config import AlignmentSettings
 from gram.training.align import align

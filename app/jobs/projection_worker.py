@@ -10,7 +10,7 @@ import time
 from gram.data.embedding_set import EmbeddingSet
 from gram.projection.layout import Settings
 from gram.projection.project import compute_layout
-from gram.projection.store import keep_layout
+from gram.projection.store import store_layout
 
 _SECONDS_BETWEEN_LINES = 0.1
 
@@ -34,7 +34,7 @@ def main(set_folder: str, layout_file: str, settings: str) -> None:
     options["modalities"] = tuple(options["modalities"])
     embedding_set = EmbeddingSet.load(set_folder)
     layout = compute_layout(embedding_set, Settings(**options), progress=_Teller())
-    keep_layout(layout)
+    store_layout(layout)
     layout.save(layout_file)
 
 

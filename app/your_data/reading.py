@@ -10,7 +10,7 @@ import streamlit as st
 
 from app import aligning, opened
 from app.your_data.kept import Kept
-from gram.data.feature_set import FeatureSet
+from gram.data.embedding_set import FeatureSet
 from gram.data.importers import Found, Limits, Plan, Problem, export, look, problems, read, save, suffixes
 from gram.errors import EmbeddingSetError, GramError
 

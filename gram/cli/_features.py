@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gram.data.feature_set import FeatureSet
+    from gram.data.embedding_set import FeatureSet
 
 
 def add_input(parser: argparse.ArgumentParser) -> None:

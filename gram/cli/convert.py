@@ -8,7 +8,7 @@ from gram.cli._plan import add_plan, asked_plan
 from gram.cli.output import print_json
 
 if TYPE_CHECKING:
-    from gram.data.feature_set import FeatureSet
+    from gram.data.embedding_set import FeatureSet
 
 ORDER = 100
 HELP = "turn files of embeddings into a set, or a set into one file"

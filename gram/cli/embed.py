@@ -111,7 +111,7 @@ def _own(args: argparse.Namespace) -> int:
 
 def _print(args: argparse.Namespace, made: "Embedded") -> None:
     """Print what came of a folder; what was left out goes to stderr."""
-    from gram.data.feature_set import FeatureSet
+    from gram.data.embedding_set import FeatureSet
 
     features = made.features
     sizes = {name: rows.shape[1] for name, rows in features.modalities.items()}

@@ -68,7 +68,7 @@ def sniff(data: bytes) -> Literal["image", "audio"]:
     raise MediaError(f"this is neither a recording nor a picture: {AUDIO_HINT}, or {IMAGE_HINT[5:]}")
 
 
-def bytes_of(source: Source, *, limit: int = MAX_BYTES) -> bytes:
+def read_bytes(source: Source, *, limit: int = MAX_BYTES) -> bytes:
     """Return a file's bytes, given themselves or by its path; one that is too large is not read.
 
     Raises:
@@ -96,7 +96,7 @@ def _check_size(size: int, limit: int) -> None:
 
 
 @contextmanager
-def opened_recording(data: bytes) -> Iterator[tuple[soundfile.SoundFile, int]]:
+def open_recording(data: bytes) -> Iterator[tuple[soundfile.SoundFile, int]]:
     """Open a recording; yield it, and how many frames it has or says to have. Nothing is decoded yet.
 
     Raises:
@@ -134,7 +134,7 @@ def read_mono(recording: soundfile.SoundFile, *, frames: int = -1) -> Waveform:
     return waveform
 
 
-def resampled(waveform: Waveform, rate: int, wanted: int) -> Waveform:
+def resample(waveform: Waveform, rate: int, wanted: int) -> Waveform:
     """Return a waveform at another rate, brought there by a polyphase filter."""
     from scipy.signal import resample_poly  # takes as long to import as torch, and few need it
 
@@ -172,7 +172,7 @@ def _promised_frames(data: bytes) -> int:
 
 
 @contextmanager
-def opened_picture(data: bytes) -> Iterator[Image.Image]:
+def open_picture(data: bytes) -> Iterator[Image.Image]:
     """Open a picture; yield it, its size checked and nothing decoded yet.
 
     Raises:
@@ -200,7 +200,7 @@ def _check_pixels(width: int, height: int) -> None:
         )
 
 
-def eight_bit(picture: Image.Image) -> Image.Image:
+def to_eight_bit(picture: Image.Image) -> Image.Image:
     """Return a picture of 16 or 32 bits a pixel with its levels spread over 8; any other as it is."""
     if not picture.mode.startswith(("I", "F")):  # Pillow would clip, not scale
         return picture

@@ -9,7 +9,7 @@ _THREADS = 2
 _SEGMENTS = 64  # of long work: enough to tell the share that is done
 
 
-def read_through(n: int, row_elements: int, work: Callable[[slice], R], *, elements: int) -> Iterator[tuple[slice, R]]:
+def map_segments(n: int, row_elements: int, work: Callable[[slice], R], *, elements: int) -> Iterator[tuple[slice, R]]:
     """Yield what `work` gives for each segment of n rows, with the segment, in order.
 
     Threads of torch's own would meet after every step on a few hundred rows, and wait for each other; these two meet

@@ -13,7 +13,7 @@ import safetensors
 from safetensors.numpy import save_file
 from torch import Tensor
 
-from gram.data.atomic import COMMITTED, current, read_files, replace_files
+from gram.core.atomic import COMMITTED, current_file, read_consistently, replace_files
 from gram.data.row_file import RowFile
 from gram.errors import EmbeddingSetError
 
@@ -36,14 +36,14 @@ def read_set(folder: Path) -> Parts:
         raise EmbeddingSetError(f"{folder}: does not exist; give the folder of an embedding set")
     if not folder.is_dir():
         raise EmbeddingSetError(f"{folder}: is not a folder; an embedding set is a folder with {EMBEDDINGS}")
-    return read_files(folder, lambda: _read(folder), witness=INFO)
+    return read_consistently(folder, lambda: _read(folder), witness=INFO)
 
 
 def _read(folder: Path) -> Parts:
     info = read_info(folder)
     items = _read_items(folder)
     modalities = _read_embeddings(folder, info.pop("modalities", None), info.get("anchor"))
-    return modalities, items, info, RowFile.opened(current(folder, EMBEDDINGS))
+    return modalities, items, info, RowFile.opened(current_file(folder, EMBEDDINGS))
 
 
 def check_kind(info: dict[str, Any], where: str, *, one_space: bool) -> None:
@@ -112,7 +112,7 @@ def _line(error: Exception) -> str:
 
 
 def _existing(folder: Path, name: str) -> Path:
-    file = current(folder, name)
+    file = current_file(folder, name)
     if not file.is_file():
         raise EmbeddingSetError(
             f"{folder / name}: is missing; a set holds {EMBEDDINGS}, {ITEMS} and {INFO}, save it again"

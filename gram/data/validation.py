@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from gram.data.segments import read_through
+from gram.data.segments import map_segments
 from gram.errors import EmbeddingSetError
 
 STORED_DTYPES = (torch.float32, torch.float16)
@@ -112,7 +112,7 @@ def check_rows(
         EmbeddingSetError: a row with an infinite value, NaN in part, or of zeros alone.
     """
     missing = torch.zeros(len(tensor), dtype=torch.bool)
-    for _, suspects in read_through(
+    for _, suspects in map_segments(
         len(tensor), tensor.shape[1], lambda part: _suspects(tensor, part), elements=_BLOCK_ELEMENTS
     ):
         if len(suspects):

@@ -18,13 +18,13 @@ from gram.data.storage import EMBEDDINGS, FEATURES, INFO, ITEMS, check_kind, rea
 from gram.data.validation import Sources, blocks, check_rows, check_set, index_of, media_columns, stays_inside
 from gram.errors import EmbeddingSetError
 
-S = TypeVar("S", bound="ItemSet")
+S = TypeVar("S", bound="VectorSet")
 
 _NARROWED_DTYPES = (torch.float64, torch.bfloat16)
 _DIGITS = 19  # an id as text that is longer is no whole number of 64 bits
 
 
-class ItemSet:
+class VectorSet:
     """n items, each seen in k modalities by a vector; its two kinds are `EmbeddingSet` and `FeatureSet`.
 
     An item that lacks a modality has a row of NaN there.

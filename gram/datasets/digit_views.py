@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from gram.data.feature_set import FeatureSet
+from gram.data.embedding_set import FeatureSet
 
 _KEPT, _RANDOM = 4, 240
 _SCALES = {"pixels": 1.0, "frequencies": 1e-3, "sums": 1e4, "components": 1.0, "random": 1e2}

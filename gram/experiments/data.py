@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from gram.data.atomic import replace_files
+from gram.core.atomic import replace_files
 from gram.datasets.spoken_numbers import MODALITIES, draw_recipes, numbers_of
 from gram.experiments.runs import FORMAT, Budget
 from gram.models import MultimodalModel

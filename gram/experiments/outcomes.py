@@ -14,8 +14,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from gram.core.atomic import current_file, read_consistently, replace_files
 from gram.core.cache import cache_folder
-from gram.data.atomic import current, read_files, replace_files
 from gram.data.embedding_set import EmbeddingSet
 from gram.errors import GramError
 from gram.experiments.runs import FORMAT, Budget, RunConfig
@@ -80,7 +80,7 @@ def outcome_folder(folder: Path, run: RunConfig, budget: Budget) -> Path:
 
 def is_kept(folder: Path, run: RunConfig, budget: Budget) -> bool:
     """Return whether a run's outcome is there, whole."""
-    return current(outcome_folder(folder, run, budget), _FACTS).is_file()
+    return current_file(outcome_folder(folder, run, budget), _FACTS).is_file()
 
 
 def keep(folder: Path, outcome: Outcome, budget: Budget) -> None:
@@ -121,15 +121,15 @@ def load_outcome(folder: Path, run: RunConfig, budget: Budget, items: pd.DataFra
     own = outcome_folder(folder, run, budget)
 
     def read() -> Outcome:
-        facts = json.loads(current(own, _FACTS).read_text())
+        facts = json.loads(current_file(own, _FACTS).read_text())
         vectors: dict[int, dict[str, Tensor]] = {}
-        for name, rows in load_file(current(own, _VECTORS)).items():
+        for name, rows in load_file(current_file(own, _VECTORS)).items():
             step, _, modality = name.partition("/")
             vectors.setdefault(int(step), {})[modality] = rows
         head = None
         if run.matching:
             head = AnchorMatching(run.width(budget), len(run.modalities), seed=run.seed)
-            head.load_state_dict(load_file(current(own, _HEAD)))
+            head.load_state_dict(load_file(current_file(own, _HEAD)))
         return Outcome(
             run=run,
             steps=tuple(sorted(vectors)),
@@ -143,7 +143,7 @@ def load_outcome(folder: Path, run: RunConfig, budget: Budget, items: pd.DataFra
         )
 
     try:
-        return read_files(own, read, witness=_FACTS)
+        return read_consistently(own, read, witness=_FACTS)
     except (OSError, ValueError, KeyError, TypeError, SafetensorError, RuntimeError) as error:
         raise GramError(f"{own}: no readable run; delete the folder and run again ({error})") from error
 

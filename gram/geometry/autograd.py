@@ -18,16 +18,16 @@ from torch.autograd.function import once_differentiable
 from gram.geometry.orthonormal import (
     blocks,
     missing_rows,
+    orthonormalize,
     paired_distances,
-    pull_back_each,
+    pullback_,
     put_distances,
     residuals,
-    spans_of,
     tolerance,
 )
-from gram.geometry.pair_gradients import Kept, distance_gradients, distances_of
+from gram.geometry.pair_gradients import SavedProducts, distance_gradients, distances_with_products
 
-_MOST_KEPT = 1 << 28  # numbers of products that are kept for a gradient: 1 GiB in float32
+_MAX_SAVED = 1 << 28  # numbers of products that are kept for a gradient: 1 GiB in float32
 
 
 def _first_derivative_only(backward: Callable[..., Any]) -> Callable[..., Any]:
@@ -53,7 +53,7 @@ class Volume(torch.autograd.Function):
         ctx.logarithm = logarithm
         result = rows.new_empty(len(rows))
         for block in blocks(len(rows), rows[:1].numel(), rows.device):
-            spans = spans_of(rows[block])
+            spans = orthonormalize(rows[block])
             value = spans.lengths.log().sum(dim=-1) if logarithm else spans.volume
             result[block] = value.masked_fill(missing_rows(rows[block]).all(dim=-1), torch.nan)
         return result
@@ -65,10 +65,10 @@ class Volume(torch.autograd.Function):
     ) -> tuple[Float[Tensor, "n k d"], None]:
         for_rows = torch.empty_like(rows)
         for block in blocks(len(rows), rows[:1].numel(), rows.device):
-            spans = spans_of(rows[block])
+            spans = orthonormalize(rows[block])
             weight = gradient[block] if ctx.logarithm else gradient[block] * spans.volume
             weight = weight.masked_fill((spans.lengths == 0).any(dim=-1), 0)
-            for_rows[block] = weight[:, None, None] * spans.pull_back(spans.basis)
+            for_rows[block] = weight[:, None, None] * spans.pullback(spans.basis)
         return for_rows, None
 
 
@@ -81,7 +81,7 @@ class PairedHeight(torch.autograd.Function):
         limit = tolerance(rows.shape[1] + 1, rows.dtype)
         result = vectors.new_empty(len(vectors))
         for block in blocks(len(rows), vectors[:1].numel() * (rows.shape[1] + 1), rows.device):
-            result[block] = paired_distances(vectors[block], spans_of(rows[block]).basis, limit)
+            result[block] = paired_distances(vectors[block], orthonormalize(rows[block]).basis, limit)
         return result
 
     @staticmethod
@@ -92,21 +92,21 @@ class PairedHeight(torch.autograd.Function):
         limit = tolerance(rows.shape[1] + 1, rows.dtype)
         for_vectors, for_rows = torch.empty_like(vectors), torch.empty_like(rows)
         for block in blocks(len(rows), vectors[:1].numel() * (rows.shape[1] + 1), rows.device):
-            spans = spans_of(rows[block])
+            spans = orthonormalize(rows[block])
             residual, inside = residuals(vectors[block], spans.basis)
             length = torch.linalg.vector_norm(residual, dim=-1)
             whole = torch.linalg.vector_norm(vectors[block].to(length.dtype), dim=-1)
             weight = (gradient[block] / length).masked_fill(length <= limit * whole, 0)
             turned = weight.unsqueeze(-1) * residual
             for_vectors[block] = turned
-            for_rows[block] = spans.pull_back(-inside.unsqueeze(-1) * turned.unsqueeze(-2))
+            for_rows[block] = spans.pullback(-inside.unsqueeze(-1) * turned.unsqueeze(-2))
         return for_vectors, for_rows
 
 
 class BaseAndHeight(torch.autograd.Function):
     """(q, d), (n, d)... -> (n,), (q, n): each candidate's own volume, each anchor's distance from its span.
 
-    With `keeps`, the bases and the products of the anchors with them are kept for the gradient, up to `_MOST_KEPT`
+    With `keeps`, the bases and the products of the anchors with them are kept for the gradient, up to `_MAX_SAVED`
     numbers of products; else they are computed anew on the way back.
     """
 
@@ -149,13 +149,13 @@ def _base_and_height(ctx: Any, keeps: bool, anchor: Tensor, *others: Tensor) -> 
     limit = tolerance(len(others) + 1, anchor.dtype)
     base = anchor.new_empty(len(others[0]))
     height = anchor.new_empty(len(anchor), len(others[0]))
-    keeps = keeps and len(others) * height.numel() <= _MOST_KEPT
+    keeps = keeps and len(others) * height.numel() <= _MAX_SAVED
     kept: list[Tensor | None] = []
     for block in candidate_blocks(anchor, len(others), len(others[0]), whole=keeps):
-        spans = spans_of(torch.stack([other[block] for other in others], dim=1))
+        spans = orthonormalize(torch.stack([other[block] for other in others], dim=1))
         base[block] = spans.volume
         if keeps:
-            height[:, block], found = distances_of(anchor, spans.basis, limit)
+            height[:, block], found = distances_with_products(anchor, spans.basis, limit)
             kept += [spans.lower, *found]
         else:
             put_distances(height[:, block], anchor, spans.basis, limit)
@@ -181,9 +181,9 @@ def _pair_gradients(
         each = [other[block] for other in others]
         if kept:
             lower, *products = kept[4 * place : 4 * place + 4]
-            found = Kept(*products)
+            found = SavedProducts(*products)
         else:
-            lower, found = _kept_of(anchor, each)
+            lower, found = _recomputed_products(anchor, each)
         for_vectors, for_basis = distance_gradients(
             anchor, each, found, height[:, block], height_gradient[:, block], None if scale is None else scale[block]
         )
@@ -191,15 +191,17 @@ def _pair_gradients(
         for_basis.addcmul_((base_gradient[block] * base[block]).unsqueeze(-1), found.basis)
         for part in blocks(len(lower), modalities * anchor.shape[1], anchor.device):
             pulled = for_basis[:, part].to(lower.dtype).unbind()
-            pull_back_each(lower[part], pulled)
+            pullback_(lower[part], pulled)
             for for_other, rows in zip(for_others, pulled):
                 for_other[block][part] = rows
     return for_anchor, *for_others
 
 
-def _kept_of(anchor: Float[Tensor, "q d"], others: Sequence[Float[Tensor, "n d"]]) -> tuple[Tensor, Kept]:
-    spans = spans_of(torch.stack(list(others), dim=1))
-    return spans.lower, distances_of(anchor, spans.basis, tolerance(len(others) + 1, anchor.dtype))[1]
+def _recomputed_products(
+    anchor: Float[Tensor, "q d"], others: Sequence[Float[Tensor, "n d"]]
+) -> tuple[Tensor, SavedProducts]:
+    spans = orthonormalize(torch.stack(list(others), dim=1))
+    return spans.lower, distances_with_products(anchor, spans.basis, tolerance(len(others) + 1, anchor.dtype))[1]
 
 
 def candidate_blocks(anchor: Float[Tensor, "q d"], modalities: int, count: int, *, whole: bool = False) -> list[slice]:

@@ -25,7 +25,7 @@ def scores_in_blocks(
     return scores
 
 
-def projection_paired(anchor: Float[Tensor, "n d"], direction: Float[Tensor, "n d"]) -> Float[Tensor, "n"]:
+def paired_projection(anchor: Float[Tensor, "n d"], direction: Float[Tensor, "n d"]) -> Float[Tensor, "n"]:
     """Return the diagonal of `projection`."""
     with full_precision(anchor.device):
         return torch.linalg.vecdot(unit_rows(anchor), direction.to(anchor.dtype))

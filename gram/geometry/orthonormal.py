@@ -20,7 +20,7 @@ _CLOSE = 0.7  # project again a row of which less than this is left; else no mor
 _WORKSPACE = {"cpu": 1 << 18, "cuda": 1 << 25}  # numbers in one block: stays in a CPU's cache, fills a GPU
 
 
-class Spans(NamedTuple):
+class OrthonormalBasis(NamedTuple):
     """The spans of `m` rows each, for a batch of them."""
 
     basis: Float[Tensor, "*batch m d"]  # orthonormal rows; zeros where a row is dependent or missing
@@ -32,10 +32,10 @@ class Spans(NamedTuple):
         """The volume of the parallelotope of the rows, missing ones left out."""
         return self.lengths.prod(dim=-1)
 
-    def pull_back(self, gradient: Float[Tensor, "*batch m d"]) -> Float[Tensor, "*batch m d"]:
+    def pullback(self, gradient: Float[Tensor, "*batch m d"]) -> Float[Tensor, "*batch m d"]:
         """Return L^-T gradient: what a turn of the span means for the rows; 0 for dependent and missing rows."""
         pulled = gradient.to(self.lower.dtype, copy=True)
-        pull_back_each(self.lower, pulled.unbind(dim=-2))
+        pullback_(self.lower, pulled.unbind(dim=-2))
         return pulled
 
 
@@ -48,8 +48,8 @@ def tolerance(rows: int, dtype: torch.dtype) -> float:
     return 2 * rows * torch.finfo(dtype).eps
 
 
-def pull_back_each(lower: Float[Tensor, "*batch m m"], gradient: Sequence[Float[Tensor, "*batch d"]]) -> None:
-    """Put L^-T gradient in the gradient's place, row by row from the last; see `Spans.pull_back`."""
+def pullback_(lower: Float[Tensor, "*batch m m"], gradient: Sequence[Float[Tensor, "*batch d"]]) -> None:
+    """Put L^-T gradient in the gradient's place, row by row from the last; see `OrthonormalBasis.pullback`."""
     for place in reversed(range(len(gradient))):
         for after in range(place + 1, len(gradient)):
             gradient[place].addcmul_(lower[..., after, place].unsqueeze(-1), gradient[after], value=-1)
@@ -68,7 +68,7 @@ def unit_rows(vectors: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch d"]:
     return (vectors / length.masked_fill(length == 0, 1)).masked_fill(length == 0, 0)
 
 
-def widest(device: torch.device) -> torch.dtype:
+def widest_dtype(device: torch.device) -> torch.dtype:
     """Return the most precise dtype of the device: Apple's GPUs have no float64."""
     return torch.float32 if device.type == "mps" else torch.float64
 
@@ -80,21 +80,21 @@ def blocks(count: int, size_of_one: int, device: torch.device, smallest: int = 1
         yield slice(start, min(start + step, count))
 
 
-def spans_of(rows: Float[Tensor, "*batch m d"]) -> Spans:
+def orthonormalize(rows: Float[Tensor, "*batch m d"]) -> OrthonormalBasis:
     """Return an orthonormal basis of the rows, and the rows in it. Carries no gradient."""
     limit = tolerance(rows.shape[-2], rows.dtype)
-    basis = torch.empty_like(rows, dtype=widest(rows.device)).copy_(rows)
+    basis = torch.empty_like(rows, dtype=widest_dtype(rows.device)).copy_(rows)
     missing = _without_missing(basis)
     lower = basis.new_zeros(*rows.shape[:-1], rows.shape[-2])
     for place, row in enumerate(basis.unbind(dim=-2)):
         whole = torch.linalg.vector_norm(row, dim=-1)
-        length = _take_out(row, basis[..., :place, :], lower[..., place, :])
+        length = _project_out_(row, basis[..., :place, :], lower[..., place, :])
         if (length < _CLOSE * whole).any():
-            length = _take_out(row, basis[..., :place, :], lower[..., place, :])
+            length = _project_out_(row, basis[..., :place, :], lower[..., place, :])
         length = length.masked_fill(length <= limit * whole, 0)
         lower[..., place, place] = length
         row.mul_((1 / length).masked_fill_(length == 0, 0).unsqueeze(-1))
-    return Spans(basis, lower, lower.diagonal(dim1=-2, dim2=-1).masked_fill(missing, 1))
+    return OrthonormalBasis(basis, lower, lower.diagonal(dim1=-2, dim2=-1).masked_fill(missing, 1))
 
 
 def _without_missing(rows: Float[Tensor, "*batch m d"]) -> Bool[Tensor, "*batch m"]:
@@ -106,7 +106,7 @@ def _without_missing(rows: Float[Tensor, "*batch m d"]) -> Bool[Tensor, "*batch 
     return missing
 
 
-def _take_out(
+def _project_out_(
     vectors: Float[Tensor, "*batch d"], basis: Float[Tensor, "*batch m d"], inside: Float[Tensor, "*batch m"]
 ) -> Float[Tensor, "*batch"]:
     """Take the part inside the span out of the vectors, add its coordinates to `inside`; return what length is left."""
@@ -124,7 +124,7 @@ def residuals(
     residual = torch.empty_like(vectors, dtype=basis.dtype).copy_(vectors)
     inside = basis.new_zeros(basis.shape[:-1])
     for _ in range(2):
-        _take_out(residual, basis, inside)
+        _project_out_(residual, basis, inside)
     return residual, inside
 
 
@@ -217,7 +217,7 @@ def _small_height(dtype: torch.dtype) -> float:
 
 def _crowded(small: Bool[Tensor, "q n"], dtype: torch.dtype) -> bool:
     """Return whether so many heights are small that all pairs are cheaper in float64 than these one by one."""
-    if dtype == widest(small.device):
+    if dtype == widest_dtype(small.device):
         return False
     return int(small.count_nonzero()) > _CROWDED * small.numel()
 

@@ -1,6 +1,6 @@
 """Distances of every vector from every span, with what their gradients need, and the gradients.
 
-Kept are the products of vectors with basis vectors: the k - 1 matrices that any way has to compute. With them the way
+Saved are the products of vectors with basis vectors: the k - 1 matrices that any way has to compute. With them the way
 back takes two further products for each, and no more.
 """
 
@@ -11,12 +11,12 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from gram.geometry.orthonormal import blocks, distances_from_squares, full_precision, pairs, residuals, spans_of
+from gram.geometry.orthonormal import blocks, distances_from_squares, full_precision, orthonormalize, pairs, residuals
 
-_FEWEST_ROWS = 256  # vectors at a time, of whose weights products are made
+_MIN_ROWS = 256  # vectors at a time, of whose weights products are made
 
 
-class Kept(NamedTuple):
+class SavedProducts(NamedTuple):
     """What the gradients of distances need; in float64 where so many heights are small that float32 would not do."""
 
     basis: Float[Tensor, "m n d"]  # of the spans
@@ -24,9 +24,9 @@ class Kept(NamedTuple):
     small: Bool[Tensor, "q n"] | None  # heights that are not accurate as a difference of squares; None for none
 
 
-def distances_of(
+def distances_with_products(
     vectors: Float[Tensor, "q d"], basis: Float[Tensor, "n m d"], limit: float
-) -> tuple[Float[Tensor, "q n"], Kept]:
+) -> tuple[Float[Tensor, "q n"], SavedProducts]:
     """Return what `pairwise_distances` returns, and what the gradients need."""
     turned = torch.empty_like(basis.transpose(0, 1), dtype=vectors.dtype, memory_format=torch.contiguous_format)
     turned.copy_(basis.transpose(0, 1))
@@ -38,16 +38,16 @@ def distances_of(
         squared.addcmul_(inside, inside, value=-1)
     found = distances_from_squares(squared, squared_norms, vectors, basis, limit)
     if found is None:
-        distances, kept = distances_of(vectors.double(), basis, limit)
+        distances, kept = distances_with_products(vectors.double(), basis, limit)
         return distances.to(vectors.dtype), kept
     distances, small = found
-    return distances, Kept(turned, products, small)
+    return distances, SavedProducts(turned, products, small)
 
 
 def distance_gradients(
     vectors: Float[Tensor, "q d"],
     others: Sequence[Float[Tensor, "n d"]],
-    kept: Kept,
+    kept: SavedProducts,
     distances: Float[Tensor, "q n"],
     gradient: Float[Tensor, "q n"],
     scale: Float[Tensor, "n"] | None = None,
@@ -61,7 +61,7 @@ def distance_gradients(
     basis = kept.basis
     vectors = vectors.to(basis.dtype)
     for_vectors, for_basis = torch.empty_like(vectors), torch.zeros_like(basis)
-    for rows in blocks(len(vectors), basis[..., 0].numel(), vectors.device, smallest=_FEWEST_ROWS):
+    for rows in blocks(len(vectors), basis[..., 0].numel(), vectors.device, smallest=_MIN_ROWS):
         weights = gradient[rows].to(basis.dtype) / distances[rows]
         if scale is not None:
             weights *= scale
@@ -92,7 +92,7 @@ def _add_one_by_one(
 ) -> None:
     """Add the gradients of the pairs with a small height, whose residuals are taken in float64."""
     some = small.any(dim=0).nonzero().squeeze(1)
-    basis = spans_of(torch.stack([other[some] for other in others], dim=1)).basis
+    basis = orthonormalize(torch.stack([other[some] for other in others], dim=1)).basis
     for places, columns in pairs(small[:, some], basis):
         residual, inside = residuals(vectors[places], basis[columns])
         length = torch.linalg.vector_norm(residual, dim=-1)

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from gram.geometry.arrays import ArrayT, as_pairs, as_vectors, through_torch
 from gram.geometry.autograd import BaseAndHeight, PairedHeight, PairwiseVolume, Volume
-from gram.geometry.orthonormal import full_precision, missing_rows, spans_of, widest
+from gram.geometry.orthonormal import full_precision, missing_rows, orthonormalize, widest_dtype
 
 
 def gram_matrix(vectors: Float[ArrayT, "*batch k d"]) -> Float[ArrayT, "*batch k k"]:
@@ -227,14 +227,14 @@ def _embed_in_3d(vectors: Tensor) -> tuple[Tensor, Tensor]:
         raise ValueError(f"vectors: expected one set of vectors, shape (k, d), got {tuple(vectors.shape)}")
     vectors = as_vectors(vectors)
     missing = missing_rows(vectors).unsqueeze(-1)
-    wide = vectors.masked_fill(missing, 0).to(widest(vectors.device))
+    wide = vectors.masked_fill(missing, 0).to(widest_dtype(vectors.device))
     distortion = wide.new_zeros(())
     if len(wide) > 3:
         weights, stretches, _ = torch.linalg.svd(wide, full_matrices=False)
         total = stretches.square().sum()
         distortion = torch.where(total > 0, stretches[3:].square().sum() / total, 0)
         wide = weights[:, :3] * stretches[:3]
-    lower = spans_of(wide).lower
+    lower = orthonormalize(wide).lower
     axes = lower[:, lower.diagonal() != 0][:, :3]
     coordinates = torch.nn.functional.pad(axes, (0, 3 - axes.shape[1]))
     return coordinates.to(vectors.dtype).masked_fill(missing, torch.nan), distortion

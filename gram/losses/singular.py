@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from gram.geometry.orthonormal import full_precision, missing_rows, tolerance, unit_rows, widest
-from gram.geometry.singular import largest_singular, prepare_principal_axes
+from gram.geometry.orthonormal import full_precision, missing_rows, tolerance, unit_rows, widest_dtype
+from gram.geometry.singular_value import largest_singular_value, prepare_principal_axes
 from gram.losses.base import Batch, ContrastiveLoss, contrast
 
 _LEVEL = 1e-6  # a sum of a unit eigenvector's entries that is rounding, as that of (1, -1) is, and no side to stand on
@@ -82,7 +82,7 @@ def _singular(rows: Sequence[Float[Tensor, "b d"]]) -> tuple[Float[Tensor, "b k"
     """
     given = torch.stack(list(rows), dim=1)
     missing = missing_rows(given)
-    units = unit_rows(given.to(widest(given.device))).masked_fill(missing.unsqueeze(-1), 0)
+    units = unit_rows(given.to(widest_dtype(given.device))).masked_fill(missing.unsqueeze(-1), 0)
     limit = tolerance(given.shape[1], given.dtype)
     with full_precision(given.device):
         products = units @ units.mT
@@ -149,7 +149,7 @@ def _largest(anchor: Float[Tensor, "q d"], *others: Float[Tensor, "n d"]) -> Flo
 
     Its square is q^T G q for the leading eigenvector q, which is taken without gradient: the derivative is q^T dG q.
     """
-    wide = widest(anchor.device)
+    wide = widest_dtype(anchor.device)
     tips, rows = unit_rows(anchor.to(wide)), unit_rows(torch.stack(others, dim=1).to(wide))
     rows = rows.masked_fill(missing_rows(rows).unsqueeze(-1), 0)
     with full_precision(anchor.device):
@@ -175,7 +175,7 @@ def _leading_weights(
     part in it, and the eigenvector is the candidate's own.
     """
     axes, squares = prepare_principal_axes(rows)
-    largest = largest_singular(tips, axes, squares).square()
+    largest = largest_singular_value(tips, axes, squares).square()
     tiny = tolerance(rows.shape[1] + 1, tips.dtype)
     gaps = [largest - square for square in squares.unbind(dim=1)]
     alone = gaps[-1] <= tiny

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gram.geometry.orthonormal import full_precision, tolerance, unit_rows, widest
+from gram.geometry.orthonormal import full_precision, tolerance, unit_rows, widest_dtype
 from gram.losses.base import Batch, ContrastiveLoss, contrast
 
 _SMALL = 1e-6  # of a squared height: below it |t - p|^2 - (t . e)^2 keeps too few of float64's digits
@@ -59,7 +59,7 @@ def _areas(
     An edge or a distance that is only rounding is 0, with gradient 0.
     """
     limit = tolerance(2, anchor.dtype)
-    tips, start, end = (unit_rows(rows.to(widest(rows.device))) for rows in (anchor, first, second))
+    tips, start, end = (unit_rows(rows.to(widest_dtype(rows.device))) for rows in (anchor, first, second))
     edge = end - start
     flat = torch.linalg.vector_norm(edge, dim=-1, keepdim=True) <= limit
     edge = edge.masked_fill(flat, 0)

@@ -273,7 +273,7 @@ _MEASURES = {
             "averaged over the candidate's modalities",
             sides.prepare_mean_direction,
             sides.projection,
-            sides.projection_paired,
+            sides.paired_projection,
         ),
         Measure(
             "centroid",
@@ -285,7 +285,7 @@ _MEASURES = {
             "The mean cosine divided by the length of the mean of the candidate's unit vectors",
             sides.prepare_centroid,
             sides.projection,
-            sides.projection_paired,
+            sides.paired_projection,
         ),
         Measure(
             "normalized-volume",
@@ -353,8 +353,8 @@ _MEASURES = {
             "X. Liu, X. Xia, S.-K. Ng, T.-S. Chua, Principled Multimodal Representation Learning (PMRL), 2025, "
             "arXiv 2507.17343",
             sides.prepare_principal_axes,
-            sides.largest_singular,
-            sides.largest_singular_paired,
+            sides.largest_singular_value,
+            sides.paired_largest_singular_value,
             comparable_across_k=False,
         ),
         Measure(
@@ -367,7 +367,7 @@ _MEASURES = {
             "A. Saporta, A. Puli, M. Goldstein, R. Ranganath, Contrasting with Symile, NeurIPS 2024, arXiv 2411.01053",
             sides.prepare_product,
             sides.projection,
-            sides.projection_paired,
+            sides.paired_projection,
             comparable_across_k=False,
         ),
     )

@@ -12,25 +12,25 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from gram.geometry.autograd import candidate_blocks
-from gram.geometry.inner_products import projection_paired, scores_in_blocks
+from gram.geometry.inner_products import paired_projection, scores_in_blocks
 from gram.geometry.orthonormal import (
     full_precision,
     missing_rows,
+    orthonormalize,
     paired_distances,
     put_distances,
     residuals,
-    spans_of,
     tolerance,
     unit_rows,
-    widest,
+    widest_dtype,
 )
-from gram.geometry.singular import largest_singular, largest_singular_paired, prepare_principal_axes
+from gram.geometry.singular_value import largest_singular_value, paired_largest_singular_value, prepare_principal_axes
 
 __all__ = [
-    "largest_singular",
-    "largest_singular_paired",
+    "largest_singular_value",
+    "paired_largest_singular_value",
+    "paired_projection",
     "prepare_principal_axes",
-    "projection_paired",
 ]  # beside what is defined here
 
 Sides = tuple[Tensor, ...]
@@ -41,13 +41,13 @@ Sides = tuple[Tensor, ...]
 
 def prepare_span_and_base(rows: Float[Tensor, "n m d"]) -> Sides:
     """Return each candidate's orthonormal basis, and the volume of its vectors."""
-    spans = spans_of(rows)
+    spans = orthonormalize(rows)
     return spans.basis, spans.volume
 
 
 def prepare_span(rows: Float[Tensor, "n m d"]) -> Sides:
     """Return each candidate's orthonormal basis, and 1 for its volume."""
-    basis = spans_of(rows).basis
+    basis = orthonormalize(rows).basis
     return basis, basis.new_ones(len(basis))
 
 
@@ -130,7 +130,7 @@ def minus_side_paired(
 
 def prepare_edge(rows: Float[Tensor, "n 2 d"]) -> Sides:
     """Return the direction of the line through two unit vectors, half their distance, the line's point nearest to 0."""
-    first, second = unit_rows(rows).to(widest(rows.device)).unbind(dim=1)
+    first, second = unit_rows(rows).to(widest_dtype(rows.device)).unbind(dim=1)
     edge = first - second
     length = torch.linalg.vector_norm(edge, dim=-1)
     length = length.masked_fill(length <= tolerance(2, rows.dtype), 0)
@@ -193,7 +193,7 @@ def prepare_sum_and_own(rows: Float[Tensor, "n m d"]) -> Sides:
     """
     there = _there(rows)
     pairs = there * (there + 1) / 2
-    wide = rows.to(widest(rows.device))
+    wide = rows.to(widest_dtype(rows.device))
     total = _sum_of_units(wide)
     squares = unit_rows(wide).square().sum(dim=-1).masked_fill(missing_rows(rows), 0).sum(dim=1)
     own = (torch.linalg.vecdot(total, total) - squares) / 2
@@ -211,7 +211,7 @@ def projection_and_own_paired(
     anchor: Float[Tensor, "n d"], total: Float[Tensor, "n d"], own: Float[Tensor, "n"]
 ) -> Float[Tensor, "n"]:
     """Return the diagonal of `projection_and_own`."""
-    return projection_paired(anchor, total).add_(own)
+    return paired_projection(anchor, total).add_(own)
 
 
 # the largest cosine
@@ -232,7 +232,7 @@ def largest_projection(anchor: Float[Tensor, "q d"], units: Float[Tensor, "n m d
 
 def largest_projection_paired(anchor: Float[Tensor, "n d"], units: Float[Tensor, "n m d"]) -> Float[Tensor, "n"]:
     """Return the diagonal of `largest_projection`."""
-    return _largest(projection_paired(anchor, each) for each in units.unbind(dim=1))
+    return _largest(paired_projection(anchor, each) for each in units.unbind(dim=1))
 
 
 # the largest singular value

@@ -8,8 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gram.data.embedding_set import EmbeddingSet
-from gram.data.feature_set import FeatureSet
+from gram.data.embedding_set import EmbeddingSet, FeatureSet
 from gram.data.validation import blocks
 from gram.errors import ModelError
 from gram.models.align_config import AlignmentSettings

@@ -12,9 +12,9 @@ from gram.data.embedding_set import EmbeddingSet
 from gram.projection.layout import Layout, Settings
 from gram.projection.rows import AnyRows, UnitRows
 from gram.projection.stages import Progress, Stages
-from gram.projection.store import find_layout, keep_layout
+from gram.projection.store import find_layout, store_layout
 from gram.projection.trust import trustworthiness
-from gram.projection.umap import arrange, points_to_fit
+from gram.projection.umap import fit_umap, points_to_fit
 
 _BLOCK = 8192
 
@@ -71,7 +71,7 @@ def project(
     layout = find_layout(embedding_set, settings)
     if layout is None:
         layout = compute_layout(embedding_set, settings, progress=progress)
-        keep_layout(layout)
+        store_layout(layout)
     return layout
 
 
@@ -91,7 +91,7 @@ def compute_layout(embedding_set: EmbeddingSet, settings: Settings, *, progress:
     stages = Stages(_weights(len(rows), int(fitted.sum()), umap=umap), progress)
     coordinates, explained = _principal_axes(rows, settings.dims, stages.within("finding axes"))
     if umap:
-        coordinates, explained = arrange(rows, coordinates, fitted, settings, stages), ()
+        coordinates, explained = fit_umap(rows, coordinates, fitted, settings, stages), ()
     trust = trustworthiness(rows, coordinates, seed=settings.seed, progress=stages.within("checking neighbourhoods"))
     placed = int((~fitted).sum())
     return Layout(

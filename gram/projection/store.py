@@ -33,7 +33,7 @@ def find_layout(embedding_set: EmbeddingSet, settings: Settings) -> Layout | Non
     return None
 
 
-def keep_layout(layout: Layout) -> Path | None:
+def store_layout(layout: Layout) -> Path | None:
     """Write a layout to the cache, forget the oldest beyond 64, and return its path; None if the disk refuses."""
     path = layout_file(layout.key)
     try:

@@ -35,7 +35,7 @@ def points_to_fit(present: dict[str, Bool[np.ndarray, " n"]], settings: Settings
     return torch.from_numpy(np.concatenate([fitted[each] for each in held]))
 
 
-def arrange(
+def fit_umap(
     rows: AnyRows,
     start: Float[Tensor, "p dims"],
     fitted: Bool[Tensor, " p"],
@@ -46,7 +46,7 @@ def arrange(
 
     It begins at `start`, scaled. Where a point is not `fitted`, UMAP's `transform` places it: first at the mean of
     its nearest fitted points (found exactly), weighted by how far it belongs to them, then moved as in fitting,
-    while the fitted points stay. That goes block by block, so what is placed does not arrange itself among itself.
+    while the fitted points stay. That goes block by block, so what is placed does not fit_umap itself among itself.
 
     Source:
         McInnes, Healy & Melville 2018, arXiv 1802.03426; `transform` as in umap-learn.

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from gram.data.segments import read_through
+from gram.data.segments import map_segments
 from gram.geometry.orthonormal import unit_rows
 
 # Numbers of a modality that are read at a time. In float64 they stay in a processor's cache; and torch has its threads
@@ -82,7 +82,7 @@ class InnerProducts:
                 block = slice(start, min(start + step, segment.stop))
                 read(block, query.numpy(), across[block], None if own is None else own[block])
 
-        for segment, _ in read_through(n, m * d, read_segment, elements=32 * _BLOCK):
+        for segment, _ in map_segments(n, m * d, read_segment, elements=32 * _BLOCK):
             if progress is not None:
                 progress(segment.stop / n)
         if own is not None:

@@ -11,8 +11,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from gram.core.device import select_device
-from gram.data.embedding_set import EmbeddingSet
-from gram.data.feature_set import FeatureSet
+from gram.data.embedding_set import EmbeddingSet, FeatureSet
 from gram.errors import EmbeddingSetError, GramError
 from gram.losses import LOSSES
 from gram.models.align_config import AlignmentSettings, losses_for

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from gram.data.feature_set import FeatureSet
+from gram.data.embedding_set import FeatureSet
 from gram.models.align_config import AlignmentSettings
 
 TRAIN, HELD_OUT, UNUSED = "train", "held-out", "unused"

@@ -15,7 +15,7 @@ from app.views import projection
 from gram.errors import GramError
 from gram.projection import find_layout, project
 from gram.projection.layout import Settings
-from gram.projection.store import keep_layout
+from gram.projection.store import store_layout
 
 from .conftest import open_app
 
@@ -58,7 +58,7 @@ def test_a_stored_layout_is_shown_at_once_with_its_trustworthiness(stored):
 
 def test_the_page_says_what_was_fitted_what_was_placed_and_how_far_each_is_trusted(gallery, stored):
     settings = Settings(method="umap")
-    keep_layout(
+    store_layout(
         replace(
             stored[2],
             settings=settings,

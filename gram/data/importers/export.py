@@ -16,11 +16,11 @@ from safetensors.numpy import save_file
 
 from gram.data.importers.limits import line
 from gram.data.importers.packed_items import INFO, ITEMS, METADATA
-from gram.data.vector_set import ItemSet
+from gram.data.vector_set import VectorSet
 from gram.errors import EmbeddingSetError
 
 
-def export(item_set: ItemSet, path: str | Path) -> None:
+def export(item_set: VectorSet, path: str | Path) -> None:
     """Write a set to one file, by its suffix: .parquet (a list column a modality), .npz or .safetensors.
 
     Items and info travel with the vectors, so `look` and `read` give the same set again. In .npz and .safetensors
@@ -48,14 +48,14 @@ def export(item_set: ItemSet, path: str | Path) -> None:
         pending.unlink(missing_ok=True)
 
 
-def _info(item_set: ItemSet, columns: dict[str, str] | None = None) -> str:
+def _info(item_set: VectorSet, columns: dict[str, str] | None = None) -> str:
     info = {**item_set.info, "modalities": item_set.names, "anchor": item_set.anchor}
     if columns:
         info["columns"] = columns
     return json.dumps(info, ensure_ascii=False, allow_nan=False)
 
 
-def _write_parquet(item_set: ItemSet, path: Path) -> None:
+def _write_parquet(item_set: VectorSet, path: Path) -> None:
     table = pa.Table.from_pandas(item_set.items, preserve_index=False)
     columns = {}
     for name, tensor in item_set.modalities.items():
@@ -70,7 +70,7 @@ def _write_parquet(item_set: ItemSet, path: Path) -> None:
     pq.write_table(table.replace_schema_metadata(metadata), path)
 
 
-def _arrays(item_set: ItemSet) -> dict[str, np.ndarray]:
+def _arrays(item_set: VectorSet) -> dict[str, np.ndarray]:
     taken: dict[str, Any] = {name: np.ascontiguousarray(t.numpy()) for name, t in item_set.modalities.items()}
     if {ITEMS, INFO} & set(taken):
         raise EmbeddingSetError(f"a modality is called '{ITEMS}' or '{INFO}'; rename it")
@@ -79,13 +79,13 @@ def _arrays(item_set: ItemSet) -> dict[str, np.ndarray]:
     return {**taken, ITEMS: np.frombuffer(buffer.getvalue(), np.uint8)}
 
 
-def _write_npz(item_set: ItemSet, path: Path) -> None:
+def _write_npz(item_set: VectorSet, path: Path) -> None:
     info = np.frombuffer(_info(item_set).encode(), np.uint8)
     with path.open("wb") as file:
         np.savez(file, allow_pickle=False, **{**_arrays(item_set), INFO: info})
 
 
-def _write_safetensors(item_set: ItemSet, path: Path) -> None:
+def _write_safetensors(item_set: VectorSet, path: Path) -> None:
     save_file(_arrays(item_set), str(path), metadata={METADATA.decode(): _info(item_set)})
     os.chmod(path, 0o666 & ~_umask())  # noqa: PTH101 safetensors lets the owner alone read what it writes
 
@@ -96,7 +96,7 @@ def _umask() -> int:
     return mask
 
 
-_WRITERS: dict[str, Callable[[ItemSet, Path], None]] = {
+_WRITERS: dict[str, Callable[[VectorSet, Path], None]] = {
     ".parquet": _write_parquet,
     ".npz": _write_npz,
     ".safetensors": _write_safetensors,

@@ -5,7 +5,7 @@ import zlib
 from dataclasses import replace
 from pathlib import Path
 
-from gram.data.atomic import COMMITTED, current
+from gram.core.atomic import COMMITTED, current_file
 from gram.data.importers.archives import Unpacked, unpack
 from gram.data.importers.inside import file_inside
 from gram.data.importers.limits import Limits, refusing, told
@@ -58,16 +58,16 @@ def _read_own(folder: Path, limits: Limits) -> Table:
 
     for name in (EMBEDDINGS, ITEMS, INFO):
         if (
-            current(folder, name).exists()
-            and file_inside(folder, str(current(folder, name).relative_to(folder))) is None
+            current_file(folder, name).exists()
+            and file_inside(folder, str(current_file(folder, name).relative_to(folder))) is None
         ):
             raise EmbeddingSetError(f"{folder / name}: leads out of the folder; copy the file itself there")
     info = read_info(folder)
-    table = read_safetensors(current(folder, EMBEDDINGS), limits)
-    limits.check_file(current(folder, ITEMS))
+    table = read_safetensors(current_file(folder, EMBEDDINGS), limits)
+    limits.check_file(current_file(folder, ITEMS))
     table.format = "features, saved by this program" if info.get("kind") else "embedding set"
     table.info = {"modalities": list(table.columns)} | {key: value for key, value in info.items() if key != "kind"}
-    add_items(table, parquet_rows(current(folder, ITEMS), str(folder / ITEMS), limits))
+    add_items(table, parquet_rows(current_file(folder, ITEMS), str(folder / ITEMS), limits))
     return table
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from gram.data.feature_set import FeatureSet
+from gram.data.embedding_set import FeatureSet
 from gram.data.importers.guess import Plan
 from gram.data.importers.inside import file_inside
 from gram.data.importers.inspect import Found

@@ -5,17 +5,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from gram.data.feature_set import FeatureSet
+from gram.data.embedding_set import FeatureSet
 from gram.data.importers.inside import file_inside
 from gram.data.importers.limits import line
 from gram.data.storage import check_writable
-from gram.data.vector_set import ItemSet
+from gram.data.vector_set import VectorSet
 from gram.errors import EmbeddingSetError
 
 MEDIA = "media"
 
 
-def save(features: FeatureSet, folder: str | Path) -> ItemSet:
+def save(features: FeatureSet, folder: str | Path) -> VectorSet:
     """Save what was read as an embedding set, or as features where sizes differ, and copy its media below media/.
 
     Returns:
@@ -27,7 +27,7 @@ def save(features: FeatureSet, folder: str | Path) -> ItemSet:
     """
     folder = Path(folder)
     check_writable(folder)
-    saved: ItemSet = features.embedding_set() if features.aligned else features.subset(slice(None))
+    saved: VectorSet = features.embedding_set() if features.aligned else features.subset(slice(None))
     origin = features.path
     columns = [column for column in features.info.get("media", []) if column in features.items]
     if origin is not None and columns and origin.resolve() != folder.resolve():

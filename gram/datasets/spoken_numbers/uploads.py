@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 from gram.data import media as _media_files
 from gram.data.media import MAX_BYTES as MAX_BYTES
 from gram.data.media import Source as Source
-from gram.data.media import bytes_of, eight_bit, opened_picture, opened_recording, read_mono, resampled
+from gram.data.media import open_picture, open_recording, read_bytes, read_mono, resample, to_eight_bit
 from gram.datasets.spoken_numbers.tones import SAMPLE_RATE
 from gram.datasets.spoken_numbers.upload_pictures import picture_of_number
 from gram.errors import MediaError, NumberError
@@ -53,13 +53,13 @@ def read_audio(source: Source) -> Float[NDArray[np.float32], " samples"]:
             said to be (refused before it is decoded) or of a length that it does not say, silent (peak below
             -60 dB), more than 8 channels, a rate above 384 kHz, or samples that are not finite numbers.
     """
-    with _number_errors(), opened_recording(bytes_of(source)) as (recording, frames):
+    with _number_errors(), open_recording(read_bytes(source)) as (recording, frames):
         rate = recording.samplerate
         _check_length(frames / rate)
         waveform = read_mono(recording)
     if np.ptp(waveform) < 2 * SILENCE:  # a steady level is no sound either
         raise NumberError("no sound in it: the recording is silent (its peak is below -60 dB); record it again")
-    return resampled(waveform, rate, SAMPLE_RATE)
+    return resample(waveform, rate, SAMPLE_RATE)
 
 
 def read_image(source: Source) -> Float[NDArray[np.float32], "8 32"]:
@@ -79,7 +79,7 @@ def read_image(source: Source) -> Float[NDArray[np.float32], "8 32"]:
     Source: the form of the digits is that of Alpaydin and Kaynak, "Optical Recognition of Handwritten
         Digits", UCI Machine Learning Repository, 1998, doi:10.24432/C50P49.
     """
-    with _number_errors(), opened_picture(bytes_of(source)) as picture:
+    with _number_errors(), open_picture(read_bytes(source)) as picture:
         _check_side(*picture.size)
         picture.draft("L", (MAX_SIDE, MAX_SIDE))  # a JPEG is decoded at reduced size
         gray = _as_gray(picture)
@@ -111,7 +111,7 @@ def _check_side(width: int, height: int) -> None:
 
 def _as_gray(picture: Image.Image) -> Float[NDArray[np.float32], "height width"]:
     """Decode a picture to gray levels, 0 (black) to 255 (white), at most MAX_SIDE a side, upright."""
-    upright = eight_bit(ImageOps.exif_transpose(picture))
+    upright = to_eight_bit(ImageOps.exif_transpose(picture))
     if upright.has_transparency_data:  # ink on nothing: put it on paper
         layer = upright.convert("LA")
         paper = Image.new("LA", layer.size, (255, 255))

@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 import torch
 
-from gram.data.embedding_set import EmbeddingSet
-from gram.data.feature_set import FeatureSet
+from gram.data.embedding_set import EmbeddingSet, FeatureSet
 from gram.data.storage import check_writable
 from gram.errors import EmbeddingSetError, MediaError, ModelError
 from gram.models.huggingface.encoder import Encoder

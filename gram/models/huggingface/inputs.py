@@ -5,8 +5,16 @@ from typing import Any, NamedTuple
 
 from PIL import Image, ImageOps
 
-from gram.data.media import Source, Waveform, bytes_of, eight_bit, opened_picture, opened_recording, read_mono
-from gram.data.media import resampled as at_rate
+from gram.data.media import (
+    Source,
+    Waveform,
+    open_picture,
+    open_recording,
+    read_bytes,
+    read_mono,
+    resample,
+    to_eight_bit,
+)
 from gram.errors import MediaError
 
 LARGEST = 256 * 2**20  # bytes of one file of a person's own folder
@@ -27,7 +35,7 @@ def read_text(source: bytes | Path) -> str:
     Raises:
         MediaError: no such file, empty, too large, or not UTF-8.
     """
-    data = bytes_of(source, limit=_LARGEST_TEXT)
+    data = read_bytes(source, limit=_LARGEST_TEXT)
     try:
         text = data.decode("utf-8-sig").strip()
     except UnicodeDecodeError as error:
@@ -41,10 +49,10 @@ def read_picture(source: Source) -> Image.Image:
     """Return a picture upright and in RGB, on white where it is transparent.
 
     Raises:
-        MediaError: whatever `opened_picture` refuses.
+        MediaError: whatever `open_picture` refuses.
     """
-    with opened_picture(bytes_of(source, limit=LARGEST)) as picture:
-        upright = eight_bit(ImageOps.exif_transpose(picture))
+    with open_picture(read_bytes(source, limit=LARGEST)) as picture:
+        upright = to_eight_bit(ImageOps.exif_transpose(picture))
         if upright.has_transparency_data:
             layer = upright.convert("RGBA")
             upright = Image.alpha_composite(Image.new("RGBA", layer.size, (255, 255, 255, 255)), layer)
@@ -55,15 +63,15 @@ def read_recording(source: Source, *, rate: int, longest: float) -> Heard:
     """Return a recording's first `longest` seconds, mono, at `rate`.
 
     Raises:
-        MediaError: shorter than 0.1 s, or whatever `opened_recording` and `read_mono` refuse.
+        MediaError: shorter than 0.1 s, or whatever `open_recording` and `read_mono` refuse.
     """
-    with opened_recording(bytes_of(source, limit=LARGEST)) as (recording, frames):
+    with open_recording(read_bytes(source, limit=LARGEST)) as (recording, frames):
         own = recording.samplerate
         if frames < SHORTEST * own:
             raise MediaError(f"this recording has {frames / own:.3f} s and needs {SHORTEST} s or more")
         limit = round(longest * own)
         waveform = read_mono(recording, frames=limit if frames > limit else -1)
-    return Heard(at_rate(waveform, own, rate)[: round(longest * rate)], frames > limit)
+    return Heard(resample(waveform, own, rate)[: round(longest * rate)], frames > limit)
 
 
 def read_input(kind: str, source: Any, *, rate: int = 0, longest: float = 0.0) -> Any:

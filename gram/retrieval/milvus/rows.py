@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gram.data.embedding_set import EmbeddingSet, unit_rows
 from gram.errors import EmbeddingSetError
-from gram.geometry.orthonormal import spans_of
+from gram.geometry.orthonormal import orthonormalize
 from gram.retrieval.milvus.collection import LONGEST_ID, SLOTS, Layout, Row, has_field, vector_field
 
 
@@ -45,7 +45,7 @@ def rows_of(layout: Layout, ids: Sequence[str], vectors: Float[np.ndarray, "n m 
     """Return the rows that hold these items: see `_collection` for their fields."""
     there = ~np.isnan(vectors).any(axis=2)
     filled = np.nan_to_num(vectors)
-    bases = spans_of(torch.from_numpy(vectors).double()).volume.tolist()
+    bases = orthonormalize(torch.from_numpy(vectors).double()).volume.tolist()
     digests = digests_of(vectors)
     return [
         {"id": item, "digest": digests[number], "base": bases[number]}

@@ -8,8 +8,7 @@ import pandas as pd
 import pytest
 
 from gram.cli import main
-from gram.data.embedding_set import EmbeddingSet
-from gram.data.feature_set import FeatureSet
+from gram.data.embedding_set import EmbeddingSet, FeatureSet
 from gram.losses import LOSSES
 
 

@@ -185,7 +185,7 @@ def test_gradients_of_pairs(others: int) -> None:
 def test_float32_gradients_of_small_heights_are_those_of_float64(
     alike: bool, kept: int, candidate_count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gram.geometry.autograd._MOST_KEPT", kept)
+    monkeypatch.setattr("gram.geometry.autograd._MAX_SAVED", kept)
     monkeypatch.setattr("gram.geometry.orthonormal._WORKSPACE", {"cpu": 1})  # blocks of the least number of candidates
     anchor, candidates = draw(8, 60, 16), draw(9, 3, candidate_count, 16)
     if alike:

@@ -15,7 +15,7 @@ import gram
 from app.jobs.projection_job import ProjectionJob
 from gram.projection import PROGRESS_STAGES, Layout, Settings, cache_folder, find_layout, project, write_layouts
 from gram.projection import __main__ as command
-from gram.projection.store import keep_layout
+from gram.projection.store import store_layout
 
 
 def make_set(n=60, d=12, seed=0, names=("text", "image", "speech"), missing=()):
@@ -240,7 +240,7 @@ def test_shipped_layouts_are_found_first_and_only_for_their_own_embeddings(tmp_p
 @pytest.mark.parametrize("damage", [b"", b"not a layout", None])
 def test_a_damaged_file_is_named_by_load_and_passed_over_by_find(damage, tmp_path):
     data = make_set()
-    path = keep_layout(project(data, "pca"))
+    path = store_layout(project(data, "pca"))
     path.write_bytes(path.read_bytes()[:-50] if damage is None else damage)
     with pytest.raises(gram.errors.GramError, match=r"is no readable layout; delete it"):
         Layout.load(path)
@@ -253,7 +253,7 @@ def test_the_cache_forgets_the_oldest(monkeypatch):
     monkeypatch.setattr("gram.projection.store._KEPT", 2)
     kept = []
     for seed in range(3):
-        kept.append(keep_layout(project(make_set(seed=seed, n=12), "pca")))
+        kept.append(store_layout(project(make_set(seed=seed, n=12), "pca")))
         time.sleep(0.02)
     assert [path.exists() for path in kept] == [False, True, True]
 
@@ -262,7 +262,7 @@ def test_a_cache_that_cannot_be_written_costs_nothing_but_time(tmp_path, monkeyp
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("GRAM_CACHE", str(tmp_path / "file"))
     layout = project(make_set(n=12), "pca")
-    assert keep_layout(layout) is None
+    assert store_layout(layout) is None
 
 
 def test_without_a_variable_the_platforms_cache_folder_is_used(monkeypatch, tmp_path):

@@ -10,7 +10,7 @@ import torch
 from safetensors.numpy import save_file
 
 from gram.data.embedding_set import EmbeddingSet
-from gram.data.segments import read_through
+from gram.data.segments import map_segments
 from gram.errors import EmbeddingSetError
 from gram.retrieval import compiled_products as _compiled_products
 from gram.retrieval import products as _products
@@ -235,14 +235,14 @@ def test_long_work_is_done_once_a_row_and_stops_at_an_error():
         seen[segment] += 1
         return segment.stop
 
-    assert [told for _, told in read_through(1000, 3, work, elements=30)] == [*range(16, 1001, 16), 1000]
+    assert [told for _, told in map_segments(1000, 3, work, elements=30)] == [*range(16, 1001, 16), 1000]
     assert (seen == 1).all()
 
     def failing(segment):
         raise OSError("gone")
 
     with pytest.raises(OSError, match="gone"):
-        list(read_through(1000, 3, failing, elements=30))
+        list(map_segments(1000, 3, failing, elements=30))
 
 
 @pytest.fixture

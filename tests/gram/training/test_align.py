@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from scipy.special import erf
 
 from app.jobs.align_job import AlignJob
-from gram.data.feature_set import FeatureSet
+from gram.data.embedding_set import FeatureSet
 from gram.datasets.digit_views import digit_views
 from gram.errors import EmbeddingSetError, GramError, ModelError
 from gram.models import load_model

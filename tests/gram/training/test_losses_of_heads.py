@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from gram.data.feature_set import FeatureSet
+from gram.data.embedding_set import FeatureSet
 from gram.errors import EmbeddingSetError
 from gram.losses import LOSSES
 from gram.models.align_config import losses_for

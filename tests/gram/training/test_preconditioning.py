@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from gram.data.feature_set import FeatureSet
+from gram.data.embedding_set import FeatureSet
 from gram.models.align_config import AlignmentSettings
 from gram.training.align import align
 from gram.training.preconditioning import condition, fold, principal_axes

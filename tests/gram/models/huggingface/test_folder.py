@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from gram.data.embedding_set import EmbeddingSet
-from gram.data.feature_set import FeatureSet
+from gram.data.embedding_set import EmbeddingSet, FeatureSet
 from gram.errors import EmbeddingSetError, GramError, MediaError, ModelError
 from gram.models import huggingface as encoders
 from gram.models.huggingface.encoder import Encoder

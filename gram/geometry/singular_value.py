@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gram.geometry.inner_products import projection_paired, scores_in_blocks
-from gram.geometry.orthonormal import full_precision, missing_rows, unit_rows, widest
+from gram.geometry.inner_products import paired_projection, scores_in_blocks
+from gram.geometry.orthonormal import full_precision, missing_rows, unit_rows, widest_dtype
 
 _MAX_STEPS = 30  # of the search for a root: digits double, and 4 steps are usual
 _ROOTS_AT_ONCE = 1 << 15  # on a CPU: a dozen steps on numbers that stay in its cache, too few to be worth a thread
@@ -21,14 +21,14 @@ def prepare_principal_axes(rows: Float[Tensor, "n m d"]) -> tuple[Tensor, ...]:
     elsewhere. A turn of the rows among themselves leaves all singular values as they are.
     """
     missing = missing_rows(rows).unsqueeze(-1)
-    units = unit_rows(rows.to(widest(rows.device))).masked_fill(missing, 0)
+    units = unit_rows(rows.to(widest_dtype(rows.device))).masked_fill(missing, 0)
     with full_precision(rows.device):
         squares, turn = torch.linalg.eigh((units @ units.mT).nan_to_num())
         axes = turn.mT @ units
     return axes.to(rows.dtype), squares.clamp_min(0).to(rows.dtype)
 
 
-def largest_singular(
+def largest_singular_value(
     anchor: Float[Tensor, "q d"], axes: Float[Tensor, "n m d"], squares: Float[Tensor, "n m"]
 ) -> Float[Tensor, "q n"]:
     """Return the largest singular value of the unit anchor and each candidate's unit vectors, stacked."""
@@ -43,12 +43,12 @@ def largest_singular(
     return scores_in_blocks(anchor, axes, compare)
 
 
-def largest_singular_paired(
+def paired_largest_singular_value(
     anchor: Float[Tensor, "n d"], axes: Float[Tensor, "n m d"], squares: Float[Tensor, "n m"]
 ) -> Float[Tensor, "n"]:
-    """Return the diagonal of `largest_singular`."""
+    """Return the diagonal of `largest_singular_value`."""
     length = anchor.ne(0).any(dim=1).to(anchor.dtype)
-    products = [projection_paired(anchor, axis) for axis in axes.unbind(dim=1)]
+    products = [paired_projection(anchor, axis) for axis in axes.unbind(dim=1)]
     return _largest_root(length, products, squares.to(anchor.dtype)).sqrt()
 
 

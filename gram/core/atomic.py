@@ -56,13 +56,13 @@ def replace_files(folder: Path, write: Callable[[Path], None]) -> None:
     _finish(folder)
 
 
-def current(folder: Path, name: str) -> Path:
+def current_file(folder: Path, name: str) -> Path:
     """Return where the file `name` in force is: in `.committed` while a save is unfinished, else in place."""
     committed = folder / COMMITTED / name
     return committed if committed.exists() else folder / name
 
 
-def read_files(folder: Path, read: Callable[[], T], *, witness: str) -> T:
+def read_consistently(folder: Path, read: Callable[[], T], *, witness: str) -> T:
     """Return what `read` gives, read again if a save went through meanwhile, so that no two saves are mixed.
 
     Beside a writer that saves again and again, one reading after another is torn. They go on until one is
@@ -90,7 +90,7 @@ def read_files(folder: Path, read: Callable[[], T], *, witness: str) -> T:
 def _save_in_force(folder: Path, witness: str) -> tuple[int, ...]:
     """Return what tells the save whose files are in force from every other; () if there is none."""
     try:
-        stat = current(folder, witness).stat()
+        stat = current_file(folder, witness).stat()
     except OSError:
         return ()
     return stat.st_ino, stat.st_mtime_ns, stat.st_size
