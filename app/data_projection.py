@@ -12,7 +12,7 @@ from gram import projection
 from gram.core.progress import Progress, no_progress
 from gram.data.embedding_set import EmbeddingSet
 from gram.plots.scatter import sample_rows
-from gram.retrieval import evaluate as evaluation
+from gram.retrieval import evaluate
 
 AT_ONCE = 2**24  # pairs that are ranked while the page waits: a second or two
 
@@ -88,7 +88,7 @@ def _kept(fingerprint: tuple[str, int], candidates: tuple[str, ...], measure: st
 
 def _ranks(embedding_set: EmbeddingSet, candidates: tuple[str, ...], measure: str, progress: Progress) -> Ranks:
     rows = drawn_rows(embedding_set)
-    found, among = evaluation.ranks_of(embedding_set, rows, candidates=candidates, measure=measure, progress=progress)
+    found, among = evaluate.ranks_of(embedding_set, rows, candidates=candidates, measure=measure, progress=progress)
     places = np.full(len(embedding_set), np.nan)
     places[rows] = found.numpy()
     return Ranks(places, among)
@@ -99,5 +99,5 @@ def _rank(
     fingerprint: tuple[str, int], candidates: tuple[str, ...], measure: str, item: str, _embedding_set: EmbeddingSet
 ) -> tuple[float, int]:
     row = _embedding_set.row(item)
-    found, among = evaluation.ranks_of(_embedding_set, [row], candidates=candidates, measure=measure)
+    found, among = evaluate.ranks_of(_embedding_set, [row], candidates=candidates, measure=measure)
     return float(found[0]), among

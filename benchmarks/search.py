@@ -81,7 +81,7 @@ def brute_force(queries: torch.Tensor, vectors: list[torch.Tensor], k: int) -> t
     return squares, np.sort(np.partition(squares, k - 1, axis=1)[:, :k], axis=1)
 
 
-def same(hits: gram.index.Hits, squares: np.ndarray, best: np.ndarray) -> bool:
+def same(hits: gram.retrieval.Hits, squares: np.ndarray, best: np.ndarray) -> bool:
     found = np.take_along_axis(squares[: len(hits.indices)], np.asarray(hits.indices), axis=1)
     return bool((np.abs(found - best[: len(found)]) <= EQUAL).all())
 

@@ -8,8 +8,8 @@ import sys
 import time
 
 from gram.data.embedding_set import EmbeddingSet
+from gram.projection.fit import compute_layout
 from gram.projection.layout import Settings
-from gram.projection.project import compute_layout
 from gram.projection.store import store_layout
 
 _SECONDS_BETWEEN_LINES = 0.1

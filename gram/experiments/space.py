@@ -17,7 +17,7 @@ from gram.experiments.sentences import leader, listed, number, rate, share, verd
 from gram.experiments.tables import Observation, single_row, tabulate
 from gram.experiments.work import Outcomes
 from gram.projection import Settings
-from gram.projection.project import compute_layout
+from gram.projection.fit import compute_layout
 
 NAME = "space"
 TITLE = "The space"

@@ -4,8 +4,8 @@ A picture of d dimensions in two or three distorts. Each layout carries its trus
 neighbours in the picture are neighbours in truth.
 """
 
+from gram.projection.fit import project
 from gram.projection.layout import METHODS, Layout, Settings
-from gram.projection.project import project
 from gram.projection.stages import PROGRESS_STAGES
 from gram.projection.store import cache_folder, find_layout, layout_file, write_layouts
 

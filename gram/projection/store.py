@@ -62,7 +62,7 @@ def write_layouts(
     Raises:
         EmbeddingSetError: the set cannot be read.
     """
-    from gram.projection.project import compute_layout
+    from gram.projection.fit import compute_layout
 
     embedding_set = EmbeddingSet.load(set_dir)
     written = []

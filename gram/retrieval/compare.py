@@ -28,7 +28,7 @@ class Row:
 
     Attributes:
         measure: its name.
-        direction: one of `gram.evaluation.DIRECTIONS`.
+        direction: one of `gram.retrieval.evaluate.DIRECTIONS`.
         items: how many were ranked.
         left_out: how many were not, for they lack a modality.
         values: metric -> its value.

@@ -16,6 +16,7 @@ from gram.errors import GramError
 from gram.projection import find_layout, project
 from gram.projection.layout import Settings
 from gram.projection.store import store_layout
+from gram.retrieval import evaluate
 
 from .conftest import open_app
 
@@ -122,7 +123,7 @@ def test_ranking_by_another_measure_changes_the_rank_that_is_named(stored):
 def held(monkeypatch):
     """Rankings that are too long to wait for: each says that it is half done, and goes on when this event is set."""
     go_on = threading.Event()
-    rank = gram.evaluation.ranks_of
+    rank = evaluate.ranks_of
 
     def slowly(*args, progress=None, **options):
         if progress is not None:
@@ -132,7 +133,7 @@ def held(monkeypatch):
                 progress(0.5)
         return rank(*args, progress=progress, **options)
 
-    monkeypatch.setattr(gram.evaluation, "ranks_of", slowly)
+    monkeypatch.setattr(evaluate, "ranks_of", slowly)
     monkeypatch.setattr(data_projection, "AT_ONCE", 0)
     yield go_on
     go_on.set()

@@ -9,7 +9,7 @@ export const unit = (a) => (length(a) > 0 ? scaled(a, 1 / length(a)) : a);
 export const gramMatrix = (vectors) => vectors.map((a) => vectors.map((b) => dot(a, b)));
 
 const without = (vectors, place) => vectors.filter((_, i) => i !== place);
-// A distance below a few roundings of the vector is a rounding, as in `gram._spans.tolerance`.
+// A distance below a few roundings of the vector is a rounding, as in `gram.geometry.orthonormal.tolerance`.
 const tolerance = (count) => 2 * count * Number.EPSILON;
 
 // An orthonormal basis by Gram-Schmidt, each row projected twice, and the distance of each row from those before it.
@@ -178,7 +178,7 @@ function softmax(row) {
 export const tangent = (vector, gradient) => plus(gradient, vector, -dot(gradient, vector));
 export const descend = (vector, gradient, rate) => unit(plus(vector, tangent(vector, gradient), -rate));
 
-// Three significant digits, as `gram.figures.style.number` writes them.
+// Three significant digits, as `gram.plots.style.number` writes them.
 export function number(value) {
   if (Number.isNaN(value)) return "–";
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";

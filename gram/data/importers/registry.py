@@ -12,20 +12,20 @@ Reader = Callable[[Path, Limits], Table]
 
 # suffix -> module of this package and its function; imported when a file of the kind is opened
 READERS = {
-    ".npy": ("_arrays", "read_npy"),
-    ".npz": ("_arrays", "read_npz"),
-    ".safetensors": ("_tensors", "read_safetensors"),
-    ".pt": ("_torch_files", "read_torch"),
-    ".pth": ("_torch_files", "read_torch"),
-    ".parquet": ("_frames", "read_parquet"),
-    ".feather": ("_frames", "read_feather"),
-    ".arrow": ("_frames", "read_feather"),
-    ".jsonl": ("_json_lines", "read_json_lines"),
-    ".ndjson": ("_json_lines", "read_json_lines"),
-    ".json": ("_json_lines", "read_json"),
-    ".csv": ("_csv", "read_csv"),
-    ".tsv": ("_csv", "read_csv"),
-    ".mat": ("_matlab", "read_matlab"),
+    ".npy": ("arrays", "read_npy"),
+    ".npz": ("arrays", "read_npz"),
+    ".safetensors": ("safetensors", "read_safetensors"),
+    ".pt": ("torch", "read_torch"),
+    ".pth": ("torch", "read_torch"),
+    ".parquet": ("frames", "read_parquet"),
+    ".feather": ("frames", "read_feather"),
+    ".arrow": ("frames", "read_feather"),
+    ".jsonl": ("json_lines", "read_json_lines"),
+    ".ndjson": ("json_lines", "read_json_lines"),
+    ".json": ("json_lines", "read_json"),
+    ".csv": ("csv", "read_csv"),
+    ".tsv": ("csv", "read_csv"),
+    ".mat": ("matlab", "read_matlab"),
 }
 TABLES = (".csv", ".tsv", ".parquet", ".json", ".jsonl", ".ndjson", ".feather")
 

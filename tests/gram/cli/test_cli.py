@@ -11,6 +11,7 @@ import pytest
 import gram.cli.evaluate
 from gram import EmbeddingSet, evaluate
 from gram.cli import main
+from gram.retrieval.evaluate import DIRECTIONS
 
 
 def make_arrays(n=40, d=6):
@@ -88,7 +89,7 @@ def test_evaluate_as_markdown_beside_another_set(folder, tmp_path, run):
 
 
 def test_directions_are_those_of_the_library():
-    assert gram.cli.evaluate.DIRECTIONS == gram.evaluation.DIRECTIONS
+    assert gram.cli.evaluate.DIRECTIONS == DIRECTIONS
 
 
 # --- search ---

@@ -91,7 +91,7 @@ def test_the_lines_in_the_readme_ask_as_they_say(item, files, monkeypatch):
         for block in re.findall(r"```python\n(.*?)```", (root / "README.md").read_text(), re.DOTALL)
         if "read_query" in block
     ]
-    assert len(lines.strip().splitlines()) == 3
+    assert len(lines.strip().splitlines()) == 5
     folder = files["speech"].parent
     (folder / "assets").symlink_to(root / "assets")
     monkeypatch.chdir(folder)

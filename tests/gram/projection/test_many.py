@@ -18,7 +18,7 @@ from app.jobs.process import save_vectors
 from app.jobs.projection_job import ProjectionJob
 from gram.data.embedding_set import unit_rows
 from gram.projection import PROGRESS_STAGES, Layout, Settings, find_layout, project
-from gram.projection.project import compute_layout
+from gram.projection.fit import compute_layout
 from gram.projection.trust import nearest_by_cosine, trustworthiness
 from gram.projection.umap import _ExactSearch, points_to_fit
 
@@ -254,7 +254,7 @@ def test_neighbours_among_other_rows_are_exact():
 
 def test_axes_of_many_blocks_are_those_of_one(planted, monkeypatch):
     whole = compute_layout(planted[0], Settings(method="pca"))
-    monkeypatch.setattr("gram.projection.project._BLOCK", 64)
+    monkeypatch.setattr("gram.projection.fit._BLOCK", 64)
     told = []
     blocks = compute_layout(planted[0], Settings(method="pca"), progress=lambda *said: told.append(said))
     axes = [share for share, stage in told if stage == "finding axes"]
@@ -296,7 +296,7 @@ def test_no_more_rows_than_a_block_are_in_memory_at_once(planted, tmp_path, monk
         return unit_rows(rows)
 
     monkeypatch.setattr("gram.projection.rows.unit_rows", watched)
-    monkeypatch.setattr("gram.projection.project._BLOCK", 50)
+    monkeypatch.setattr("gram.projection.fit._BLOCK", 50)
     monkeypatch.setattr("gram.projection.umap._PLACED_AT_ONCE", 50)
     monkeypatch.setattr("gram.projection.trust._ROWS_AT_ONCE", 50)
     monkeypatch.setattr("gram.projection.trust._QUERIES_AT_ONCE", 3)

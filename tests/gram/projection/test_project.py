@@ -160,7 +160,7 @@ def test_progress_that_raises_stops_the_work_and_keeps_nothing():
 def test_a_second_request_reads_what_the_first_one_kept(monkeypatch):
     data = make_set()
     first = project(data, "pca")
-    monkeypatch.setattr("gram.projection.project.compute_layout", None)
+    monkeypatch.setattr("gram.projection.fit.compute_layout", None)
     second = project(data, "pca")
     assert second.settings == first.settings
     assert second.trustworthiness == first.trustworthiness

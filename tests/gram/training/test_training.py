@@ -11,12 +11,12 @@ from gram.cli.train import LOSSES as COMMAND_LOSSES
 from gram.datasets.spoken_numbers import MODALITIES, numbers_of
 from gram.losses import LOSSES as ALL_LOSSES
 from gram.models import ModelConfig, MultimodalModel, load_model
+from gram.training.built_in import train
 from gram.training.config import LOSSES, TrainingConfig
 from gram.training.optim import pace
 from gram.training.spoken_numbers import pool as pool_module
 from gram.training.spoken_numbers.embedding import embed_items, embed_many, half_precision, split_items
 from gram.training.spoken_numbers.pool import TrainingPool, render_pool
-from gram.training.train import train
 
 SMALL = ModelConfig(d=8, text_width=8, image_channels=4, audio_channels=8, audio_width=8)
 QUICK = TrainingConfig(
@@ -28,7 +28,7 @@ QUICK = TrainingConfig(
 def _few_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Train on 24 numbers and rank 12, so that a run takes a second."""
     monkeypatch.setattr(pool_module, "numbers_of", lambda split: numbers_of(split)[:24])
-    monkeypatch.setattr("gram.training.train.split_items", lambda split: split_items(split).iloc[:12])
+    monkeypatch.setattr("gram.training.built_in.split_items", lambda split: split_items(split).iloc[:12])
     torch.set_num_threads(1)
 
 

@@ -254,7 +254,7 @@ def test_missing_modalities_are_left_out(measure, compresses):
 def test_many_items_are_compressed_and_few_are_not(monkeypatch):
     vectors, queries = ask(random, 2)
     few, plain = Index(make_set(vectors), NAMES[:2]), Index(make_set(vectors), NAMES[:2], compressed=False)
-    monkeypatch.setattr("gram.index.COMPRESSED_FROM", N)
+    monkeypatch.setattr("gram.retrieval.index.COMPRESSED_FROM", N)
     many, other = Index(make_set(vectors), NAMES[:2]), Index(make_set(vectors), NAMES[:2], "cosine")
     hits = [index.search(queries, k=5) for index in (few, plain, many, other)]
     assert [index._compressed is not None for index in (few, plain, many, other)] == [False, False, True, False]
@@ -265,11 +265,11 @@ def test_many_items_are_compressed_and_few_are_not(monkeypatch):
 def test_processors_that_do_not_multiply_bytes_and_many_hits_search_plainly(monkeypatch):
     vectors, queries = ask(random, 2)
     expected = brute_force("volume", queries, vectors)
-    monkeypatch.setattr("gram.index.LARGEST_K", 9)
+    monkeypatch.setattr("gram.retrieval.index.LARGEST_K", 9)
     index = Index(make_set(vectors), NAMES[:2], compressed=True)
     index.search(queries, k=10)
     assert index._compressed is None
-    monkeypatch.setattr("gram.index.LARGEST_K", 1000)
+    monkeypatch.setattr("gram.retrieval.index.LARGEST_K", 1000)
     monkeypatch.setattr("gram.retrieval.compressed.byte_products.available", lambda: False)
     hits = index.search(queries, k=10)
     assert index._compressed is None
@@ -307,7 +307,7 @@ def test_products_are_exact_at_the_ends_of_their_range(count, steps):
 def test_all_of_this_holds_with_avx2_alone():
     if "+avx2" not in get_host_cpu_features().split(","):
         pytest.skip("this processor lacks AVX2")
-    code = "from gram import _byte_products; print(_byte_products._INSTRUCTION.name)"
+    code = "from gram.retrieval.compressed import byte_products; print(byte_products._INSTRUCTION.name)"
     environment = {**os.environ, **AVX2_ALONE}
     run = {"capture_output": True, "text": True, "env": environment}
     assert subprocess.run([sys.executable, "-c", code], **run).stdout.strip() == "llvm.x86.avx2.pmadd.wd"
