@@ -13,7 +13,7 @@ from app.plain import plain
 from app.your_data import reading, roles
 from app.your_data.closing import closing
 from app.your_data.kept import Kept
-from gram.data.importers import Plan, Problem
+from gram.data.importers import ColumnRoles, RowError
 from gram.errors import GramError
 
 _FROM = {"computer": "This computer", "folder": "The data folder", "example": "An example"}
@@ -139,7 +139,7 @@ def _found(kept: Kept) -> None:
     edited = roles.show(found, key=f"your_data_roles_{kept.key}")
     try:
         names = list(roles.plan_of(found, edited, None).modalities)
-        usual = found.plan.anchor if found.plan.anchor in names else names[0]
+        usual = found.roles.anchor if found.roles.anchor in names else names[0]
         anchor = st.selectbox(
             "Anchor",
             names,
@@ -182,7 +182,7 @@ def _found(kept: Kept) -> None:
         )
 
 
-def _faults(faults: Sequence[Problem], n: int) -> None:
+def _faults(faults: Sequence[RowError], n: int) -> None:
     rows = len({fault.row for fault in faults if fault.row is not None})
     where = "one row" if rows == 1 else f"{rows:,} rows" if rows else "the columns"
     st.warning(
@@ -201,7 +201,7 @@ def _faults(faults: Sequence[Problem], n: int) -> None:
     )
 
 
-def _open(kept: Kept, plan: Plan, without: Collection[int], aligned: bool) -> None:
+def _open(kept: Kept, plan: ColumnRoles, without: Collection[int], aligned: bool) -> None:
     """Take the vectors over, as one space or to be aligned, and go on with them."""
     try:
         if aligned:

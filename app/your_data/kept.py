@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from gram.data.importers import Found
+from gram.data.importers import Inspection
 
 
 class Kept(NamedTuple):
@@ -19,4 +19,4 @@ class Kept(NamedTuple):
     key: str
     title: str
     path: Path
-    found: Found
+    found: Inspection

@@ -11,7 +11,18 @@ import streamlit as st
 from app import aligning, opened
 from app.your_data.kept import Kept
 from gram.data.embedding_set import FeatureSet
-from gram.data.importers import Found, Limits, Plan, Problem, export, look, problems, read, save, suffixes
+from gram.data.importers import (
+    ColumnRoles,
+    Inspection,
+    Limits,
+    RowError,
+    export,
+    inspect,
+    read,
+    row_errors,
+    save,
+    suffixes,
+)
 from gram.errors import EmbeddingSetError, GramError
 
 FAULT, GO = "your_data_fault", "your_data_go"
@@ -32,7 +43,7 @@ def look_at(path: Callable[[], Path], *, title: str, uploaded: bool) -> None:
     """
     try:
         where = path()
-        found = look(where, limits=UPLOADED if uploaded else Limits())
+        found = inspect(where, limits=UPLOADED if uploaded else Limits())
         st.session_state[_KEPT] = Kept(opened.new_key(), title, where, found)
     except GramError as error:
         st.session_state[FAULT] = without_paths(str(error))
@@ -50,25 +61,25 @@ def forget() -> None:
         _clear_uploads()
 
 
-def faults(kept: Kept, plan: Plan) -> list[Problem]:
+def faults(kept: Kept, plan: ColumnRoles) -> list[RowError]:
     """Return what keeps a plan from making a set, row by row.
 
     Raises:
         EmbeddingSetError: the file itself cannot be read.
     """
     try:
-        return problems(kept.found, plan)
+        return row_errors(kept.found, plan)
     except EmbeddingSetError as error:
         raise EmbeddingSetError(without_paths(str(error))) from error
 
 
-def sizes(found: Found, plan: Plan) -> dict[str, int]:
+def sizes(found: Inspection, plan: ColumnRoles) -> dict[str, int]:
     """Return the number of dimensions of each modality of a plan."""
     shapes = {column.name: column.shape for column in found.columns}
     return {name: (*shapes[column], 1)[1] for name, column in plan.modalities.items()}
 
 
-def open_set(kept: Kept, plan: Plan, without: Collection[int] = ()) -> opened.Collection:
+def open_set(kept: Kept, plan: ColumnRoles, without: Collection[int] = ()) -> opened.Collection:
     """Take vectors of one space over into the session, and make them a collection.
 
     Raises:
@@ -83,7 +94,7 @@ def open_set(kept: Kept, plan: Plan, without: Collection[int] = ()) -> opened.Co
     return found
 
 
-def open_features(kept: Kept, plan: Plan, without: Collection[int] = ()) -> opened.Features:
+def open_features(kept: Kept, plan: ColumnRoles, without: Collection[int] = ()) -> opened.Features:
     """Take vectors over that are to be aligned.
 
     Raises:
@@ -131,7 +142,7 @@ def exported(variant: opened.Variant, kind: str) -> bytes:
         return target.read_bytes()
 
 
-def _read(kept: Kept, plan: Plan, without: Collection[int]) -> FeatureSet:
+def _read(kept: Kept, plan: ColumnRoles, without: Collection[int]) -> FeatureSet:
     try:
         features = read(kept.found, plan, without=without)
     except EmbeddingSetError as error:

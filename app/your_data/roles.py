@@ -6,7 +6,7 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
-from gram.data.importers import Column, Found, Plan
+from gram.data.importers import Column, ColumnRoles, Inspection
 from gram.errors import EmbeddingSetError
 
 MODALITY, ID, LABEL, SPLIT, MEDIA, MASK, KEEP = "modality", "id", "label", "split", "media", "mask", "keep"
@@ -18,7 +18,7 @@ _HELP = (
 )
 
 
-def table(found: Found, plan: Plan) -> pd.DataFrame:
+def table(found: Inspection, plan: ColumnRoles) -> pd.DataFrame:
     """Return a row a column: what it is, and what it is used as."""
     return pd.DataFrame(
         [
@@ -34,10 +34,10 @@ def table(found: Found, plan: Plan) -> pd.DataFrame:
     )
 
 
-def show(found: Found, *, key: str) -> pd.DataFrame:
+def show(found: Inspection, *, key: str) -> pd.DataFrame:
     """Show the table of a file's columns, to be corrected; return it as a person left it."""
     return st.data_editor(
-        table(found, found.plan),
+        table(found, found.roles),
         key=key,
         hide_index=True,
         width="stretch",
@@ -56,7 +56,7 @@ def show(found: Found, *, key: str) -> pd.DataFrame:
     )
 
 
-def plan_of(found: Found, edited: pd.DataFrame, anchor: str | None) -> Plan:
+def plan_of(found: Inspection, edited: pd.DataFrame, anchor: str | None) -> ColumnRoles:
     """Return the plan that a corrected table says.
 
     Raises:
@@ -71,7 +71,7 @@ def plan_of(found: Found, edited: pd.DataFrame, anchor: str | None) -> Plan:
         used.setdefault(role, {})[column.name] = name
     modalities = _named_once(used.get(MODALITY, {}))
     return replace(
-        found.plan,
+        found.roles,
         modalities=modalities,
         anchor=anchor if anchor in modalities else next(iter(modalities)),
         id=_only(ID, used),
@@ -95,7 +95,7 @@ def _holds(column: Column) -> str:
     return f"{size}{column.dtype}"
 
 
-def _role(column: Column, plan: Plan) -> str:
+def _role(column: Column, plan: ColumnRoles) -> str:
     if column.name in plan.modalities.values():
         return MODALITY
     if len(column.shape) == 2:
@@ -106,7 +106,7 @@ def _role(column: Column, plan: Plan) -> str:
     return MASK if column.name in plan.masks.values() else roles.get(column.name, KEEP)
 
 
-def _named(column: Column, plan: Plan) -> str:
+def _named(column: Column, plan: ColumnRoles) -> str:
     owners = {of: name for name, of in (*plan.modalities.items(), *plan.masks.items())}
     return plan.media.get(column.name) or owners.get(column.name, "")
 

@@ -21,6 +21,6 @@ def load_features(path: Path) -> "FeatureSet":
     Raises:
         EmbeddingSetError: there are none that can be read.
     """
-    from gram.data.importers import look, read
+    from gram.data.importers import inspect, read
 
-    return read(look(path))
+    return read(inspect(path))

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gram.cli._plan import add_plan, asked_plan
+from gram.cli._column_roles import add_column_roles, asked_roles
 from gram.cli.output import print_json
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("source", type=Path, metavar="IN", nargs="+", help="file, folder, or files of one set together")
     parser.add_argument("out", type=Path, metavar="OUT", help="folder of the set, or a .parquet, .npz, .safetensors")
-    add_plan(parser)
+    add_column_roles(parser)
     parser.add_argument("--skip-bad", action="store_true", help="leave out the items that have something wrong")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
@@ -33,10 +33,10 @@ def run(args: argparse.Namespace) -> int:
     """Read, write, say what was written, and return the exit status."""
     from gram.data import importers
 
-    found = importers.look(args.source if len(args.source) > 1 else args.source[0])
-    plan = asked_plan(args, found.plan)
-    bad = sorted({p.row for p in importers.problems(found, plan) if p.row is not None}) if args.skip_bad else []
-    features = importers.read(found, plan, without=bad)
+    found = importers.inspect(args.source if len(args.source) > 1 else args.source[0])
+    roles = asked_roles(args, found.roles)
+    bad = sorted({p.row for p in importers.row_errors(found, roles) if p.row is not None}) if args.skip_bad else []
+    features = importers.read(found, roles, without=bad)
     if args.out.suffix.lower() in importers.EXPORTS:
         importers.export(features, args.out)
     else:

@@ -5,13 +5,13 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gram.cli._plan import add_plan, asked_plan
+from gram.cli._column_roles import add_column_roles, asked_roles
 from gram.cli.output import print_json, table
 from gram.errors import EmbeddingSetError
 
 if TYPE_CHECKING:
     from gram.data.embedding_set import EmbeddingSet
-    from gram.data.importers import Column, Found, Plan, Problem
+    from gram.data.importers import Column, ColumnRoles, Inspection, RowError
 
 ORDER = 90
 HELP = "check an embedding set, or any file of embeddings"
@@ -27,7 +27,7 @@ _UNIT_TOLERANCE = 1e-3
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("set", type=Path, metavar="PATH", help="folder of a set, or file or folder with embeddings")
-    add_plan(parser)
+    add_column_roles(parser)
     parser.add_argument("--json", action="store_true", help="print what is found as JSON")
 
 
@@ -63,14 +63,14 @@ def _is_set(path: Path) -> bool:
 def _run_file(args: argparse.Namespace) -> int:
     from gram.data import importers
 
-    found = importers.look(args.set)
-    plan = asked_plan(args, found.plan)
-    problems = importers.problems(found, plan)
+    found = importers.inspect(args.set)
+    roles = asked_roles(args, found.roles)
+    problems = importers.row_errors(found, roles)
     if args.json:
-        print_json(_as_json(args.set, found, plan, problems))
+        print_json(_as_json(args.set, found, roles, problems))
         return 1 if problems else 0
-    print(f"{args.set}: {found.format}, {found.n:,} items, {len(plan.modalities)} modalities, anchor {plan.anchor}\n")
-    print(table([_column_row(column, plan) for column in found.columns]))
+    print(f"{args.set}: {found.format}, {found.n:,} items, {len(roles.modalities)} modalities, anchor {roles.anchor}\n")
+    print(table([_column_row(column, roles) for column in found.columns]))
     for note in found.notes:
         print(f"note: {note}")
     if not problems:
@@ -79,7 +79,7 @@ def _run_file(args: argparse.Namespace) -> int:
     raise EmbeddingSetError(_summary(args.set, problems))
 
 
-def _summary(path: Path, problems: "list[Problem]") -> str:
+def _summary(path: Path, problems: "list[RowError]") -> str:
     first = problems[0]
     if first.row is None:
         return first.what
@@ -90,25 +90,25 @@ def _summary(path: Path, problems: "list[Problem]") -> str:
     )
 
 
-def _column_row(column: "Column", plan: "Plan") -> dict[str, str]:
-    names = {source: name for name, source in plan.modalities.items()}
-    masked = {mask: name for name, mask in plan.masks.items()}
-    single = {plan.id: "id", plan.label: "label", plan.split: "split"}
+def _column_row(column: "Column", roles: "ColumnRoles") -> dict[str, str]:
+    names = {source: name for name, source in roles.modalities.items()}
+    masked = {mask: name for name, mask in roles.masks.items()}
+    single = {roles.id: "id", roles.label: "label", roles.split: "split"}
     role = f"modality {names[column.name]}" if column.name in names else single.get(column.name, "")
     role = f"mask of {masked[column.name]}" if column.name in masked else role
-    role = f"media of {plan.media[column.name]}" if column.name in plan.media else role
+    role = f"media of {roles.media[column.name]}" if column.name in roles.media else role
     shape = " x ".join(f"{size:,}" for size in column.shape)
     return {"column": column.name, "taken for": role or "-", "shape": shape, "type": column.dtype}
 
 
-def _as_json(path: Path, found: "Found", plan: "Plan", problems: "list[Problem]") -> dict[str, Any]:
+def _as_json(path: Path, found: "Inspection", roles: "ColumnRoles", problems: "list[RowError]") -> dict[str, Any]:
     return {
         "set": str(path),
         "sound": not problems,
         "format": found.format,
         "items": found.n,
         "columns": [dataclasses.asdict(column) for column in found.columns],
-        "plan": dataclasses.asdict(plan),
+        "plan": dataclasses.asdict(roles),
         "notes": list(found.notes),
         "problems": [dataclasses.asdict(problem) for problem in problems],
     }

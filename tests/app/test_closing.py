@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from app.jobs.align_job import AlignJob
 from app.your_data import roles
 from gram import EmbeddingSetError, FeatureSet
-from gram.data.importers import look, read
+from gram.data.importers import inspect, read
 from gram.models.align_config import AlignmentSettings
 from tests.app.conftest import open_app
 
@@ -139,8 +139,8 @@ def test_the_data_folder_offers_sets_files_and_folders_of_files(data_folder: Pat
 
 def test_a_number_an_item_can_be_chosen_as_a_modality_and_text_cannot(tmp_path: Path):
     (tmp_path / "a.npz").write_bytes(npz(**views(), depth=np.arange(60) + 1.5, word=np.array(["a", "b"] * 30)))
-    found = look(tmp_path / "a.npz")
-    chosen = roles.table(found, found.plan).set_index("Column")
+    found = inspect(tmp_path / "a.npz")
+    chosen = roles.table(found, found.roles).set_index("Column")
     assert chosen.loc["depth", "Use as"] == "keep"
     chosen.loc["depth", "Use as"] = "modality"
     plan = roles.plan_of(found, chosen.reset_index(), None)

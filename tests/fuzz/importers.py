@@ -59,11 +59,11 @@ def make_case(number, originals, target):
 def run_case(path):
     """Open a file as people do; return "opened", "refused", or what is wrong with the refusal."""
     from gram import EmbeddingSetError
-    from gram.data.importers import Limits, look, problems, read
+    from gram.data.importers import Limits, inspect, read, row_errors
 
     try:
-        found = look(path, limits=Limits(file=2**28, unpacked=UNPACKED, items=10**6))
-        problems(found)
+        found = inspect(path, limits=Limits(file=2**28, unpacked=UNPACKED, items=10**6))
+        row_errors(found)
         read(found)
     except EmbeddingSetError as error:
         text = str(error)

@@ -10,7 +10,7 @@ import zlib
 from pathlib import Path, PurePosixPath
 from shutil import copyfileobj, rmtree
 
-from gram.data.importers.limits import Limits, one_line, refusing, told
+from gram.data.importers.limits import Limits, format_bytes, one_line, reraise_as_set_error
 from gram.data.validation import stays_inside
 from gram.errors import EmbeddingSetError
 
@@ -40,10 +40,10 @@ def open_archive(path: Path, limits: Limits, what: str, remedy: str) -> zipfile.
             path or climbs by .., or more unpacked bytes than `limits` allow.
     """
     size = limits.check_file(path)
-    with refusing(path, what, remedy, *ERRORS):
+    with reraise_as_set_error(path, what, remedy, *ERRORS):
         contents = _size_of_contents(path, size)
         if contents > _DIRECTORY:
-            raise EmbeddingSetError(f"{path}: its table of contents has {told(contents)}; pack fewer files")
+            raise EmbeddingSetError(f"{path}: its table of contents has {format_bytes(contents)}; pack fewer files")
         archive = zipfile.ZipFile(path)
     try:
         _check_entries(path, archive, limits)
@@ -109,7 +109,7 @@ def unpack(path: Path, limits: Limits) -> Unpacked:
             if entry.is_dir() or parts[0] == "__MACOSX":
                 continue
             target = unpacked.folder.joinpath(*parts)
-            with refusing(f"{path}: '{one_line(entry.filename)}'", "a packed file", remedy, *ERRORS):
+            with reraise_as_set_error(f"{path}: '{one_line(entry.filename)}'", "a packed file", remedy, *ERRORS):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with archive.open(entry) as source, target.open("xb") as copy:
                     copyfileobj(source, copy, 2**20)

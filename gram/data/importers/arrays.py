@@ -12,7 +12,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 
 from gram.data.importers import archives as _archives
-from gram.data.importers.limits import Limits, one_line, refusing
+from gram.data.importers.limits import Limits, one_line, reraise_as_set_error
 from gram.data.importers.packed_items import INFO, ITEMS, add_packed
 from gram.data.importers.table import Table, from_array
 from gram.errors import EmbeddingSetError
@@ -63,7 +63,7 @@ def read_header(file: IO[bytes], size: int, where: object) -> Header:
     Raises:
         EmbeddingSetError: no such header, Python objects, or other than the claimed number of bytes.
     """
-    with refusing(where, "a NumPy array", _REMEDY, *_ERRORS):
+    with reraise_as_set_error(where, "a NumPy array", _REMEDY, *_ERRORS):
         version = np.lib.format.read_magic(file)
         read: Callable[..., Any] = (
             np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
@@ -87,7 +87,7 @@ def read_header(file: IO[bytes], size: int, where: object) -> Header:
 
 def map_array(path: Path, header: Header) -> np.ndarray:
     """Return the array on disk, read as it is used; changes to it stay in memory."""
-    with refusing(path, "a NumPy array", _REMEDY, OSError, ValueError):
+    with reraise_as_set_error(path, "a NumPy array", _REMEDY, OSError, ValueError):
         return np.asarray(
             np.memmap(
                 path,
@@ -116,7 +116,7 @@ def read_npz(path: Path, limits: Limits) -> Table:
                 table.leave_out(name, "it is no .npy array")
                 continue
             where = f"{path}: '{one_line(name)}'"
-            with refusing(where, "a NumPy array", remedy, *_archives.ERRORS), archive.open(entry) as file:
+            with reraise_as_set_error(where, "a NumPy array", remedy, *_archives.ERRORS), archive.open(entry) as file:
                 header = read_header(file, entry.file_size, where)
             if name in (ITEMS, INFO) and header.dtype == np.uint8 and len(header.shape) == 1:
                 packed[name] = _load(path, entry, where).tobytes()
@@ -136,7 +136,7 @@ def read_npz(path: Path, limits: Limits) -> Table:
 def _load(path: Path, entry: zipfile.ZipInfo, where: str) -> np.ndarray:
     remedy = "save it again with np.savez"
     with (
-        refusing(where, "a NumPy array", remedy, *_archives.ERRORS, *_ERRORS),
+        reraise_as_set_error(where, "a NumPy array", remedy, *_archives.ERRORS, *_ERRORS),
         zipfile.ZipFile(path) as archive,
         archive.open(entry) as file,
     ):

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gram.data.importers.limits import Limits, refusing
+from gram.data.importers.limits import Limits, reraise_as_set_error
 from gram.data.importers.table import FLOATS, HEAD, Loaded, Source, Table
 from gram.errors import EmbeddingSetError
 
@@ -48,7 +48,7 @@ class Rows:
             EmbeddingSetError: the data is damaged, or larger than its header said.
         """
         size = rows = 0
-        with refusing(self.where, "a table", _REMEDY, *ERRORS):
+        with reraise_as_set_error(self.where, "a table", _REMEDY, *ERRORS):
             for batch in self.read(names):
                 batch.validate(full=True)
                 size, rows = size + batch.nbytes, rows + len(batch)
@@ -64,7 +64,7 @@ def add_rows(table: Table, rows: Rows) -> None:
     Raises:
         EmbeddingSetError: no rows, more than the limits allow, two columns of one name, or damaged data.
     """
-    with refusing(rows.where, "a table", _REMEDY, *ERRORS):
+    with reraise_as_set_error(rows.where, "a table", _REMEDY, *ERRORS):
         names = rows.schema.names
         rows.schema.to_string()  # names within names too: Arrow finds out late that they are not UTF-8
     rows.limits.check_items(rows.where, rows.n)
@@ -85,7 +85,7 @@ def add_rows(table: Table, rows: Rows) -> None:
 
 
 def _head(rows: Rows) -> pa.Table:
-    with refusing(rows.where, "a table", _REMEDY, *ERRORS):
+    with reraise_as_set_error(rows.where, "a table", _REMEDY, *ERRORS):
         taken, count = [], 0
         for batch in rows.read(rows.schema.names):
             batch.validate(full=True)
@@ -160,7 +160,7 @@ def _add_vectors(
 def _empty(rows: Rows, d: int, dtype: str) -> np.ndarray:
     kind = np.dtype("float16" if dtype == "float16" else "float32")
     rows.limits.check_unpacked(rows.where, rows.n * d * kind.itemsize)
-    with refusing(rows.where, "a table", _REMEDY):
+    with reraise_as_set_error(rows.where, "a table", _REMEDY):
         return np.full((rows.n, d), np.nan, kind)
 
 
@@ -169,7 +169,7 @@ def _load_vectors(rows: Rows, name: str, d: int, dtype: str, fill: Callable[...,
     faults: dict[int, str] = {}
     start = 0
     for batch in rows.batches([name]):
-        with refusing(f"{rows.where}: '{name}'", "vectors", _REMEDY, *ERRORS), np.errstate(over="ignore"):
+        with reraise_as_set_error(f"{rows.where}: '{name}'", "vectors", _REMEDY, *ERRORS), np.errstate(over="ignore"):
             found = fill(values[start : start + len(batch)], _storage(batch.column(0)))
         faults |= {start + row: what for row, what in found.items()}
         start += len(batch)
@@ -255,7 +255,7 @@ def _load_wide(rows: Rows, names: list[str], dtype: str) -> Loaded:
     values = _empty(rows, len(names), dtype)
     start = 0
     for batch in rows.batches(names):
-        with refusing(rows.where, "vectors", _REMEDY, *ERRORS), np.errstate(over="ignore"):
+        with reraise_as_set_error(rows.where, "vectors", _REMEDY, *ERRORS), np.errstate(over="ignore"):
             for place, name in enumerate(names):
                 column = _storage(batch.column(batch.schema.get_field_index(name)))
                 values[start : start + len(batch), place] = column.to_numpy(zero_copy_only=False)
@@ -271,7 +271,7 @@ def _load_values(rows: Rows, name: str) -> Loaded:
 
 def _series(column: pa.Table | pa.ChunkedArray, name: str) -> "pd.Series[Any]":
     """Return a column as pandas would read it."""
-    with refusing(f"'{name}'", "a column", _REMEDY, *ERRORS, json.JSONDecodeError):
+    with reraise_as_set_error(f"'{name}'", "a column", _REMEDY, *ERRORS, json.JSONDecodeError):
         if isinstance(column, pa.ChunkedArray):
             return column.to_pandas().reset_index(drop=True)
         frame = column.to_pandas()

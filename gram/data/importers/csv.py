@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from gram.data.importers.arrow import ERRORS, Rows, add_rows
-from gram.data.importers.limits import Limits, refusing
+from gram.data.importers.limits import Limits, reraise_as_set_error
 from gram.data.importers.table import Table
 
 _REMEDY = "write it again as UTF-8 text with a line of column names"
@@ -25,7 +25,7 @@ def read_csv(path: Path, limits: Limits) -> Table:
         EmbeddingSetError: no text, rows of unlike length, or more rows than `limits` allow.
     """
     limits.check_unpacked(path, 2 * limits.check_file(path))
-    with refusing(path, "CSV", _REMEDY, csv.Error, *ERRORS):
+    with reraise_as_set_error(path, "CSV", _REMEDY, csv.Error, *ERRORS):
         names, separator = _names(path)
         cells = arrow_csv.read_csv(
             path,

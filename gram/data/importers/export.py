@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import safetensors
 from safetensors.numpy import save_file
 
-from gram.data.importers.limits import line
+from gram.data.importers.limits import error_line
 from gram.data.importers.packed_items import INFO, ITEMS, METADATA
 from gram.data.vector_set import VectorSet
 from gram.errors import EmbeddingSetError
@@ -23,7 +23,7 @@ from gram.errors import EmbeddingSetError
 def export(item_set: VectorSet, path: str | Path) -> None:
     """Write a set to one file, by its suffix: .parquet (a list column a modality), .npz or .safetensors.
 
-    Items and info travel with the vectors, so `look` and `read` give the same set again. In .npz and .safetensors
+    Items and info travel with the vectors, so `inspect` and `read` give the same set again. In .npz and .safetensors
     the items are the bytes of a Parquet file in the array "items.parquet". Media files are not copied.
 
     Raises:
@@ -40,10 +40,10 @@ def export(item_set: VectorSet, path: str | Path) -> None:
         pending.replace(path)
     except (OSError, safetensors.SafetensorError) as error:
         raise EmbeddingSetError(
-            f"{path}: cannot be written ({line(error)}); free space or give another path"
+            f"{path}: cannot be written ({error_line(error)}); free space or give another path"
         ) from error
     except (pa.ArrowException, ValueError, TypeError) as error:
-        raise EmbeddingSetError(f"items: cannot be written ({line(error)}); give each column one type") from error
+        raise EmbeddingSetError(f"items: cannot be written ({error_line(error)}); give each column one type") from error
     finally:
         pending.unlink(missing_ok=True)
 

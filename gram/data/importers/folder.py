@@ -8,7 +8,7 @@ from pathlib import Path
 from gram.core.atomic import COMMITTED, current_file
 from gram.data.importers.archives import Unpacked, unpack
 from gram.data.importers.inside import file_inside
-from gram.data.importers.limits import Limits, refusing, told
+from gram.data.importers.limits import Limits, format_bytes, reraise_as_set_error
 from gram.data.importers.registry import READERS, TABLES, open_file
 from gram.data.importers.table import FLOATS, Table
 from gram.data.storage import EMBEDDINGS, FEATURES, INFO, ITEMS, read_info
@@ -27,7 +27,7 @@ def read_folder(folder: Path, limits: Limits) -> Table:
         from gram.data.importers.hf_datasets import read_dataset
 
         return read_dataset(folder, limits)
-    with refusing(folder, "a folder", "give another one", OSError):
+    with reraise_as_set_error(folder, "a folder", "give another one", OSError):
         children = sorted(path for path in folder.iterdir() if not path.name.startswith((".", "__MACOSX")))
     files = [path for path in children if path.suffix.lower() in READERS and path.is_file()]
     if not files:
@@ -128,7 +128,7 @@ def _gunzip(path: Path, limits: Limits) -> Unpacked:
     left = limits.unpack_at_most(size)
     held = Unpacked()
     with (
-        refusing(path, "a gzip file", "pack it again", OSError, EOFError, zlib.error),
+        reraise_as_set_error(path, "a gzip file", "pack it again", OSError, EOFError, zlib.error),
         gzip.open(path) as source,
         (held.folder / path.stem).open("xb") as copy,
     ):
@@ -136,7 +136,8 @@ def _gunzip(path: Path, limits: Limits) -> Unpacked:
             left -= len(block)
             if left < 0:
                 raise EmbeddingSetError(
-                    f"{path}: {told(size)} unpack to more than {told(limits.unpack_at_most(size))}; unpack it yourself"
+                    f"{path}: {format_bytes(size)} unpack to more than {format_bytes(limits.unpack_at_most(size))}; "
+                    "unpack it yourself"
                 )
             copy.write(block)
     return held

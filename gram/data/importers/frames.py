@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from gram.data.importers.arrow import ERRORS, Rows, add_rows
 from gram.data.importers.ipc_claims import claimed
-from gram.data.importers.limits import Limits, refusing
+from gram.data.importers.limits import Limits, reraise_as_set_error
 from gram.data.importers.packed_items import METADATA, read_info
 from gram.data.importers.parquet_footer import read_claims
 from gram.data.importers.table import Table
@@ -44,7 +44,7 @@ def parquet_rows(source: Path | bytes, where: str, limits: Limits) -> Rows:
     def opened() -> pq.ParquetFile:
         return pq.ParquetFile(pa.BufferReader(source) if isinstance(source, bytes) else str(source))
 
-    with refusing(where, "Parquet", _REMEDY, *ERRORS):
+    with reraise_as_set_error(where, "Parquet", _REMEDY, *ERRORS):
         with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
             claims = read_claims(file, len(source) if isinstance(source, bytes) else source.stat().st_size)
         limits.check_unpacked(where, claims.unpacked, max(1, claims.packed))
@@ -83,7 +83,7 @@ def ipc_rows(paths: list[Path], where: str, limits: Limits) -> Rows:
     """
     schema, n = None, 0
     for path in paths:
-        with refusing(path, "an Arrow file", _REMEDY, struct.error, *ERRORS):
+        with reraise_as_set_error(path, "an Arrow file", _REMEDY, struct.error, *ERRORS):
             _check_claims(path, limits)
             for batch in _ipc_batches(path):
                 if schema is not None and not batch.schema.equals(schema):

@@ -1,4 +1,4 @@
-"""What a file's columns mean: the plan, and the guess of it."""
+"""Roles of a file's columns, guessed from names, types and first values."""
 
 import re
 from collections import Counter
@@ -44,7 +44,7 @@ _NEAR = 2  # a matrix with between half and twice the rows of the others is mean
 
 
 @dataclass(frozen=True)
-class Plan:
+class ColumnRoles:
     """Which column is what. Correct the guess with `dataclasses.replace`.
 
     Attributes:
@@ -74,7 +74,7 @@ def count_rows(table: Table) -> int:
     return counts.most_common(1)[0][0]
 
 
-def guess(table: Table, n: int, folder: Path | None) -> Plan:
+def guess(table: Table, n: int, folder: Path | None) -> ColumnRoles:
     """Return what the columns seem to mean; what is left open is added to the table's notes.
 
     Args:
@@ -98,7 +98,7 @@ def guess(table: Table, n: int, folder: Path | None) -> Plan:
     free = {name: source for name, source in free.items() if name not in modalities.values()}
     _tell_numbers(table, free)
     rest = {name: source for name, source in free.items() if name != id_column and name not in media}
-    return Plan(
+    return ColumnRoles(
         modalities=modalities,
         anchor=_anchor(table, list(modalities)),
         id=id_column,

@@ -11,7 +11,7 @@ import pyarrow as pa
 from gram.data.importers.arrow import Rows, add_rows
 from gram.data.importers.frames import ipc_rows
 from gram.data.importers.inside import file_inside
-from gram.data.importers.limits import Limits, refusing
+from gram.data.importers.limits import Limits, reraise_as_set_error
 from gram.data.importers.table import HEAD, Loaded, Source, Table
 from gram.errors import EmbeddingSetError
 
@@ -52,7 +52,7 @@ def _json(folder: Path, name: str, limits: Limits) -> dict[str, Any]:
         raise EmbeddingSetError(f"{folder / name}: is missing, or leads out of the folder; {_REMEDY}")
     if limits.check_file(file) > _METADATA:
         raise EmbeddingSetError(f"{folder / name}: is too long for a list of files; {_REMEDY}")
-    with refusing(file, "JSON", _REMEDY, ValueError, OSError):
+    with reraise_as_set_error(file, "JSON", _REMEDY, ValueError, OSError):
         content = json.loads(file.read_bytes())
     if not isinstance(content, dict):
         raise EmbeddingSetError(f"{file}: holds no JSON object; {_REMEDY}")

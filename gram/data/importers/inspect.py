@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gram.data.importers.guess import Plan, count_rows, guess
+from gram.data.importers.guess import ColumnRoles, count_rows, guess
 from gram.data.importers.limits import Limits, one_line
 from gram.data.importers.registry import open_path, open_paths
 from gram.data.importers.table import INTEGERS, Source, Table
@@ -28,7 +28,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Found:
+class Inspection:
     """What is in a file or a folder.
 
     Attributes:
@@ -36,7 +36,7 @@ class Found:
         format: in a few words.
         n: number of items.
         columns: in the file's order.
-        plan: a guess of which column is what.
+        roles: a guess of which column is what.
         notes: sentences on what was left out, or made up.
         folder: below which media files may be.
         limits: what may be spent on reading it.
@@ -46,14 +46,14 @@ class Found:
     format: str
     n: int
     columns: tuple[Column, ...]
-    plan: Plan
+    roles: ColumnRoles
     notes: tuple[str, ...]
     folder: Path
     limits: Limits
     table: Table = field(repr=False, compare=False)
 
 
-def look(path: str | Path | Sequence[str | Path], *, limits: Limits | None = None) -> Found:
+def inspect(path: str | Path | Sequence[str | Path], *, limits: Limits | None = None) -> Inspection:
     """Return what is in a file, a folder or several files, read from headers and first rows where they say enough.
 
     Args:
@@ -75,16 +75,16 @@ def look(path: str | Path | Sequence[str | Path], *, limits: Limits | None = Non
     if not any(source.is_matrix for source in table.columns.values()):
         raise EmbeddingSetError(f"{first}: no vectors in it ({_contents(table)}); give one of shape (n, d) a modality")
     n = count_rows(table)
-    plan = guess(table, n, folder)
-    if not plan.modalities:
+    roles = guess(table, n, folder)
+    if not roles.modalities:
         table.notes.append("No column looks like embeddings; say which are.")
-    if plan.id is None:
+    if roles.id is None:
         table.notes.append(f"No column of ids: the items are numbered 0 to {n - 1:,}.")
-    for name, column in plan.modalities.items():
+    for name, column in roles.modalities.items():
         if table.columns[column].dtype in INTEGERS:
             table.notes.append(f"'{name}' holds whole numbers ({table.columns[column].dtype}); they become float32.")
-    columns = tuple(_column(name, source, plan) for name, source in table.columns.items())
-    return Found(first, table.format, n, columns, plan, tuple(table.notes), folder, limits, table)
+    columns = tuple(_column(name, source, roles) for name, source in table.columns.items())
+    return Inspection(first, table.format, n, columns, roles, tuple(table.notes), folder, limits, table)
 
 
 def _contents(table: Table) -> str:
@@ -93,16 +93,16 @@ def _contents(table: Table) -> str:
     return "; ".join(told) or "it is empty"
 
 
-def _column(name: str, source: Source, plan: Plan) -> Column:
+def _column(name: str, source: Source, roles: ColumnRoles) -> Column:
     head = () if source.head is None else source.head.dropna().head(_SAMPLES)
     sample = tuple(one_line(str(value))[:_SAMPLE] for value in head)
-    return Column(name, source.shape, source.dtype, _role(name, plan), sample)
+    return Column(name, source.shape, source.dtype, _role(name, roles), sample)
 
 
-def _role(name: str, plan: Plan) -> str:
-    if name in plan.modalities.values():
+def _role(name: str, roles: ColumnRoles) -> str:
+    if name in roles.modalities.values():
         return "modality"
-    named = {plan.id: "id", plan.label: "label", plan.split: "split"}
+    named = {roles.id: "id", roles.label: "label", roles.split: "split"}
     if name in named:
         return named[name]
-    return "media" if name in plan.media else "mask" if name in plan.masks.values() else ""
+    return "media" if name in roles.media else "mask" if name in roles.masks.values() else ""

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from gram.data.importers.arrow import ERRORS, add_rows
 from gram.data.importers.csv import from_memory
-from gram.data.importers.limits import Limits, line, refusing
+from gram.data.importers.limits import Limits, error_line, reraise_as_set_error
 from gram.data.importers.table import Table
 from gram.errors import EmbeddingSetError
 
@@ -84,7 +84,7 @@ def read_json_lines(path: Path, limits: Limits) -> Table:
     """
     limits.check_unpacked(path, 4 * limits.check_file(path))
     columns = _Columns()
-    with refusing(path, "JSON Lines", _REMEDY, OSError), path.open("rb") as file:
+    with reraise_as_set_error(path, "JSON Lines", _REMEDY, OSError), path.open("rb") as file:
         number = 0
         while text := file.readline(_LINE + 1):
             number += 1
@@ -97,10 +97,10 @@ def read_json_lines(path: Path, limits: Limits) -> Table:
 
 
 def _object(text: bytes, where: str) -> Mapping[str, Any]:
-    with refusing(where, "JSON", _REMEDY, ValueError):
+    with reraise_as_set_error(where, "JSON", _REMEDY, ValueError):
         row = json.loads(text)
     if not isinstance(row, dict):
-        raise EmbeddingSetError(f"{where} holds no JSON object but {line(ValueError(repr(row)))[:40]}; {_REMEDY}")
+        raise EmbeddingSetError(f"{where} holds no JSON object but {error_line(ValueError(repr(row)))[:40]}; {_REMEDY}")
     return row
 
 
@@ -112,7 +112,7 @@ def read_json(path: Path, limits: Limits) -> Table:
     """
     size = limits.check_file(path)
     limits.check_unpacked(path, _SWELL * size)
-    with refusing(path, "JSON", "write a list of objects", *_ERRORS):
+    with reraise_as_set_error(path, "JSON", "write a list of objects", *_ERRORS):
         content = json.loads(path.read_bytes())
     columns = _Columns()
     for row in _objects(content, path):
@@ -136,7 +136,7 @@ def _objects(content: Any, path: Path) -> Iterable[Any]:
 def _table(format: str, path: Path, columns: _Columns, limits: Limits) -> Table:
     if columns.n == 0 or not columns.cells:
         raise EmbeddingSetError(f"{path}: has no rows; a set holds at least one item")
-    with refusing(path, format, _REMEDY, *ERRORS):
+    with reraise_as_set_error(path, format, _REMEDY, *ERRORS):
         rows = from_memory(columns.arrow(), path, limits)
     table = Table(format)
     add_rows(table, replace(rows, faults=columns.faults))

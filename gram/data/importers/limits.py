@@ -37,7 +37,7 @@ class Limits:
             exists, plain = path.exists(), path.is_file()
             size = path.stat().st_size if plain else 0
         except (OSError, ValueError) as error:
-            raise EmbeddingSetError(f"{path}: cannot be opened ({line(error)}); give another path") from error
+            raise EmbeddingSetError(f"{path}: cannot be opened ({error_line(error)}); give another path") from error
         if not exists:
             raise EmbeddingSetError(f"{path}: does not exist; give the path of a file or a folder with embeddings")
         if not plain:
@@ -46,7 +46,8 @@ class Limits:
             raise EmbeddingSetError(f"{path}: is empty; write or copy it again")
         if size > self.file:
             raise EmbeddingSetError(
-                f"{path}: has {told(size)}, and at most {told(self.file)} are read; leave items out, or store float16"
+                f"{path}: has {format_bytes(size)}, and at most {format_bytes(self.file)} are read; "
+                "leave items out, or store float16"
             )
         return size
 
@@ -58,13 +59,13 @@ class Limits:
         """
         if size > self.unpacked:
             raise EmbeddingSetError(
-                f"{where}: unpacks to {told(size)}, and at most {told(self.unpacked)} are read; leave items out, or "
-                "store float16"
+                f"{where}: unpacks to {format_bytes(size)}, and at most {format_bytes(self.unpacked)} are read; "
+                "leave items out, or store float16"
             )
         if packed is not None and size > max(_ALWAYS_FINE, _RATIO * packed):
             raise EmbeddingSetError(
-                f"{where}: {told(packed)} unpack to {told(size)}, which no embeddings do; store it uncompressed if it "
-                "is sound"
+                f"{where}: {format_bytes(packed)} unpack to {format_bytes(size)}, which no embeddings do; "
+                "store it uncompressed if it is sound"
             )
 
     def unpack_at_most(self, packed: int) -> int:
@@ -81,7 +82,7 @@ class Limits:
             raise EmbeddingSetError(f"{where}: has {n:,} rows, and at most {self.items:,} are read; leave items out")
 
 
-def told(size: int) -> str:
+def format_bytes(size: int) -> str:
     """Return a number of bytes as people say it."""
     for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if size >= factor:
@@ -89,7 +90,7 @@ def told(size: int) -> str:
     return f"{size} bytes"
 
 
-def line(error: BaseException) -> str:
+def error_line(error: BaseException) -> str:
     """Return an error's message as one short line."""
     text = one_line(str(error)) or type(error).__name__
     return text if len(text) <= _MESSAGE else f"{text[:_MESSAGE]} …"
@@ -101,7 +102,7 @@ def one_line(text: str) -> str:
 
 
 @contextmanager
-def refusing(where: object, what: str, remedy: str, *errors: type[Exception]) -> Iterator[None]:
+def reraise_as_set_error(where: object, what: str, remedy: str, *errors: type[Exception]) -> Iterator[None]:
     """Turn what a library raises while it reads into one line; everything else is a bug and passes.
 
     Args:
@@ -121,4 +122,4 @@ def refusing(where: object, what: str, remedy: str, *errors: type[Exception]) ->
     except RecursionError as error:
         raise EmbeddingSetError(f"{where}: is nested too deeply to be {what}; {remedy}") from error
     except errors as error:
-        raise EmbeddingSetError(f"{where}: is not readable as {what} ({line(error)}); {remedy}") from error
+        raise EmbeddingSetError(f"{where}: is not readable as {what} ({error_line(error)}); {remedy}") from error

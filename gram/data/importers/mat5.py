@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gram.data.importers.limits import Limits, one_line, refusing, told
+from gram.data.importers.limits import Limits, format_bytes, one_line, reraise_as_set_error
 from gram.data.importers.matlab import REMEDY, Part, Texts
 from gram.data.importers.table import Table
 from gram.errors import EmbeddingSetError
@@ -43,7 +43,7 @@ def read_parts(path: Path, limits: Limits, table: Table) -> list[Part | Texts]:
     Raises:
         EmbeddingSetError: damaged, too large, or with function handles or objects.
     """
-    with refusing(path, "a .mat file", REMEDY, *_ERRORS):
+    with reraise_as_set_error(path, "a .mat file", REMEDY, *_ERRORS):
         variables = [_matrix(data, order, path, limits, in_cell=False) for data, order in _variables(path, limits)]
     named = [variable for variable in variables if variable.name]  # MATLAB's own data has no name
     return [part for variable in named for part in _parts(variable, table)]
@@ -110,7 +110,8 @@ def _unpacked(path: Path, data: bytes, most: int) -> bytes:
     unpacked = zlib.decompressobj().decompress(data, most + 1)
     if len(unpacked) > most:
         raise EmbeddingSetError(
-            f"{path}: {told(len(data))} unpack to more than {told(most)}; leave items out, or save with -v7.3"
+            f"{path}: {format_bytes(len(data))} unpack to more than {format_bytes(most)}; "
+            "leave items out, or save with -v7.3"
         )
     return unpacked
 

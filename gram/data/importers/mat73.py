@@ -7,7 +7,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from gram.data.importers.limits import Limits, one_line, refusing
+from gram.data.importers.limits import Limits, one_line, reraise_as_set_error
 from gram.data.importers.matlab import REMEDY, Part, Texts
 from gram.data.importers.table import Table
 from gram.errors import EmbeddingSetError
@@ -24,7 +24,7 @@ def read_parts(path: Path, limits: Limits, table: Table) -> list[Part | Texts]:
         EmbeddingSetError: damaged, too large, pointing to other files, or with function handles or objects.
     """
     parts: list[Part | Texts] = []
-    with refusing(path, "a .mat file", REMEDY, *_ERRORS), h5py.File(path, "r") as file:
+    with reraise_as_set_error(path, "a .mat file", REMEDY, *_ERRORS), h5py.File(path, "r") as file:
         for name in file:
             if name.startswith("#"):
                 continue
@@ -87,11 +87,11 @@ def _matrix(name: str, item: Any, limits: Limits, where: str) -> Part | None:
     path, inner = Path(item.file.filename), item.name
 
     def load() -> np.ndarray:
-        with refusing(where, "a matrix", REMEDY, *_ERRORS), h5py.File(path, "r") as file:
+        with reraise_as_set_error(where, "a matrix", REMEDY, *_ERRORS), h5py.File(path, "r") as file:
             return np.asarray(file[inner][()]).T
 
     if inner is None:  # nothing but the cell points to it
-        with refusing(where, "a matrix", REMEDY, *_ERRORS):
+        with reraise_as_set_error(where, "a matrix", REMEDY, *_ERRORS):
             values = np.asarray(item[()]).T
         return Part(name, values.shape, values.dtype, lambda: values)
     return Part(name, item.shape[::-1], item.dtype, load)

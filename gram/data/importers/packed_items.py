@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gram.data.importers.arrow import Rows, add_rows
-from gram.data.importers.limits import Limits, refusing
+from gram.data.importers.limits import Limits, reraise_as_set_error
 from gram.data.importers.table import Table
 from gram.errors import EmbeddingSetError
 
@@ -47,7 +47,7 @@ def read_info(data: bytes | None, where: str) -> dict[str, Any]:
     """
     if data is None:
         return {}
-    with refusing(where, "info", "export it again", ValueError):
+    with reraise_as_set_error(where, "info", "export it again", ValueError):
         info = json.loads(data)
     if not isinstance(info, dict):
         raise EmbeddingSetError(f"{where}: holds no JSON object; export it again")

@@ -48,7 +48,7 @@ def open_path(path: Path, limits: Limits) -> tuple[Table, Path]:
     """Return the columns of a file or folder, and the folder below which its media are.
 
     Raises:
-        EmbeddingSetError: as `look` says.
+        EmbeddingSetError: as `inspect` says.
     """
     from gram.data.importers import folder as _folders
 
@@ -63,7 +63,7 @@ def open_file(path: Path, limits: Limits) -> Table:
     """Return the columns of a file that is no archive.
 
     Raises:
-        EmbeddingSetError: as `look` says.
+        EmbeddingSetError: as `inspect` says.
     """
     reader = reader_of(path)
     limits.check_file(path)
@@ -78,7 +78,7 @@ def open_paths(paths: Sequence[Path], limits: Limits) -> tuple[Table, Path]:
     """Return the columns of several files together, and the folder below which their media are.
 
     Raises:
-        EmbeddingSetError: as `look` says.
+        EmbeddingSetError: as `inspect` says.
     """
     from gram.data.importers import folder as _folders
 

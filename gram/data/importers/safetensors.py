@@ -6,7 +6,7 @@ from pathlib import Path
 import safetensors
 import torch
 
-from gram.data.importers.limits import Limits, one_line, refusing
+from gram.data.importers.limits import Limits, one_line, reraise_as_set_error
 from gram.data.importers.packed_items import ITEMS, METADATA, add_packed
 from gram.data.importers.table import Table, from_tensor
 
@@ -28,7 +28,10 @@ def read_safetensors(path: Path, limits: Limits) -> Table:
     limits.check_file(path)
     table = Table("safetensors")
     packed = None
-    with refusing(path, "safetensors", _SAFE_REMEDY, *_SAFE_ERRORS), safetensors.safe_open(path, "pt") as file:
+    with (
+        reraise_as_set_error(path, "safetensors", _SAFE_REMEDY, *_SAFE_ERRORS),
+        safetensors.safe_open(path, "pt") as file,
+    ):
         names, metadata = list(file.keys()), file.metadata() or {}
         parts = {name: file.get_slice(name) for name in names}
         shapes = {name: (tuple(part.get_shape()), str(part.get_dtype())) for name, part in parts.items()}
@@ -49,5 +52,8 @@ def load_tensor(path: Path, name: str) -> torch.Tensor:
         EmbeddingSetError: it cannot be read any more.
     """
     where = f"{path}: '{one_line(name)}'"
-    with refusing(where, "safetensors", _SAFE_REMEDY, *_SAFE_ERRORS), safetensors.safe_open(path, "pt") as file:
+    with (
+        reraise_as_set_error(where, "safetensors", _SAFE_REMEDY, *_SAFE_ERRORS),
+        safetensors.safe_open(path, "pt") as file,
+    ):
         return file.get_tensor(name)

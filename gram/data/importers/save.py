@@ -7,7 +7,7 @@ import pandas as pd
 
 from gram.data.embedding_set import FeatureSet
 from gram.data.importers.inside import file_inside
-from gram.data.importers.limits import line
+from gram.data.importers.limits import error_line
 from gram.data.storage import check_writable
 from gram.data.vector_set import VectorSet
 from gram.errors import EmbeddingSetError
@@ -62,5 +62,7 @@ def _copy(origin: Path, path: object, folder: Path, column: str, taken: dict[Pat
             (folder / relative).unlink(missing_ok=True)
             shutil.copyfile(file, folder / relative)
         except OSError as error:
-            raise EmbeddingSetError(f"{folder / relative}: cannot be written ({line(error)}); free space") from error
+            raise EmbeddingSetError(
+                f"{folder / relative}: cannot be written ({error_line(error)}); free space"
+            ) from error
     return relative.as_posix()

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from gram.data.importers import archives as _archives
-from gram.data.importers.limits import Limits, one_line, refusing
+from gram.data.importers.limits import Limits, one_line, reraise_as_set_error
 from gram.data.importers.table import HEAD, Loaded, Source, Table, from_tensor
 from gram.errors import EmbeddingSetError
 
@@ -57,7 +57,7 @@ def read_torch(path: Path, limits: Limits) -> Table:
                 "where you trust it, and save it again with torch.save"
             )
     _check(path, limits)
-    with refusing(path, "tensors", _REMEDY, *_ERRORS):
+    with reraise_as_set_error(path, "tensors", _REMEDY, *_ERRORS):
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     table = Table("PyTorch tensors")
     for name, value in _flat(content, path.stem, table):
@@ -74,7 +74,7 @@ def _check(path: Path, limits: Limits) -> None:
         pickles = [entry for entry in archive.infolist() if entry.filename.endswith("data.pkl")]
         if len(pickles) != 1 or pickles[0].file_size > _PICKLE:
             raise EmbeddingSetError(f"{path}: is not a file of tensors; {_REMEDY}")
-        with refusing(path, "tensors", _REMEDY, *_ERRORS):
+        with reraise_as_set_error(path, "tensors", _REMEDY, *_ERRORS):
             for opcode, argument, _ in pickletools.genops(archive.read(pickles[0])):
                 if opcode.name in ("INST", "STACK_GLOBAL", "EXT1", "EXT2", "EXT4", "OBJ", "NEWOBJ", "NEWOBJ_EX") or (
                     opcode.name == "GLOBAL" and argument not in _REBUILDERS
@@ -112,7 +112,7 @@ def _add(table: Table, name: str, value: Any, limits: Limits) -> None:
     if isinstance(value, list | tuple) and value and (_all(value, str) or _all(value, int, float)):
         limits.check_items(f"'{one_line(name)}'", len(value))
         texts = isinstance(value[0], str)
-        with refusing(f"'{one_line(name)}'", "values", _REMEDY, OverflowError, ValueError, TypeError):
+        with reraise_as_set_error(f"'{one_line(name)}'", "values", _REMEDY, OverflowError, ValueError, TypeError):
             values = pd.Series(list(value), dtype="str" if texts else None)
         kind = "text" if texts else str(values.dtype)
         return table.add(name, Source((len(value),), kind, lambda: Loaded(values), values.head(HEAD)))

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 
 from gram import EmbeddingSet, EmbeddingSetError, FeatureSet
 from gram.cli import main
-from gram.data.importers import Limits, Problem, look, problems, read, save, suffixes
+from gram.data.importers import Limits, RowError, inspect, read, row_errors, save, suffixes
 from tests.helpers.importer_files import N, make_table, make_vectors
 
 
@@ -44,7 +44,7 @@ def run(capsys):
 )
 def test_names_of_modalities(columns, modalities, tmp_path):
     np.savez(tmp_path / "a.npz", **{name: np.eye(4, 3) + 1 for name in columns})
-    assert look(tmp_path / "a.npz").plan.modalities == dict(zip(modalities, columns))
+    assert inspect(tmp_path / "a.npz").roles.modalities == dict(zip(modalities, columns))
 
 
 def test_a_guess_and_its_correction(tmp_path):
@@ -53,10 +53,10 @@ def test_a_guess_and_its_correction(tmp_path):
         tmp_path / "a.npz", **vectors, video_id=list("abcdefg"), caption=list("hijklmn"), fold=[0, 1, 0, 1, 0, 1, 0],
         one_hot=np.eye(N), centroids=np.ones((90, 4)), frames=np.ones((N, 3, 4)), text_mask=[1, 1, 0, 1, 1, 1, 1],
     )  # fmt: skip
-    found = look(tmp_path / "a.npz")
-    assert found.plan.modalities == {name: name for name in vectors}
-    assert (found.plan.id, found.plan.label, found.plan.split) == ("video_id", "caption", "fold")
-    assert (found.plan.anchor, found.plan.masks) == ("text", {"text": "text_mask"})
+    found = inspect(tmp_path / "a.npz")
+    assert found.roles.modalities == {name: name for name in vectors}
+    assert (found.roles.id, found.roles.label, found.roles.split) == ("video_id", "caption", "fold")
+    assert (found.roles.anchor, found.roles.masks) == ("text", {"text": "text_mask"})
     roles = {column.name: column.role for column in found.columns}
     assert roles["one_hot"] == roles["centroids"] == ""
     assert any("'frames' is left out: its shape is 7 x 3 x 4; average it to one vector" in note for note in found.notes)
@@ -64,7 +64,7 @@ def test_a_guess_and_its_correction(tmp_path):
     features = read(found)
     assert features.items.columns.tolist() == ["id", "label", "split"]
     assert features.missing() == {"text": 1, "video": 0, "audio": 0}
-    plan = replace(found.plan, modalities={"b": "video", "a": "text"}, anchor="a", id=None, label="video_id", masks={})
+    plan = replace(found.roles, modalities={"b": "video", "a": "text"}, anchor="a", id=None, label="video_id", masks={})
     corrected = read(found, plan)
     assert (corrected.names, corrected.anchor) == (["b", "a"], "a")
     assert corrected.items["id"].tolist() == [str(row) for row in range(N)]
@@ -85,37 +85,37 @@ def test_a_guess_and_its_correction(tmp_path):
 )
 def test_plans_that_do_not_fit(change, message, tmp_path):
     np.savez(tmp_path / "a.npz", **make_vectors(), id=list("abcdefg"))
-    found = look(tmp_path / "a.npz")
-    plan = replace(found.plan, **change)
+    found = inspect(tmp_path / "a.npz")
+    plan = replace(found.roles, **change)
     with pytest.raises(EmbeddingSetError, match=message):
         read(found, plan)
-    assert message.split(" ")[0] in problems(found, plan)[0].what
+    assert message.split(" ")[0] in row_errors(found, plan)[0].what
 
 
 def test_ids_that_repeat_are_not_taken(tmp_path):
     np.savez(tmp_path / "a.npz", text=np.ones((3, 2)), id=["a", "b", "a"])
-    found = look(tmp_path / "a.npz")
-    assert found.plan.id is None
+    found = inspect(tmp_path / "a.npz")
+    assert found.roles.id is None
     assert "'id' is not unique or has gaps, so it is not taken as the ids." in found.notes
     assert read(found).items["id (column)"].tolist() == ["a", "b", "a"]
-    chosen = replace(found.plan, id="id")
-    assert problems(found, chosen) == [Problem(2, "a", "repeats the id 'a'")]
+    chosen = replace(found.roles, id="id")
+    assert row_errors(found, chosen) == [RowError(2, "a", "repeats the id 'a'")]
 
 
 def test_kinds_of_numbers(tmp_path):
     x = torch.arange(12.0).reshape(4, 3) + 1
     kinds = {"bf": torch.bfloat16, "double": torch.float64, "half": torch.float16, "single": torch.float32}
     save_file({name: x.to(kind) for name, kind in kinds.items()}, tmp_path / "a.safetensors")
-    features = read(look(tmp_path / "a.safetensors"))
+    features = read(inspect(tmp_path / "a.safetensors"))
     assert {name: str(tensor.dtype) for name, tensor in features.modalities.items()} == {
         "bf": "torch.float32", "double": "torch.float32", "half": "torch.float16", "single": "torch.float32",
     }  # fmt: skip
     np.save(tmp_path / "a.npy", np.arange(12, dtype=">i8").reshape(4, 3) + 1)
-    found = look(tmp_path / "a.npy")
+    found = inspect(tmp_path / "a.npy")
     assert "'a' holds whole numbers (int64); they become float32." in found.notes
     assert torch.equal(read(found).modalities["a"], x)
     np.save(tmp_path / "f.npy", np.asfortranarray(x.numpy()))
-    assert torch.equal(read(look(tmp_path / "f.npy")).modalities["f"], x)
+    assert torch.equal(read(inspect(tmp_path / "f.npy")).modalities["f"], x)
 
 
 def test_null_cells_are_missing_and_odd_cells_are_problems(tmp_path):
@@ -128,14 +128,14 @@ def test_null_cells_are_missing_and_odd_cells_are_problems(tmp_path):
         {"id": "f", "text": [3, 4]},
     ]
     (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    found = look(tmp_path / "a.jsonl")
-    assert problems(found) == [
-        Problem(1, "b", "'video' is all zeros, and has no direction"),
-        Problem(2, "c", "'text' has 3 numbers, but most rows have 2"),
-        Problem(2, "c", "'video' is NaN in part (1 of 3 numbers)"),
-        Problem(3, "d", "'text' is 'no', which is no list of numbers"),
-        Problem(3, "d", "'video' has an infinite value"),
-        Problem(4, "e", "'text' holds 'x' among its numbers"),
+    found = inspect(tmp_path / "a.jsonl")
+    assert row_errors(found) == [
+        RowError(1, "b", "'video' is all zeros, and has no direction"),
+        RowError(2, "c", "'text' has 3 numbers, but most rows have 2"),
+        RowError(2, "c", "'video' is NaN in part (1 of 3 numbers)"),
+        RowError(3, "d", "'text' is 'no', which is no list of numbers"),
+        RowError(3, "d", "'video' has an infinite value"),
+        RowError(4, "e", "'text' holds 'x' among its numbers"),
     ]
     with pytest.raises(
         EmbeddingSetError, match=r"'text', row 2 \(id 'c'\) has 3 numbers, but most rows have 2; repair"
@@ -158,7 +158,7 @@ def test_null_cells_of_tables(kind, tmp_path):
     else:
         of = pa.list_(pa.float32(), 2) if kind == "fixed" else pa.large_list(pa.float64())
         pq.write_table(pa.table({"id": ["00", "01", "02"], "text": pa.array(lists, of)}), path)
-    features = read(look(path))
+    features = read(inspect(path))
     np.testing.assert_array_equal(features.modalities["text"].numpy(), expected)
     assert features.items["id"].tolist() == ["00", "01", "02"]
 
@@ -168,7 +168,7 @@ def test_which_side_of_a_view_is_the_items(shapes, tmp_path):
     rng = np.random.default_rng(0)
     views = {f"X{i}": rng.normal(size=shape) for i, shape in enumerate(shapes)}
     scipy.io.savemat(tmp_path / "a.mat", views)
-    features = read(look(tmp_path / "a.mat"))
+    features = read(inspect(tmp_path / "a.mat"))
     assert features.sizes == {"X0": 9, "X1": 7}
     for name, view in views.items():
         turned = view if len(view) == 4 else view.T
@@ -178,11 +178,11 @@ def test_which_side_of_a_view_is_the_items(shapes, tmp_path):
 def test_labels_tell_the_sides_apart(tmp_path):
     views = {"X1": np.ones((4, 9)), "X2": np.ones((4, 9)), "gt": np.arange(9)}
     scipy.io.savemat(tmp_path / "a.mat", views)
-    found = look(tmp_path / "a.mat")
-    assert (found.n, found.plan.label) == (9, "gt")
+    found = inspect(tmp_path / "a.mat")
+    assert (found.n, found.roles.label) == (9, "gt")
     del views["gt"]
     scipy.io.savemat(tmp_path / "a.mat", views)
-    found = look(tmp_path / "a.mat")
+    found = inspect(tmp_path / "a.mat")
     assert found.n == 4
     assert "Every view is 4 x 9, so either side could count the items; the rows are taken." in found.notes
 
@@ -197,7 +197,7 @@ def test_texts_and_truths_of_matlab(tmp_path):
         "X_mask": np.array([1, 0, 1]) > 0,
     }
     scipy.io.savemat(tmp_path / "a.mat", content)
-    features = read(look(tmp_path / "a.mat"))
+    features = read(inspect(tmp_path / "a.mat"))
     assert features.items["label"].tolist() == ["one", "", "drei é"]
     assert features.items["id"].tolist() == ["a", "bb", "c"]
     assert features.missing() == {"X": 1}
@@ -217,8 +217,8 @@ def with_media(tmp_path):
 
 
 def test_media_are_copied_with_a_set(with_media, tmp_path):
-    found = look(with_media)
-    assert found.plan.media == {"file": "image"}
+    found = inspect(with_media)
+    assert found.roles.media == {"file": "image"}
     saved = save(read(found), tmp_path / "out")
     again = EmbeddingSet.load(tmp_path / "out")
     assert again.items["file"].tolist()[:2] == ["media/pictures/0.png", "media/1.png"]
@@ -233,15 +233,15 @@ def test_media_that_are_not_there(with_media, tmp_path, path, what):
     table = pd.read_csv(with_media / "t.csv")
     table.loc[1, "file"] = path
     table.to_csv(with_media / "t.csv", index=False)
-    found = look(with_media)
-    assert problems(found) == [Problem(1, "b", f"'file' names '{path}', which {what}")]
+    found = inspect(with_media)
+    assert row_errors(found) == [RowError(1, "b", f"'file' names '{path}', which {what}")]
     with pytest.raises(EmbeddingSetError, match=r"which is not (there|a path inside)"):
         save(read(found), tmp_path / "out")
 
 
 def test_media_in_a_zip(with_media, tmp_path):
     archive = shutil.make_archive(str(tmp_path / "a"), "zip", with_media)
-    features = read(look(archive))
+    features = read(inspect(archive))
     save(features, tmp_path / "out")
     assert (tmp_path / "out" / "media" / "1.png").read_bytes() == b"one"
 
@@ -336,7 +336,7 @@ import gram.data.importers, gram.data.importers.arrays, gram.data.importers.safe
 def own():
     return int(next(line for line in open("/proc/self/status") if line.startswith("RssAnon")).split()[1])
 start, before = time.perf_counter(), own()
-found = gram.data.importers.look(sys.argv[1])
+found = gram.data.importers.inspect(sys.argv[1])
 print(time.perf_counter() - start, (own() - before) / 1024, found.n)
 """
 

@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 
-from gram.data.importers import look, read
+from gram.data.importers import inspect, read
 
 SAVE = """
 import sys, datasets, numpy as np
@@ -27,13 +27,13 @@ np.savez(sys.argv[1] + "/truth.npz", text=np.concatenate([parts[s].with_format("
 
 def test_what_datasets_saves_is_read(tmp_path):
     subprocess.run([sys.executable, "-c", SAVE, str(tmp_path)], check=True, capture_output=True)
-    features = read(look(tmp_path / "dict"))
+    features = read(inspect(tmp_path / "dict"))
     truth = np.load(tmp_path / "truth.npz")["text"]
     np.testing.assert_array_equal(features.modalities["text"].numpy(), truth)
     assert features.items["id"].tolist() == [f"{i:03d}" for i in range(8)]
     assert features.items["split"].tolist() == ["train"] * 5 + ["test"] * 3
     assert features.items["label"].tolist() == ["cat", "dog", "cat", "dog", "cat", "cat", "dog", "cat"]
     assert features.missing() == {"text": 0, "image": 2}
-    one = read(look(tmp_path / "one"))
+    one = read(inspect(tmp_path / "one"))
     assert one.items["id"].tolist() == ["003", "001"]
     np.testing.assert_array_equal(one.modalities["text"].numpy(), truth[[3, 1]])

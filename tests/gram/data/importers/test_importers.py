@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gram import EmbeddingSet, EmbeddingSetError, FeatureSet
-from gram.data.importers import export, look, problems, read, suffixes
+from gram.data.importers import export, inspect, read, row_errors, suffixes
 from gram.data.importers.guess import modality_names
 from tests.helpers.importer_files import NUMBERED, SIZES, VIEWS, WRITERS, N, make_table, make_vectors
 
@@ -25,10 +25,10 @@ def written(request, tmp_path):
 
 def test_every_format_gives_what_was_written(written):
     writer, path = written
-    found = look(path)
+    found = inspect(path)
     features = read(found)
     assert found.n == N
-    assert problems(found) == []
+    assert row_errors(found) == []
     expected = make_vectors()
     if writer in VIEWS:
         expected = {f"X{{{i}}}": array for i, array in enumerate(expected.values(), 1)}
@@ -63,12 +63,12 @@ def test_an_export_gives_the_same_set_again(suffix, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [f"a{suffix}"]
     if suffix == ".parquet":
         assert pq.read_table(tmp_path / "a.parquet")["video"].null_count == 1
-    found = look(tmp_path / f"a{suffix}")
+    found = inspect(tmp_path / f"a{suffix}")
     again = read(found)
     assert again.names == written.names
     assert again.anchor == "video"
     assert again.info == info
-    assert problems(found) == []
+    assert row_errors(found) == []
     pd.testing.assert_frame_equal(again.items, items)
     for name, array in vectors.items():
         assert again.modalities[name].numpy().dtype == array.dtype
@@ -78,7 +78,7 @@ def test_an_export_gives_the_same_set_again(suffix, tmp_path):
 def test_a_set_of_one_space_goes_through_as_such(tmp_path):
     vectors = {name: np.ones((N, 4), np.float32) for name in SIZES}
     EmbeddingSet(modalities=vectors, items=make_table()).save(tmp_path / "set")
-    features = read(look(tmp_path / "set"))
+    features = read(inspect(tmp_path / "set"))
     assert features.aligned
     assert features.embedding_set().d == 4
 
@@ -108,7 +108,7 @@ def test_any_set_comes_back(features, suffix):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"set{suffix}"
         features.save(path) if not suffix else export(features, path)
-        again = read(look(path))
+        again = read(inspect(path))
         assert again.names == features.names
         assert again.anchor == features.anchor
         pd.testing.assert_frame_equal(again.items, features.items)
@@ -128,6 +128,6 @@ def test_any_bytes_open_or_are_refused(data, suffix):
         path = Path(folder) / f"a{suffix}"
         path.write_bytes(data)
         try:
-            read(look(path))
+            read(inspect(path))
         except EmbeddingSetError as error:
             assert len(str(error).splitlines()) == 1  # noqa: PT017 most bytes are refused, but a few lines are CSV

@@ -17,7 +17,7 @@ import scipy.io
 import torch
 
 from gram import EmbeddingSetError
-from gram.data.importers import Limits, look, problems, read
+from gram.data.importers import Limits, inspect, read, row_errors
 from gram.data.importers.parquet_footer import read_claims
 from tests.fuzz.importers import fuzz
 from tests.helpers.importer_files import WRITERS, make_vectors, npy_folder, own
@@ -234,7 +234,7 @@ WRITERS_BY_NAME = {writer.__name__: writer for writer in WRITERS}
 def test_what_is_refused(make, message, tmp_path):
     path = make(tmp_path)
     with pytest.raises(EmbeddingSetError, match=message) as caught:
-        read(look(path, limits=SMALL))
+        read(inspect(path, limits=SMALL))
     assert len(str(caught.value).splitlines()) == 1
     assert not Trap.sprung
 
@@ -255,7 +255,7 @@ def test_what_is_refused(make, message, tmp_path):
 def test_what_is_not_understood(name, content, message, tmp_path):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(EmbeddingSetError, match=message):
-        look(tmp_path / name)
+        inspect(tmp_path / name)
 
 
 def test_the_claims_of_a_footer_are_those_that_arrow_reads(tmp_path):
@@ -273,28 +273,28 @@ def test_the_claims_of_a_footer_are_those_that_arrow_reads(tmp_path):
 
 def test_no_file_and_too_large_a_file(tmp_path):
     with pytest.raises(EmbeddingSetError, match="nowhere: does not exist; give the path of a file or a folder"):
-        look(tmp_path / "nowhere")
+        inspect(tmp_path / "nowhere")
     np.save(tmp_path / "a.npy", np.ones((100, 4)))
     with pytest.raises(EmbeddingSetError, match=r"has 3.33 kB, and at most 1 kB are read"):
-        look(tmp_path / "a.npy", limits=Limits(file=1000))
+        inspect(tmp_path / "a.npy", limits=Limits(file=1000))
     with pytest.raises(EmbeddingSetError, match="has 100 rows, and at most 99 are read"):
-        look(tmp_path / "a.npy", limits=Limits(items=99))
+        inspect(tmp_path / "a.npy", limits=Limits(items=99))
 
 
 def test_two_tables_and_no_array(tmp_path):
     for name in ("a", "b"):
         pd.DataFrame({"id": [1]}).to_csv(tmp_path / f"{name}.csv")
     with pytest.raises(EmbeddingSetError, match=r"holds several tables \(a.csv, b.csv\) and no arrays"):
-        look(tmp_path)
+        inspect(tmp_path)
 
 
 def test_rows_that_do_not_fit(tmp_path):
     npy_folder(tmp_path / "set", make_vectors())
     np.save(tmp_path / "set" / "audio.npy", np.ones((6, 4), np.float32))
-    found = look(tmp_path / "set")
+    found = inspect(tmp_path / "set")
     with pytest.raises(EmbeddingSetError, match="'audio' has 6 rows, and the others have 7; give each item one row"):
         read(found)
-    assert "'audio' has 6 rows" in problems(found)[0].what
+    assert "'audio' has 6 rows" in row_errors(found)[0].what
 
 
 def test_bugs_of_ours_show_as_bugs(tmp_path, monkeypatch):
@@ -305,7 +305,7 @@ def test_bugs_of_ours_show_as_bugs(tmp_path, monkeypatch):
 
     monkeypatch.setattr("gram.data.importers.arrays.from_array", broken)
     with pytest.raises(ZeroDivisionError):
-        look(tmp_path / "set")
+        inspect(tmp_path / "set")
 
 
 def test_damaged_files_open_or_are_refused():

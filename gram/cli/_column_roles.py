@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gram.data.importers import Plan
+    from gram.data.importers import ColumnRoles
 
 _NONE = "none"
 
@@ -18,7 +18,7 @@ def pair(text: str) -> tuple[str, str]:
     return name, column
 
 
-def add_plan(parser: argparse.ArgumentParser) -> None:
+def add_column_roles(parser: argparse.ArgumentParser) -> None:
     """Add what says which column is what."""
     group = parser.add_argument_group("which column is what (default: as guessed)")
     group.add_argument(
@@ -35,18 +35,18 @@ def add_plan(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def asked_plan(args: argparse.Namespace, plan: "Plan") -> "Plan":
+def asked_roles(args: argparse.Namespace, roles: "ColumnRoles") -> "ColumnRoles":
     """Return the guess with what the arguments say."""
     if args.modality:
         chosen = dict(args.modality)
-        masks = {name: mask for name, mask in plan.masks.items() if name in chosen}
-        anchor = plan.anchor if plan.anchor in chosen else next(iter(chosen))
-        plan = replace(plan, modalities=chosen, masks=masks, anchor=anchor)
+        masks = {name: mask for name, mask in roles.masks.items() if name in chosen}
+        anchor = roles.anchor if roles.anchor in chosen else next(iter(chosen))
+        roles = replace(roles, modalities=chosen, masks=masks, anchor=anchor)
     said = {name: getattr(args, name) for name in ("anchor", "id", "label", "split")}
     single: dict[str, Any] = {name: None if v == _NONE else v for name, v in said.items() if v is not None}
-    plan = replace(plan, **single)
+    roles = replace(roles, **single)
     if args.media:
-        plan = replace(plan, media={column: name for name, column in args.media})
+        roles = replace(roles, media={column: name for name, column in args.media})
     if args.mask:
-        plan = replace(plan, masks=dict(args.mask))
-    return plan
+        roles = replace(roles, masks=dict(args.mask))
+    return roles
