@@ -46,14 +46,14 @@ def text_of(value: Any, indent: str = "") -> str:
     if isinstance(value, dict):
         rows = [f"{json.dumps(key)}: {text_of(each, inner)}" for key, each in value.items()]
         return "{\n" + ",\n".join(inner + row for row in rows) + f"\n{indent}}}"
-    if all(not isinstance(each, dict | list | str) for each in value):
+    if all(not isinstance(each, dict | list) for each in value):
         return "[\n" + ",\n".join(inner + row for row in _wrapped(value)) + f"\n{indent}]"
     return "[\n" + ",\n".join(inner + text_of(each, inner) for each in value) + f"\n{indent}]"
 
 
 def _wrapped(values: list[Any]) -> Iterator[str]:
     row = ""
-    for each in map(json.dumps, values):
+    for each in (json.dumps(value, ensure_ascii=False) for value in values):
         if row and len(row) + len(each) > _WIDTH:
             yield row
             row = ""

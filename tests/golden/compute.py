@@ -5,7 +5,10 @@ the library changes a line here and no golden value.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +31,19 @@ from gram.diagnostics import (
 )
 from gram.distributions import distributions
 from gram.evaluation import DIRECTIONS, RetrievalReport
+from gram.geometry import (
+    base_and_height,
+    embed_in_3d,
+    gram_matrix,
+    heights,
+    log_volume,
+    pairwise_volume,
+    random_volume,
+    volume,
+)
+from gram.losses import LOSSES, AnchorMatching
+from gram.measure_table import against, leading, measure_row, tasks
+from gram.projection import Layout, project
 from gram.retrieval import JointQuery, Query, Retriever, candidates_for
 
 Sets = dict[str, EmbeddingSet]
@@ -353,6 +369,204 @@ def _distribution(embedding_set: EmbeddingSet, measure: str, candidates: Sequenc
     }
 
 
+# --- the table of measures ---
+
+
+def table_of_measures(sets: Sets) -> Values:
+    """Return the table of one set: each measure in both directions, which of them lead, and how volume compares."""
+    whole = sets["gram"]
+    rows = [measure_row(whole, "text", others(whole, "text"), *task, "cpu") for task in tasks(len(whole.names))]
+    by_volume = {row.direction: row for row in rows if row.measure == "volume"}
+    leaders = {metric: leading(rows, metric) for metric in ("R@1", "median_rank")}
+    return {
+        f"{row.measure}, {row.direction}": {
+            "items": row.items,
+            "left_out": row.left_out,
+            "values": dict(row.values),
+            "intervals": {metric: list(ends) for metric, ends in row.intervals.items()},
+            "leads": [bool(led[place]) for led in leaders.values()],
+            "against_volume": against(row, by_volume[row.direction], "R@1"),
+            "why_not": row.reason,
+        }
+        for place, row in enumerate(rows)
+    }
+
+
+# --- projection ---
+
+
+@contextmanager
+def _empty_cache() -> Iterator[None]:
+    """Keep what is computed out of the user's cache, and what is in there out of the values."""
+    before = os.environ.get("GRAM_CACHE")
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["GRAM_CACHE"] = folder
+        try:
+            yield
+        finally:
+            del os.environ["GRAM_CACHE"]
+            if before is not None:
+                os.environ["GRAM_CACHE"] = before
+
+
+def stored_pictures(sets: Sets) -> Values:
+    """Return the layouts that ship with the sets, as they are found for them: their key and their first points."""
+    with _empty_cache():
+        found = {
+            f"{name}, {method}, {dims}D": project(sets[name], method, dims=dims)
+            for name in ("gram", "cosine")
+            for method in ("pca", "umap")
+            for dims in (2, 3)
+        }
+    return {name: {"key": layout.key, **_layout(layout, shown=2)} for name, layout in found.items()}
+
+
+def principal_axes(sets: Sets) -> Values:
+    """Return layouts by principal axes of 1,500 items, which none that ships shows, and where rows lack."""
+    with _empty_cache():
+        found = {
+            "gram, 2D": project(sets["gram"].subset(slice(0, 1500)), "pca"),
+            "cosine, two modalities, 3D": project(
+                sets["cosine"].subset(slice(0, 1500)), "pca", dims=3, modalities=("text", "speech")
+            ),
+            "lacking, 2D": project(sets["lacking"].subset(slice(0, 300)), "pca"),
+        }
+    return {name: _layout(layout, shown=12) for name, layout in found.items()}
+
+
+def neighbourhoods(sets: Sets) -> Values:
+    """Return what a UMAP of 120 items is like; where its points are differs from machine to machine."""
+    with _empty_cache():
+        layout = project(sets["gram"].subset(slice(0, 120)), "umap", seed=3)
+    points = np.stack(list(layout.points.values()), axis=1)
+    everything = points.reshape(-1, points.shape[-1]).astype(float)
+    return {
+        "modalities": list(layout.points),
+        "shape": list(points.shape),
+        "neighbours_checked": layout.trust_neighbors,
+        "points_checked": layout.trust_checked,
+        "fitted": layout.fitted,
+        "placed_afterwards": layout.placed,
+        "trustworthiness": layout.trustworthiness,
+        "spread": float(np.linalg.norm(everything.std(axis=0))),
+    }
+
+
+def _layout(layout: Layout, *, shown: int) -> Values:
+    return {
+        "trustworthiness": layout.trustworthiness,
+        "neighbours_checked": layout.trust_neighbors,
+        "points_checked": layout.trust_checked,
+        "explained": list(layout.explained),
+        "fitted": layout.fitted,
+        "spreads": {name: np.nanstd(points.astype(float), axis=0).tolist() for name, points in layout.points.items()},
+        "points": {name: points[:shown].astype(float).tolist() for name, points in layout.points.items()},
+    }
+
+
+# --- vectors and losses ---
+
+
+def _vectors(*shape: int, seed: int) -> torch.Tensor:
+    """Return random unit vectors in float64; numpy's generator gives the same on any machine."""
+    drawn = np.random.default_rng(seed).standard_normal(shape)
+    return torch.from_numpy(drawn / np.linalg.norm(drawn, axis=-1, keepdims=True))
+
+
+def geometry(_: Sets) -> Values:
+    """Return sizes and gradients of seeded vectors: 1 to 5 of them, of any length, dependent, with one missing."""
+    bodies = {f"{k} unit vectors": _vectors(k, 6, seed=k) for k in range(1, 6)}
+    bodies["3 of length 2"] = 2 * _vectors(3, 6, seed=10)
+    bodies["more than dimensions"] = _vectors(4, 3, seed=11)
+    bodies["two alike"] = _vectors(3, 6, seed=12)[[0, 1, 0]]
+    bodies["one missing"] = _vectors(3, 6, seed=13).index_fill(0, torch.tensor([1]), torch.nan)
+    bodies["nearly on a line"] = _vectors(1, 6, seed=14) + 1e-5 * _vectors(3, 6, seed=15)
+    found: Values = {name: _body(vectors) for name, vectors in bodies.items()}
+    found["3 unit vectors in float32"] = _body(bodies["3 unit vectors"].float())
+    found["expected at random"] = [[k, d, random_volume(k, d)] for k, d in ((1, 5), (2, 2), (3, 128), (4, 128), (5, 4))]
+    found["pairs"] = _pairs()
+    return found
+
+
+def _body(vectors: torch.Tensor) -> Values:
+    place, distortion = embed_in_3d(vectors)
+    return {
+        "products": gram_matrix(vectors).tolist(),
+        "volume": float(volume(vectors)),
+        "log_volume": float(log_volume(vectors)),
+        "heights": heights(vectors).tolist(),
+        "in_3d": place.tolist(),
+        "distortion": distortion,
+        "gradient_of_volume": _gradients(lambda rows: volume(rows), vectors)[0].tolist(),
+        "gradient_of_log_volume": _gradients(lambda rows: log_volume(rows), vectors)[0].tolist(),
+        "gradient_of_heights": _gradients(lambda rows: heights(rows).nansum(), vectors)[0].tolist(),
+    }
+
+
+def _gradients(function: Callable[..., torch.Tensor], *tensors: torch.Tensor) -> list[torch.Tensor]:
+    leaves = [tensor.clone().requires_grad_() for tensor in tensors]
+    function(*leaves).sum().backward()
+    return [torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for leaf in leaves]
+
+
+def _pairs() -> Values:
+    """Return every measure of 3 anchors with 4 candidates, one of which lacks a vector, and the gradients of volume."""
+    anchors, *candidates = _vectors(3, 8, seed=20), *_vectors(3, 4, 8, seed=21)
+    candidates[1][2] = torch.nan
+    base, height = base_and_height(anchors, *candidates)
+    gradients = _gradients(pairwise_volume, anchors, *candidates)
+    return {
+        "volumes": pairwise_volume(anchors, *candidates).tolist(),
+        "bases": base.tolist(),
+        "heights": height.tolist(),
+        "gradients": [gradient.tolist() for gradient in gradients],
+        "measures": {name: measures.score(name, anchors, *candidates).tolist() for name in measures.names(4)},
+        "triangle": measures.score("triangle", anchors, *candidates[:2]).tolist(),
+    }
+
+
+def losses(_: Sets) -> Values:
+    """Return value and lengths of gradients of every loss on 12 seeded items in 2 to 4 modalities."""
+    found: Values = {}
+    for name, kind in LOSSES.items():
+        for k in (2, 3, 4) if kind.modalities is None else (kind.modalities,):
+            rows = _items(k)
+            for settings in ({}, {"temperature": 0.2, "label_smoothing": 0.0}):
+                loss = kind(**settings)
+                told = ", ".join(f"{key} {value}" for key, value in settings.items()) or "as it comes"
+                gradients = _gradients(loss, *rows)
+                with torch.no_grad():
+                    value = float(kind(**settings)(*rows))
+                found[f"{name}, {k} modalities, {told}"] = {
+                    "value": value,
+                    "gradients": [float(gradient.norm()) for gradient in gradients],
+                    "gradients_of_temperatures": [
+                        None if each.grad is None else float(each.grad) for each in loss.parameters()
+                    ],
+                }
+    return found | {"matching": _matching()}
+
+
+def _items(k: int) -> list[torch.Tensor]:
+    """Return 12 unit vectors a modality, those of an item alike."""
+    meaning = _vectors(12, 16, seed=30)
+    rows = [meaning + 0.8 * _vectors(12, 16, seed=31 + place) for place in range(k)]
+    return [torch.nn.functional.normalize(each, dim=1) for each in rows]
+
+
+def _matching() -> Values:
+    rows = _items(3)
+    head = AnchorMatching(d=16, modalities=3, hidden=8).double()
+    drawn = np.random.default_rng(40)
+    with torch.no_grad():
+        for parameter in head.parameters():
+            parameter.copy_(torch.from_numpy(drawn.standard_normal(tuple(parameter.shape)) / 4))
+    return {
+        "scores": head.score(*(each[:3] for each in rows)).tolist(),
+        "gradients": [float(gradient.norm()) for gradient in _gradients(head, *rows)],
+    }
+
+
 SUBJECTS: dict[str, Callable[[Sets], Values]] = {
     "evaluation-gram": lambda sets: evaluation(sets["gram"]),
     "evaluation-cosine": lambda sets: evaluation(sets["cosine"]),
@@ -362,6 +576,12 @@ SUBJECTS: dict[str, Callable[[Sets], Values]] = {
     "patterns": patterns,
     "remedies": remedies,
     "asking": asking,
+    "measures": table_of_measures,
+    "pictures-stored": stored_pictures,
+    "pictures-pca": principal_axes,
+    "pictures-umap": neighbourhoods,
+    "geometry": geometry,
+    "losses": losses,
     "distributions-gram": lambda sets: matched_and_mismatched(sets["gram"]),
     "distributions-cosine": lambda sets: matched_and_mismatched(sets["cosine"]),
 }
