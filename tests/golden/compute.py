@@ -26,11 +26,9 @@ from gram.diagnostics import (
     diagnose,
     failure_rate,
     find_cases,
+    make_faulty_set,
     measure_remedies,
-    plant,
 )
-from gram.distributions import distributions
-from gram.evaluation import DIRECTIONS, RetrievalReport
 from gram.geometry import (
     base_and_height,
     embed_in_3d,
@@ -42,9 +40,12 @@ from gram.geometry import (
     volume,
 )
 from gram.losses import LOSSES, AnchorMatching
-from gram.measure_table import against, leading, measure_row, tasks
 from gram.projection import Layout, project
-from gram.retrieval import JointQuery, Query, Retriever, candidates_for
+from gram.retrieval.compare import against, leading, measure_row, tasks
+from gram.retrieval.distributions import distributions
+from gram.retrieval.evaluate import DIRECTIONS, RetrievalReport
+from gram.retrieval.query import JointQuery, Query, candidates_for
+from gram.retrieval.retriever import Retriever
 
 Sets = dict[str, EmbeddingSet]
 Values = dict[str, Any]
@@ -128,7 +129,7 @@ def _report(report: RetrievalReport) -> Values:
         "intervals": {metric: list(report.interval(metric)) for metric in METRICS},
         "ranks_by_bin": np.bincount(np.searchsorted(RANK_ENDS, ranks), minlength=len(RANK_ENDS) + 1).tolist(),
         "first_ranks": ranks[:50].tolist(),
-        "sha256_of_better_and_tied": _digest(report.places.better, report.places.tied),
+        "sha256_of_better_and_tied": _digest(report.true_ranks.better, report.true_ranks.tied),
     }
 
 
@@ -147,7 +148,7 @@ def diagnosis(sets: Sets) -> Values:
 
 
 def _planted(fault: str) -> EmbeddingSet:
-    return plant(fault, seed=0, n=300, k=4, d=64)
+    return make_faulty_set(fault, seed=0, n=300, k=4, d=64)
 
 
 def _diagnosis(told: Diagnosis) -> Values:
@@ -208,9 +209,9 @@ def _cases(cases: Cases, *, shown: int = 40) -> Values:
         "ranked": cases.gallery,
         "left_out": cases.left_out,
         "counts": dict(cases.counts),
-        "usual_base": cases.reference.base,
-        "far_height": cases.reference.height,
-        "turned_as_a_whole": list(cases.reference.turned),
+        "usual_base": cases.statistics.median_base,
+        "far_height": cases.statistics.height_limit,
+        "turned_as_a_whole": list(cases.statistics.sign_flipped),
         "sha256_of_causes": _digest_of_text(
             (table["cause"] + "/" + table["at_fault"] + "/" + table["winner"]).tolist()
         ),
