@@ -202,7 +202,7 @@ def _cases(cases: Cases, *, shown: int = 40) -> Values:
     floats = (
         "rank", "margin", "base_true", "base_winner", "height_true", "height_winner",
         *(f"without_{name}" for name in cases.candidates),
-        "rank_same_base", "rank_by_height", "rank_turned", "rank_without_hubs",
+        "rank_same_base", "rank_by_height", "rank_sign_flipped", "rank_without_hubs",
     )  # fmt: skip
     return {
         "asked": len(cases),
@@ -221,7 +221,7 @@ def _cases(cases: Cases, *, shown: int = 40) -> Values:
             "item": wrong["id"].tolist(),
             **{name: wrong[name].astype(str).tolist() for name in words},
             **{name: wrong[name].astype(int).tolist() for name in counts},
-            **{name: wrong[name].astype(float).tolist() for name in floats},
+            **{name.replace("sign_flipped", "turned"): wrong[name].astype(float).tolist() for name in floats},
         },
     }
 
