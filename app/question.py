@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app import asking, seen, session
 from app.plain import plain
+from gram import measures
 from gram.data.embedding_set import EmbeddingSet
 from gram.errors import NumberError
 from gram.retrieval.answer import Answer
@@ -18,12 +19,6 @@ from gram.retrieval.query import AnyQuery, JointQuery, Query, candidates_for
 
 _SEVERAL, _PARTS = "several", "parts"  # whether there are several; which, also in the URL as "image,keypad"
 _LAST = "retrieval_last"  # the query that was answered last
-_NOTES = {  # by measure, on a query of several parts
-    "cosine": "By mean cosine only the {anchor} decides the order: what the {joined} asked with adds is the same for "
-    "every item.",
-    "cosine-max": "By largest cosine only the {anchor} is compared, and the {joined} asked with stands in for all: "
-    "items whose own vectors are further from the {anchor} tie.",
-}
 _CALLED = {"text": "words", "image": "picture"}  # what a person calls a modality
 
 
@@ -75,9 +70,9 @@ def keep(query: AnyQuery) -> None:
 def note(answer: Answer) -> str | None:
     """Return one line where a measure makes less of the other parts of a joint query than a person expects."""
     anchor, *joined = answer.embeddings
-    if not joined or answer.measure not in _NOTES:
+    if not joined:
         return None
-    return _NOTES[answer.measure].format(anchor=anchor, joined=" and the ".join(joined))
+    return measures.get(answer.measure).joint_note.format(anchor=anchor, joined=" and the ".join(joined)) or None
 
 
 # choosing

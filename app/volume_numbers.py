@@ -11,7 +11,6 @@ import streamlit as st
 from app import data
 from app.plain import safe_csv
 from gram import measures
-from gram.measures.random_values import random_value
 from gram.plots.style import number
 from gram.retrieval.distributions import Distributions
 
@@ -59,7 +58,7 @@ def _cell(value: str, beside: str, hint: str) -> str:
 def _facts(measure: str, symbol: str, twin: str, found: Distributions) -> dict[str, tuple[str, str, str]]:
     """Return name -> (value, what goes with it, what it means) of one twin."""
     embedding_set = data.load_set(twin)
-    expected = random_value(measure, 1 + len(found.candidates), embedding_set.d)
+    expected = measures.get(measure).random_mean(1 + len(found.candidates), embedding_set.d)
     low, high = (_near_one(end) for end in found.auc_interval)
     side = "≤" if found.small_is_aligned else "≥"
     scope = "all of them" if found.is_exact else f"among {len(found.sample):,} sampled items"

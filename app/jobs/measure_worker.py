@@ -11,7 +11,7 @@ import torch
 
 from gram import measures
 from gram.data.embedding_set import EmbeddingSet
-from gram.retrieval.compare import cost, measure_row, tasks
+from gram.retrieval.compare import measure_row, tasks
 
 
 def main(work: str) -> None:
@@ -28,12 +28,12 @@ def main(work: str) -> None:
         for name in sets
         if (name, measure, direction) not in known
     ]
-    total, spent = sum(cost(measure) * len(sets[name]) ** 2 for name, measure, _ in todo), 0.0
+    total, spent = sum(measures.get(measure).relative_cost * len(sets[name]) ** 2 for name, measure, _ in todo), 0.0
     for name, measure, direction in todo:
         _say([spent / total, f"{measures.get(measure).title.lower()} on the {name} set"])
         row = measure_row(sets[name], query, candidates, measure, direction, device)
         _say({"set": name, "row": asdict(row)})
-        spent += cost(measure) * len(sets[name]) ** 2
+        spent += measures.get(measure).relative_cost * len(sets[name]) ** 2
 
 
 def _say(value: object) -> None:

@@ -300,7 +300,7 @@ def _list(view: View, embedding_set: EmbeddingSet) -> None:
         return
     candidates = view.selection.candidates
     measure = mixed.recommended_measure(embedding_set, candidates, query=embedding_set.anchor)
-    symbol = "V" if measure == "volume" else "V^(1/k)"
+    symbol = measures.get(measure).symbol
     values = data_volumes.item_values(view.selection.model, candidates, measure)
     rows = sorted(rows, key=lambda row: np.nan_to_num(values[row], nan=2.0))
     shown = rows[: AT_MOST if st.session_state.get(_MORE) else FIRST_SHOWN]

@@ -12,7 +12,6 @@ from app.components import chart
 from app.plain import plain, safe_csv
 from gram import measures
 from gram.data.embedding_set import EmbeddingSet
-from gram.measures.random_values import random_value
 from gram.plots.distribution import Mark, distribution, largest_share
 from gram.plots.style import number
 from gram.retrieval import mixed
@@ -21,7 +20,6 @@ from gram.retrieval.distributions import BINS, Distributions, pair_value
 KINDS = ("matched", "mismatched")
 FIRST_SHOWN, AT_MOST = 12, 48
 CHART_HEIGHT = {1: 440, 2: 330}
-SYMBOLS = {"volume": "V", "height": "height", "normalized-volume": "V^(1/k)", "triangle": "area"}
 _CHOSEN, _MORE = "volumes_chosen", "volumes_more"
 _RANGE = "range"
 
@@ -36,7 +34,7 @@ class View(NamedTuple):
     @property
     def symbol(self) -> str:
         """What a value is called where room is short."""
-        return SYMBOLS.get(self.measure, self.measure)
+        return measures.get(self.measure).symbol
 
 
 class Chosen(NamedTuple):
@@ -157,7 +155,7 @@ def _marks(view: View, twin: str, found: Distributions) -> list[Mark]:
     """Return the marks of what random vectors give, of the current item, and of the current pair."""
     embedding_set = data.holding(twin, view.selection.item, view.selection.partner)
     item, partner = (embedding_set.row(each) for each in (view.selection.item, view.selection.partner))
-    expected = random_value(view.measure, 1 + len(found.candidates), embedding_set.d)
+    expected = measures.get(view.measure).random_mean(1 + len(found.candidates), embedding_set.d)
     return [
         Mark(label="random vectors", value=expected, dash="dot"),
         Mark(label=view.selection.item, value=pair_value(embedding_set, found, item, item)),
@@ -361,7 +359,7 @@ def _formula(view: View) -> None:
     measure = measures.get(view.measure)
     st.divider()
     st.latex(measure.formula)
-    turned = " Drawn without the minus: small is aligned." if view.measure in SYMBOLS else ""
+    turned = " Drawn without the minus: small is aligned." if measure.small_is_aligned else ""
     st.caption(f"{measure.help}{turned}")
     st.caption(f"**When it fails.** {measure.fails}")
     st.caption(f"Source: {measure.source}.")

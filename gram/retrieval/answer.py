@@ -8,8 +8,9 @@ import pandas as pd
 from jaxtyping import Float
 from torch import Tensor
 
+from gram import measures
 from gram.retrieval.query import AnyQuery
-from gram.retrieval.reasons import reason
+from gram.retrieval.scoring import TOLERANCE
 
 
 @dataclass(frozen=True)
@@ -106,9 +107,11 @@ class Answer:
     def why(self) -> str | None:
         """Return one plain sentence on why the true item is not first, from the numbers; None where it is.
 
-        The sentence compares the first hit with the true item. Under `volume` it says which factor of base x
-        height made the difference: the ratio of the volumes is the product of the two ratios.
+        The sentence compares the first hit with the true item, as the measure's `explain` does.
         """
         if self.true is None or self.true.rank <= 1:
             return None
-        return reason(self.measure, self.hits[0], self.true, asked=tuple(self.embeddings))
+        first = self.hits[0]
+        if first.correct or abs(first.score - self.true.score) <= TOLERANCE * (1 + abs(self.true.score)):
+            return f"{self.true.label} ties with others: equal scores share a rank."
+        return measures.get(self.measure).explain(first, self.true, tuple(self.embeddings))

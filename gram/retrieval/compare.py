@@ -12,14 +12,6 @@ from gram.errors import EmbeddingSetError
 from gram.retrieval.evaluate import DIRECTIONS, evaluate
 
 METRICS = ("R@1", "R@5", "R@10", "median_rank")
-_COST = {
-    "singular": 10.0,
-    "volume": 1.7,
-    "height": 1.7,
-    "normalized-volume": 2.0,
-    "triangle": 1.7,
-    "cosine-max": 1.5,
-}  # others: 1; by the clock
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,12 +55,8 @@ class Row:
 
 def tasks(k: int) -> list[tuple[str, str]]:
     """Return each measure that is defined for k modalities with each direction, the quickest first."""
-    return [(measure, direction) for measure in sorted(measures.names(k), key=cost) for direction in DIRECTIONS]
-
-
-def cost(measure: str) -> float:
-    """Return how long a measure takes, in terms of the mean cosine."""
-    return _COST.get(measure, 1.0)
+    by_cost = sorted(measures.names(k), key=lambda name: measures.get(name).relative_cost)
+    return [(measure, direction) for measure in by_cost for direction in DIRECTIONS]
 
 
 def measure_row(

@@ -15,18 +15,14 @@ from torch import Tensor
 
 from gram import measures
 from gram.data.embedding_set import EmbeddingSet
-from gram.measures.random_values import random_value
 from gram.retrieval.pair_histogram import Tally, bins_of
 from gram.retrieval.scoring import BLOCK, TOLERANCE, score_scale
 from gram.retrieval.task import check_candidates, rows_with_candidates
 
-__all__ = ["Distributions", "Pairs", "distributions", "matched_values", "mismatched_in", "pair_value", "random_value"]
+__all__ = ["Distributions", "Pairs", "distributions", "matched_values", "mismatched_in", "pair_value"]
 
 BINS = 50
 MAX_ITEMS = 3_000
-# Measures whose score is minus a quantity with a name of its own: shown as that quantity, small = aligned.
-_QUANTITIES = ("volume", "height", "normalized-volume", "triangle")
-_COSINES = ("cosine", "centroid", "cosine-max", "pairwise-mean")
 # Rows stored in float16 are of length one to within 2^-11 a coordinate.
 _UNIT_TOLERANCE = 2e-3
 
@@ -38,8 +34,7 @@ class Distributions:
     Attributes:
         query: name of the query's modality.
         candidates: names of the candidate's modalities.
-        measure: name of the measure. `volume`, `height`, `normalized-volume` and the area of `triangle` are shown as
-            such (small = aligned), the rest as scores.
+        measure: name of the measure. Where it says `small_is_aligned` values are without the score's minus.
         rows: (n,) rows of the set that have the query and some candidate.
         matched: (n,) the value of each of those items.
         edges: (bins + 1,) of the bins; values beyond the ends are counted in the end bins.
@@ -74,7 +69,7 @@ class Distributions:
     @property
     def small_is_aligned(self) -> bool:
         """Whether small values are the good ones."""
-        return self.measure in _QUANTITIES
+        return measures.get(self.measure).small_is_aligned
 
     @property
     def pairs(self) -> int:
@@ -147,8 +142,7 @@ def distributions(
         candidates: names of the candidate's modalities.
         query: name of the query's modality; the anchor by default.
         measure: one of `gram.measures.names()`.
-        bins: of equal width. For unit rows over what the measure can give: [0, 1] for volumes and height, [-1, 1] for
-            cosines, the area of the largest triangle, [1, sqrt k] for `singular`. Else, as for `symile`, over the data.
+        bins: of equal width. For unit rows over the measure's `value_range`, where it has one; else over the data.
         max_items: with more items than this, mismatched pairs are those among a sample of so many items.
         seed: of that sample.
         span: where the bins begin and end instead, so that two sets share an axis.
@@ -245,22 +239,6 @@ def pair_value(embedding_set: EmbeddingSet, found: Distributions, query_row: int
     return float(-score if found.small_is_aligned else score)
 
 
-def _unit_range(measure: str, k: int) -> tuple[float, float] | None:
-    """Return between what a measure's values for k unit vectors lie; None where that says little of real ones.
-
-    The largest triangle in a sphere is equilateral, of area 3 sqrt(3) / 4.
-    """
-    if measure in _COSINES:
-        return -1.0, 1.0
-    return {
-        "volume": (0.0, 1.0),
-        "height": (0.0, 1.0),
-        "normalized-volume": (0.0, 1.0),
-        "triangle": (0.0, 0.75 * 3**0.5),
-        "singular": (1.0, k**0.5),
-    }.get(measure)
-
-
 class _Stream:
     """The scores of every query with every candidate of a set, in float64, block by block."""
 
@@ -275,7 +253,7 @@ class _Stream:
         self.rows = rows[usable[rows]]
         self._anchors = embedding_set.modalities[query]
         self._others = [embedding_set.modalities[name] for name in self.candidates]
-        self.sign = -1.0 if measure in _QUANTITIES else 1.0
+        self.sign = -1.0 if self.measure.small_is_aligned else 1.0
 
     def tolerance(self) -> float:
         """Return by how much scores may differ and still tie: what rounding can do to them."""
@@ -298,7 +276,7 @@ class _Stream:
 
     def range_of_values(self, matched: Float[Tensor, " n"], picked: Int[Tensor, " m"]) -> tuple[float, float]:
         """Return where the bins begin and end: fixed for unit rows, so that pictures compare; else from the data."""
-        fixed = _unit_range(self.measure.name, 1 + len(self._others))
+        fixed = self.measure.value_range(1 + len(self._others))
         if fixed is not None and all(map(self._is_unit, (self._anchors, *self._others))):
             return fixed
         low, high = matched.min(), matched.max()

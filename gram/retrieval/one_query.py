@@ -128,7 +128,7 @@ class Candidates:
 
     def _with(self, joined: Sequence[Float[Tensor, " d"]]) -> Iterator[measures.Prepared] | None:
         """Return what is kept, with some vectors joined to it; None where nothing is, or they cannot be joined."""
-        if self._kept is None or (joined and self._measure.join_to_side is None):
+        if self._kept is None or (joined and not self._measure.can_join):
             return None
         return (
             functools.reduce(lambda to, vector: self._measure.join(vector, to), joined, each) for each in self._kept

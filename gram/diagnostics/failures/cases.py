@@ -32,13 +32,12 @@ import numpy as np
 import pandas as pd
 import torch
 
+from gram import measures
 from gram.data.embedding_set import EmbeddingSet
 from gram.diagnostics.failures.statistics import CaseStatistics, GalleryStatistics, Progress, examine
 from gram.diagnostics.failures.task import CaseTask, case_task_of
 
 SAMPLE = 2000
-# In whose scores they count, beside the query.
-OWN_VECTORS_COUNT = ("volume", "normalized-volume", "pairwise-mean", "triangle", "singular")
 _SMALL_BASE = 0.5  # a base below this share of the usual one is small
 _ROUNDINGS = 2.0  # a margin within so many usual changes by rounding is not resolved
 
@@ -243,7 +242,7 @@ def decide(task: CaseTask, statistics: CaseStatistics, gallery: GalleryStatistic
 
 def is_hub_by_base(task: CaseTask, statistics: CaseStatistics, gallery: GalleryStatistics) -> np.ndarray:
     """Return whether a small base is what makes the winner win: with equal bases the true item is before it."""
-    if task.measure not in OWN_VECTORS_COUNT or len(task.candidates) < 2:
+    if not measures.get(task.measure).uses_candidate_base or len(task.candidates) < 2:
         return np.zeros(len(statistics.at), dtype=bool)
     true, winner = statistics.base.unbind(1)
     small = (winner < _SMALL_BASE * gallery.median_base) & (winner < true)

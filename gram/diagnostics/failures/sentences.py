@@ -7,12 +7,12 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from gram import measures
+
 if TYPE_CHECKING:
     from gram.diagnostics.failures.attribution import Attribution
 
 _COLLINEAR = 0.9  # two vectors with a cosine beyond this, either way, are called nearly collinear
-
-_SPANS = ("volume", "height", "normalized-volume", "singular", "triangle")  # measures that go by spans and sizes
 
 
 def sentence(of: "Attribution") -> str:
@@ -115,7 +115,7 @@ def _modality(of: "Attribution") -> str:
 
 def _how_far(of: "Attribution") -> str:
     """Return how far the modality at fault is off: by its cosine, or by its distance where the measure sees no sign."""
-    if of.measure in _SPANS:
+    if measures.get(of.measure).compares_by_span:
         mine, theirs, what = of.true.heights, of.winner.heights, "distance from the span of the other vectors and the"
         worse = mine[of.at_fault] > theirs[of.at_fault]
     else:

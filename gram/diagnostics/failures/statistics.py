@@ -209,7 +209,7 @@ def _compared(task: CaseTask, at: Int[Tensor, " m"], winner: Int[Tensor, " m"], 
         rank_sign_flipped=unknown,
         rank_without_hubs=unknown,
         alike=_alike(task, at, winner),
-        nothing=_volume_like(task.measure) & (found.score.abs() <= found.tolerance) & (margin == 0),
+        nothing=measures.get(task.measure).small_is_aligned & (found.score.abs() <= found.tolerance) & (margin == 0),
         rounding=unknown,
     )
 
@@ -389,7 +389,3 @@ def _rounding(task: CaseTask, at: Int[Tensor, " w"], winner: Int[Tensor, " w"]) 
     exact = margin(sides)
     changes = [(margin([rounded(vectors) for vectors in sides]) - exact).square() for _ in range(_DRAWS)]
     return torch.stack(changes).mean(0).sqrt()
-
-
-def _volume_like(measure: str) -> bool:
-    return measure in ("volume", "height", "normalized-volume", "triangle")

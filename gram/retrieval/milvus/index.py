@@ -22,7 +22,6 @@ from gram.retrieval.task import check_candidates, rows_with_candidates
 # Of 100,000 made-up items this finds all of the ten best by volume and cosine, or nearly, and 92 to 95 % by height; a
 # quarter of it 95 to 100 % and 88 to 92 %: benchmarks/NOTES.md.
 DEFAULT_FETCH = 256
-_SEES_SIGNS = ("cosine", "centroid", "cosine-max", "pairwise-mean", "triangle")  # a vector's opposite scores low
 _QUERIES = 32  # whose candidates are fetched together
 _SCORES = 1 << 25  # that are held at once where every item is scored
 
@@ -327,15 +326,16 @@ class MilvusIndex:
             prepared = self._prepare(vectors)
             for anchor, near in zip(block, chosen):
                 own = sorted(places[item] for item in near.union(hubs) if item in places)
-                side = tuple(part[own] for part in prepared.side)
-                some = measures.Prepared(side, prepared.present[own], prepared.dtype)
+                tensors = tuple(part[own] for part in prepared.tensors)
+                some = measures.Prepared(tensors, prepared.present[own], prepared.dtype)
                 scores = self._compare(anchor[None], some)[0].numpy()
                 found.append(self._best([ids[place] for place in own], scores, k, len(layout.modalities)))
         return found
 
     def _near(self, layout: Layout, queries: Float[np.ndarray, "q d"], fetch: int) -> list[set[str]]:
         """Return the ids of the items that are near each query in a modality."""
-        turned = queries if self.measure in _SEES_SIGNS else np.concatenate([queries, -queries])
+        both_signs = measures.get(self.measure).sign_invariant
+        turned = np.concatenate([queries, -queries]) if both_signs else queries
         near: list[set[str]] = [set() for _ in queries]
         for name in layout.modalities:
             for number, ids in enumerate(self._collection.nearest(name, turned, fetch, self._where)):

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 import gram
 from gram import measures
 from gram.errors import EmbeddingSetError
-from gram.measures.random_values import random_value
 from gram.retrieval.distributions import distributions
 from tests.helpers.oracle import draw
 
@@ -312,11 +311,11 @@ def test_the_value_of_random_vectors_is_their_average(k, d):
         averages["triangle"] = np.sqrt(np.maximum(0, squares - (first * second).sum(axis=1) ** 2)) / 2
     for name, values in averages.items():
         allowed = 4.5 * values.std() / math.sqrt(len(values)) + 1e-3 * (name == "singular") + 1e-12
-        assert random_value(name, k, d) == pytest.approx(values.mean(), abs=allowed), name
+        assert measures.get(name).random_mean(k, d) == pytest.approx(values.mean(), abs=allowed), name
 
 
 def test_known_triangles_of_random_points():
-    assert random_value("triangle", 3, 2) == pytest.approx(3 / (2 * math.pi))
-    assert random_value("triangle", 3, 3) == pytest.approx(math.pi / 5)
-    assert random_value("triangle", 3, 1) == 0
-    assert math.isnan(random_value("triangle", 4, 8))
+    assert measures.get("triangle").random_mean(3, 2) == pytest.approx(3 / (2 * math.pi))
+    assert measures.get("triangle").random_mean(3, 3) == pytest.approx(math.pi / 5)
+    assert measures.get("triangle").random_mean(3, 1) == 0
+    assert math.isnan(measures.get("triangle").random_mean(4, 8))

@@ -15,7 +15,6 @@ from gram.cli import main
 from gram.data.embedding_set import EmbeddingSet
 from gram.diagnostics import compare_outcomes, diagnose, find_cases
 from gram.errors import EmbeddingSetError
-from gram.measures.random_values import random_value
 from gram.retrieval import mixed
 from gram.retrieval.distributions import distributions
 from gram.retrieval.evaluate import DIRECTIONS
@@ -103,7 +102,7 @@ def test_its_value_for_random_vectors_is_their_average(k, d):
     volumes = np.linalg.svd(rows, compute_uv=False).prod(axis=1) if k <= d else np.zeros(20_000)
     sides = volumes ** (1 / k)
     allowed = 4.5 * sides.std() / 20_000**0.5 + 1e-12
-    assert random_value("normalized-volume", k, d) == pytest.approx(sides.mean(), abs=allowed)
+    assert measures.get("normalized-volume").random_mean(k, d) == pytest.approx(sides.mean(), abs=allowed)
 
 
 @pytest.mark.parametrize("absent", [(), ("tones",)])

@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import roc_auc_score, roc_curve
 
 import gram
-from gram.measures.random_values import random_value
+from gram import measures
 from gram.retrieval import distributions as subject
 from gram.retrieval.distributions import distributions, matched_values, mismatched_in, pair_value
 
@@ -232,12 +232,12 @@ def test_the_value_of_one_pair_is_that_of_the_matrix():
 def test_the_value_of_random_directions_is_what_sampling_gives(measure):
     data = make_set(n=3000, d=6, noise=1e6)
     found = distributions(data, candidates=["image", "speech"], measure=measure, max_items=3)
-    assert random_value(measure, 3, 6) == pytest.approx(found.matched.mean(), abs=0.02)
+    assert measures.get(measure).random_mean(3, 6) == pytest.approx(found.matched.mean(), abs=0.02)
 
 
 def test_the_value_of_random_directions_is_known_only_where_there_is_a_formula():
-    assert np.isnan(random_value("triangle", 4, 6))
-    assert random_value("height", 8, 3) == 0.0
+    assert np.isnan(measures.get("triangle").random_mean(4, 6))
+    assert measures.get("height").random_mean(8, 3) == 0.0
 
 
 @pytest.mark.parametrize(

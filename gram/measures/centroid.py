@@ -1,0 +1,48 @@
+"""The cosine of an anchor with the mean direction of a candidate's vectors."""
+
+from collections.abc import Sequence
+
+from jaxtyping import Float
+from torch import Tensor
+
+from gram.geometry.inner_products import paired_projection
+from gram.geometry.orthonormal import unit_rows
+from gram.measures.base import Measure, Parts, register
+from gram.measures.cosine import explain_cosines, mean_direction, projection
+
+
+@register
+class Centroid(Measure):
+    """The cosine of the anchor with the mean of the candidate's unit vectors; prepares that mean's direction."""
+
+    name = "centroid"
+    title = "Centroid cosine"
+    formula = r"\cos\bigl(t, \textstyle\sum_{i=2}^{k} m_i / \lVert m_i \rVert\bigr)"
+    help = "The cosine of the anchor with the mean direction of the candidate's vectors."
+    fails = (
+        "A candidate whose vectors contradict each other is judged by the little that is left of their mean, as "
+        "sternly as one whose vectors agree."
+    )
+    source = "The mean cosine divided by the length of the mean of the candidate's unit vectors"
+    order = 40
+
+    def _prepare(self, rows: Float[Tensor, "n m d"]) -> tuple[Tensor, ...]:
+        return (unit_rows(mean_direction(rows)),)
+
+    def _scores(self, anchor: Float[Tensor, "q d"], tensors: tuple[Tensor, ...]) -> Float[Tensor, "q n"]:
+        return projection(anchor, *tensors)
+
+    def _paired_scores(self, anchor: Float[Tensor, "n d"], tensors: tuple[Tensor, ...]) -> Float[Tensor, "n"]:
+        return paired_projection(anchor, *tensors)
+
+    def random_mean(self, k: int, d: int) -> float:
+        """Return 0: a cosine of random directions is as often positive as negative."""
+        return 0.0
+
+    def value_range(self, k: int) -> tuple[float, float]:
+        """Return -1, opposite, and 1, alike."""
+        return -1.0, 1.0
+
+    def explain(self, first: Parts, true: Parts, asked: Sequence[str] = ("query",)) -> str:
+        """Name the modality in which the true item falls short of the first hit the most."""
+        return explain_cosines(first, true, asked)
