@@ -19,7 +19,7 @@ from gram.data.embedding_set import FeatureSet
 from gram.data.importers import save
 from gram.datasets.digit_views import digit_views
 from gram.losses import MEASURES
-from gram.models.align_config import AlignmentSettings
+from gram.training.align_config import AlignConfig
 
 _JOBS, _MADE = "align_jobs", "align_made"
 
@@ -73,7 +73,7 @@ def job_of(key: str) -> AlignJob | None:
     return found
 
 
-def start(features: opened.Features, settings: Sequence[AlignmentSettings]) -> None:
+def start(features: opened.Features, settings: Sequence[AlignConfig]) -> None:
     """Start to train heads, unless some are in training for the same features."""
     running = job_of(features.key)
     if running is not None and running.running:

@@ -283,7 +283,7 @@ def _model(folder: str, device: str, stamp: int) -> "MultimodalModel":
 
 @cached(max_entries=4, show_spinner="Loading the model")
 def _encoder(folder: str, device: str, stamp: int) -> "MultimodalModel | Heads":
-    from gram.training.align_store import open_model
+    from gram.models.checkpoint import open_model
 
     return open_model(folder, device=device)
 

@@ -16,8 +16,8 @@ from _rows import FLAG, Row, tell
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from gram.data.embedding_set import FeatureSet
-from gram.models.align_config import AlignmentSettings
 from gram.training.align import align
+from gram.training.align_config import AlignConfig
 
 NAMES = ("text", "image", "audio")
 
@@ -49,7 +49,7 @@ def rows(args: argparse.Namespace) -> Iterator[Row]:
     print(f"{'loss':<8} {'steps':>6} {'seconds':>8} {'R@1 by volume':>14} {'R@1 by cosine':>14}  of the held-out items")
     for loss in ("gram", "cosine"):
         begun = time.perf_counter()
-        made = align(given, AlignmentSettings(loss=loss), device="cpu")
+        made = align(given, AlignConfig(loss=loss), device="cpu")
         seconds = time.perf_counter() - begun
         last = made.history.iloc[-1]
         print(

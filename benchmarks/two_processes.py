@@ -24,8 +24,8 @@ from _rows import FLAG, Row, tell
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from gram.models import ModelConfig
-from gram.training.built_in import train
-from gram.training.config import TrainingConfig
+from gram.training.spoken_numbers.config import TrainingConfig
+from gram.training.spoken_numbers.train import train
 
 AIM, FIRST = 1e-4, 10
 SMALL = ModelConfig(d=32, text_width=32, image_channels=8, audio_channels=32, audio_width=32)

@@ -11,8 +11,8 @@ import pandas as pd
 
 from app.jobs.process import Pace, WatchedProcess
 from gram.errors import EmbeddingSetError, ModelError
-from gram.models.align_config import AlignmentSettings
-from gram.training.align_store import load_heads
+from gram.models.checkpoint import load_heads
+from gram.training.align_config import AlignConfig
 
 
 class AlignJob(WatchedProcess):
@@ -20,14 +20,12 @@ class AlignJob(WatchedProcess):
 
     Attributes:
         settings: one a loss, in order.
-        out: where each loss gets a folder, as `save_alignment` writes it.
+        out: where each loss gets a folder, as `Alignment.save` writes it.
         rows: loss -> rows of its history so far.
         done: losses whose heads are written.
     """
 
-    def __init__(
-        self, features: Path, settings: Sequence[AlignmentSettings], out: Path, *, device: str = "auto"
-    ) -> None:
+    def __init__(self, features: Path, settings: Sequence[AlignConfig], out: Path, *, device: str = "auto") -> None:
         """Start the process.
 
         Args:

@@ -11,9 +11,8 @@ from typing import Any
 
 from gram.data.embedding_set import FeatureSet
 from gram.errors import GramError
-from gram.models.align_config import AlignmentSettings
 from gram.training.align import align
-from gram.training.align_store import save_alignment
+from gram.training.align_config import AlignConfig
 
 
 def main(work: str) -> None:
@@ -22,16 +21,16 @@ def main(work: str) -> None:
     features = FeatureSet.load(asked["features"])
     stop = Path(asked["stop"])
     for place, each in enumerate(asked["settings"]):
-        settings = AlignmentSettings(**each)
+        settings = AlignConfig(**each)
         _say([place / len(asked["settings"]), f"{settings.loss} heads"])
 
-        def report(row: dict[str, Any], place: int = place, settings: AlignmentSettings = settings) -> None:
+        def report(row: dict[str, Any], place: int = place, settings: AlignConfig = settings) -> None:
             _say({"loss": settings.loss, "row": row})
             share = (place + row["step"] / settings.steps) / len(asked["settings"])
             _say([share, f"{settings.loss} heads, step {row['step']:,} of {settings.steps:,}"])
 
         made = align(features, settings, progress=report, should_stop=stop.exists, device=asked["device"])
-        save_alignment(made, Path(asked["out"]) / settings.loss)
+        made.save(Path(asked["out"]) / settings.loss)
         _say({"done": settings.loss})
         if stop.exists():
             break

@@ -12,8 +12,9 @@ from app.components import chart
 from app.plain import plain
 from app.your_data.closing import closing
 from gram.errors import GramError
-from gram.models.align_config import HEADS, AlignmentSettings, losses_for
+from gram.models.heads import KINDS
 from gram.plots.learning import learning
+from gram.training.align_config import AlignConfig, losses_for
 
 _FEATURES, _FAULT, _GO = "align_features", "align_fault", "align_go"
 _TITLES = {
@@ -95,7 +96,7 @@ def _one(features: opened.Features) -> None:
 # choosing
 
 
-def _settings(names: Sequence[str]) -> list[AlignmentSettings]:
+def _settings(names: Sequence[str]) -> list[AlignConfig]:
     """Show the controls for features of these modalities; return one setting a loss."""
     offered = losses_for(len(names))
     row = st.container(horizontal=True, vertical_alignment="top", gap="medium", key="align_controls")
@@ -113,7 +114,7 @@ def _settings(names: Sequence[str]) -> list[AlignmentSettings]:
         help="How many numbers a head makes of each modality; more take longer to learn",
     )  # fmt: skip
     head = row.segmented_control(
-        "Head", list(HEADS), default="linear", required=True, key="align_head", help="mlp: one hidden layer of 256"
+        "Head", list(KINDS), default="linear", required=True, key="align_head", help="mlp: one hidden layer of 256"
     )
     with st.expander("More"):
         columns = st.columns(4)
@@ -127,7 +128,7 @@ def _settings(names: Sequence[str]) -> list[AlignmentSettings]:
     if not losses:
         st.warning("Choose a loss, or two to compare them.")
         return []
-    base = AlignmentSettings(
+    base = AlignConfig(
         d=int(d), head=str(head), steps=int(steps), batch_size=int(batch), held_out=held_out / 100, seed=int(seed)
     )
     return [replace(base, loss=loss) for loss in offered if loss in losses]

@@ -56,14 +56,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train, save, and print how well the held-out items are found; return the exit status."""
     from gram.core.device import select_device
-    from gram.models.align_config import AlignmentSettings
     from gram.training.align import align
-    from gram.training.align_store import save_alignment
+    from gram.training.align_config import AlignConfig
 
     losses = [name.strip() for name in args.loss.split(",") if name.strip()]
     with usage_errors(args):
         chosen = [
-            AlignmentSettings(
+            AlignConfig(
                 loss=loss, d=args.d, head=args.head, steps=args.steps, batch_size=args.batch_size, seed=args.seed,
                 learning_rate=args.learning_rate, held_out=args.held_out,
             )
@@ -84,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
                 should_stop=stop,
                 device=args.device,
             )
-        save_alignment(made, args.out / settings.loss)
+        made.save(args.out / settings.loss)
         last = made.history.iloc[-1]
         recalls = {name: float(last[name]) for name in ("recall", "recall_volume", "recall_cosine")}
         found.append({"loss": settings.loss, "steps": made.steps, **recalls})

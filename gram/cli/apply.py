@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Apply, save, and say what was written; return the exit status."""
-    from gram.training.align_store import load_heads
+    from gram.models.checkpoint import load_heads
 
     heads = load_heads(args.heads, device=args.device)
     embedded = heads.apply_to(load_features(args.set))

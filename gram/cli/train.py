@@ -52,9 +52,9 @@ def run(args: argparse.Namespace) -> int:
     from gram.datasets.spoken_numbers.fsdd import TRAINING_SPEAKERS, load_speaker
     from gram.errors import ModelError
     from gram.models import ModelConfig
-    from gram.training.built_in import train
-    from gram.training.config import TrainingConfig
+    from gram.training.spoken_numbers.config import TrainingConfig
     from gram.training.spoken_numbers.embedding import embed_items, half_precision, split_items
+    from gram.training.spoken_numbers.train import train
 
     named = ("steps", "batch_size", "learning_rate", "renderings", "seed")
     settings = {name: value for name in named if (value := getattr(args, name)) is not None}

@@ -1,4 +1,4 @@
-"""The training of one run: the same loop for every arm of every experiment."""
+"""The training of one run: the same loop for every model of every experiment."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -9,12 +9,12 @@ from torch import Tensor
 
 from gram.core.device import select_device
 from gram.data.embedding_set import EmbeddingSet
-from gram.experiments.arm import Arm, inputs, text_kinds
 from gram.experiments.data import Data
+from gram.experiments.model import ExperimentModel, inputs, text_kinds
 from gram.experiments.outcomes import Outcome, half
 from gram.experiments.runs import DEGRADED, TEXTS, Budget, RunConfig
 from gram.retrieval.evaluate import evaluate
-from gram.training.optim import descend, optimizer_of, pace
+from gram.training.optim import lr_factor, optimizer_of, optimizer_step
 
 WARMUP, WEIGHT_DECAY = 0.05, 0.01
 _BLOCK = 256
@@ -45,8 +45,8 @@ def train_run(
     """
     place = select_device(device)
     spread = data.spread(DEGRADED) if run.degradation in ("noisy", "pure-noise") else 1.0
-    arm = Arm(run, budget, spread=spread).to(place)
-    optimizer = optimizer_of(arm.parameters(), budget.learning_rate, WEIGHT_DECAY)
+    model = ExperimentModel(run, budget, spread=spread).to(place)
+    optimizer = optimizer_of(model.parameters(), budget.learning_rate, WEIGHT_DECAY)
     pool = data.pool(run.modalities, run.seed, budget.numbers)
     labels = data.items["train"]["label"].to_numpy()
     steps, checkpoints = run.steps(budget), run.checkpoint_steps(budget)
@@ -55,14 +55,14 @@ def train_run(
     for step in range(steps + 1):
         if step in checkpoints:
             begun = time.monotonic()
-            vectors[step] = _embedded(arm, data, "test", place)
-            validation[step] = _recall(arm, data, place)
+            vectors[step] = _embedded(model, data, "test", place)
+            validation[step] = _recall(model, data, place)
             idle += time.monotonic() - begun
         if step == steps:
             break
         rows = pool.rows(step, run.batch or budget.batch)
-        rate = budget.learning_rate * pace(step, steps, WARMUP)
-        losses.append(_step(arm, optimizer, pool.examples, rows.tolist(), labels[rows].tolist(), step, rate, place))
+        rate = budget.learning_rate * lr_factor(step, steps, WARMUP)
+        losses.append(_step(model, optimizer, pool.examples, rows.tolist(), labels[rows].tolist(), step, rate, place))
         if progress is not None:
             progress(step + 1, steps)
     return Outcome(
@@ -72,14 +72,14 @@ def train_run(
         items=data.items["test"],
         losses=tuple(losses),
         validation=validation,
-        temperature=float(arm.loss.temperature.detach()),
+        temperature=float(model.loss.temperature.detach()),
         seconds=round(time.monotonic() - started - idle, 3),
-        matching=None if arm.matching is None else arm.matching.cpu(),
+        matching=None if model.matching is None else model.matching.cpu(),
     )
 
 
 def _step(
-    arm: Arm,
+    model: ExperimentModel,
     optimizer: torch.optim.Optimizer,
     examples: Mapping[str, Sequence[Tensor]],
     rows: Sequence[int],
@@ -89,48 +89,48 @@ def _step(
     device: torch.device,
 ) -> float:
     """Learn from one batch and return its loss."""
-    arm.train()
-    kinds = text_kinds(arm.run, (_TEXT_DRAW, arm.run.seed, step), len(rows))
-    batches, there = inputs(arm, lambda name, row: examples[name][row], rows, labels, kinds, device)
+    model.train()
+    kinds = text_kinds(model.run, (_TEXT_DRAW, model.run.seed, step), len(rows))
+    batches, there = inputs(model, lambda name, row: examples[name][row], rows, labels, kinds, device)
     noise = torch.Generator().manual_seed(
-        int(np.random.SeedSequence((_NOISE_DRAW, arm.run.seed, step)).generate_state(1)[0])
+        int(np.random.SeedSequence((_NOISE_DRAW, model.run.seed, step)).generate_state(1)[0])
     )
     with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-        vectors = arm.embed(batches, there, noise)
-        loss = arm.value(vectors, there)
-    descend(arm.parameters(), loss, optimizer, rate)
+        vectors = model.embed(batches, there, noise)
+        loss = model.value(vectors, there)
+    optimizer_step(model.parameters(), loss, optimizer, rate)
     return float(loss.detach())
 
 
 @torch.no_grad()
-def _embedded(arm: Arm, data: Data, part: str, device: torch.device) -> dict[str, Tensor]:
+def _embedded(model: ExperimentModel, data: Data, part: str, device: torch.device) -> dict[str, Tensor]:
     """Return the kept form of the embeddings of a part of the items, with the texts of every kind the run knows."""
-    arm.eval()
+    model.eval()
     labels = data.items[part]["label"].tolist()
     noise = torch.Generator().manual_seed(_NOISE_DRAW)
-    kinds = TEXTS if arm.run.text == "mixed" else (arm.run.text,)
+    kinds = TEXTS if model.run.text == "mixed" else (model.run.text,)
     parts: dict[str, list[Tensor]] = {}
     for start in range(0, len(labels), _BLOCK):
         rows = list(range(start, min(start + _BLOCK, len(labels))))
         for kind in kinds:
             own = labels[rows[0] : rows[-1] + 1]
             batches, there = inputs(
-                arm, lambda name, row: data.examples[part][name][row], rows, own, [kind] * len(rows), device
+                model, lambda name, row: data.examples[part][name][row], rows, own, [kind] * len(rows), device
             )
             if kind != kinds[0]:
                 batches = {"text": batches["text"]}
-                unit = torch.nn.functional.normalize(arm.model.encoders["text"](batches["text"]).float(), dim=-1)
+                unit = torch.nn.functional.normalize(model.model.encoders["text"](batches["text"]).float(), dim=-1)
                 found = {f"text:{kind}": unit}
             else:
-                found = arm.embed(batches, there, noise)
+                found = model.embed(batches, there, noise)
             for name, rows_of in found.items():
                 parts.setdefault(name, []).append(rows_of.cpu())
     return {name: half(torch.cat(blocks)) for name, blocks in parts.items()}
 
 
-def _recall(arm: Arm, data: Data, device: torch.device) -> float:
+def _recall(model: ExperimentModel, data: Data, device: torch.device) -> float:
     """Return R@1 of the validation items by the run's own measure, text asking the rest."""
-    vectors = _embedded(arm, data, "validation", device)
-    kept = {name: vectors[name] for name in arm.run.modalities}
-    found = evaluate(EmbeddingSet(kept, data.items["validation"]), "text", arm.run.candidates, arm.run.measure)
+    vectors = _embedded(model, data, "validation", device)
+    kept = {name: vectors[name] for name in model.run.modalities}
+    found = evaluate(EmbeddingSet(kept, data.items["validation"]), "text", model.run.candidates, model.run.measure)
     return found.recall[1]

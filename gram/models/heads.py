@@ -1,6 +1,7 @@
-"""The heads themselves: standardise, project, normalise, one head a modality."""
+"""Projection heads: standardise, project, normalise, one head a modality."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,34 @@ from torch import Tensor, nn
 from gram.data.embedding_set import EmbeddingSet, FeatureSet
 from gram.data.validation import blocks
 from gram.errors import ModelError
-from gram.models.align_config import AlignmentSettings
 
+KINDS = ("linear", "mlp")
 _BLOCK = 16384
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadsConfig:
+    """The architecture of heads.
+
+    Attributes:
+        d: dimensions of the shared space.
+        head: "linear", or "mlp" with one hidden layer.
+        hidden: width of that layer.
+
+    Raises:
+        ValueError: a setting is out of its range; the message names the range.
+    """
+
+    d: int = 64
+    head: str = "linear"
+    hidden: int = 256
+
+    def __post_init__(self) -> None:
+        if self.head not in KINDS:
+            raise ValueError(f"head must be one of {', '.join(KINDS)}; got {self.head!r}")
+        for name in ("d", "hidden"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}")
 
 
 class Heads(nn.Module):
@@ -24,16 +50,23 @@ class Heads(nn.Module):
 
     Attributes:
         sizes: modality -> dimensions of its features, in order, the anchor's place kept.
-        settings: how they were trained.
-        info: what else is known: the set's name, how many rows they learned from, ...
+        config: their architecture.
+        training_settings: those of their training by name, such as "loss"; empty where that is not known.
+        info: further facts: the set's name, the number of training rows, ...
     """
 
     def __init__(
-        self, sizes: Mapping[str, int], settings: AlignmentSettings, *, info: Mapping[str, Any] | None = None
+        self,
+        sizes: Mapping[str, int],
+        config: HeadsConfig,
+        *,
+        training: Mapping[str, Any] | None = None,
+        info: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        self.sizes, self.settings, self.info = dict(sizes), settings, dict(info or {})
-        self.layers = nn.ModuleList(_layers(size, settings) for size in self.sizes.values())
+        self.sizes, self.config = dict(sizes), config
+        self.training_settings, self.info = dict(training or {}), dict(info or {})
+        self.layers = nn.ModuleList(_layers(size, config) for size in self.sizes.values())
         for place, size in enumerate(self.sizes.values()):
             self.register_buffer(f"mean_{place}", torch.zeros(size))
             self.register_buffer(f"scale_{place}", torch.ones(size))
@@ -46,7 +79,7 @@ class Heads(nn.Module):
     @property
     def d(self) -> int:
         """Dimensions of the shared space."""
-        return self.settings.d
+        return self.config.d
 
     @torch.no_grad()
     def fit_statistics(self, modality: str, rows: Float[Tensor, "n size"]) -> None:
@@ -115,7 +148,7 @@ class Heads(nn.Module):
         made = EmbeddingSet(
             modalities={name: self.encode(name, features.modalities[name]) for name in self.sizes},
             items=features.items,
-            info={**features.info, "anchor": anchor, "model": self.settings.loss},
+            info={**features.info, "anchor": anchor, "model": self.training_settings.get("loss", "heads")},
         )
         made.path = features.path
         return made
@@ -126,7 +159,7 @@ def first_layer(head: nn.Module) -> nn.Linear:
     return next(layer for layer in head.modules() if isinstance(layer, nn.Linear))
 
 
-def _layers(size: int, settings: AlignmentSettings) -> nn.Module:
-    if settings.head == "linear":
-        return nn.Linear(size, settings.d)
-    return nn.Sequential(nn.Linear(size, settings.hidden), nn.GELU(), nn.Linear(settings.hidden, settings.d))
+def _layers(size: int, config: HeadsConfig) -> nn.Module:
+    if config.head == "linear":
+        return nn.Linear(size, config.d)
+    return nn.Sequential(nn.Linear(size, config.hidden), nn.GELU(), nn.Linear(config.hidden, config.d))

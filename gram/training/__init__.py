@@ -1,7 +1,17 @@
-"""Training of the built-in model, and the embedding of the built-in items."""
+"""Training: one loop (`trainer`), the built-in model (`spoken_numbers`), and heads on frozen features (`align`)."""
 
-from gram.training.built_in import train
-from gram.training.config import LOSSES, TrainingConfig
+from gram.training.align_config import AlignConfig
+from gram.training.spoken_numbers.config import LOSSES, TrainingConfig
 from gram.training.spoken_numbers.embedding import embed_items, embed_many, half_precision, split_items
+from gram.training.spoken_numbers.train import train
 
-__all__ = ["LOSSES", "TrainingConfig", "embed_items", "embed_many", "half_precision", "split_items", "train"]
+__all__ = [
+    "LOSSES",
+    "AlignConfig",
+    "TrainingConfig",
+    "embed_items",
+    "embed_many",
+    "half_precision",
+    "split_items",
+    "train",
+]

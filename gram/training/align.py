@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,13 @@ from gram.core.device import select_device
 from gram.data.embedding_set import EmbeddingSet, FeatureSet
 from gram.errors import EmbeddingSetError, GramError
 from gram.losses import LOSSES
-from gram.models.align_config import AlignmentSettings, losses_for
+from gram.models.checkpoint import save_heads
 from gram.models.heads import Heads, first_layer
 from gram.retrieval.evaluate import evaluate
 from gram.retrieval.mixed import recommended_measure
-from gram.training.optim import descend, optimizer_of, pace
-from gram.training.preconditioning import condition, fold
+from gram.training.align_config import AlignConfig, losses_for
+from gram.training.optim import lr_factor, optimizer_of, optimizer_step
+from gram.training.preconditioning import merge_preconditioner, precondition
 from gram.training.split import Split, split_of
 
 COLUMN = "aligned"  # of the items: which part each was in
@@ -50,10 +52,27 @@ class Alignment:
     embedding_set: EmbeddingSet
     steps: int
 
+    def save(self, folder: str | Path) -> None:
+        """Write `test/` (the held-out items in the shared space), `all/` (every item), `model/` and `history.csv`.
+
+        Media files stay where they are: copy the folder `media` beside the sets to keep them.
+
+        Raises:
+            EmbeddingSetError, ModelError: the folder cannot be written.
+        """
+        folder = Path(folder)
+        self.embedding_set.subset(self.held_out).save(folder / "test")
+        self.embedding_set.save(folder / "all")
+        save_heads(self.heads, folder / "model")
+        try:
+            self.history.to_csv(folder / "history.csv", index=False)
+        except OSError as error:
+            raise EmbeddingSetError(f"{folder}: cannot be written ({error}); free space") from error
+
 
 def align(
     features: FeatureSet,
-    settings: AlignmentSettings | None = None,
+    settings: AlignConfig | None = None,
     *,
     progress: Progress | None = None,
     should_stop: Callable[[], bool] | None = None,
@@ -69,7 +88,7 @@ def align(
 
     Args:
         features: n items in k modalities of any sizes.
-        settings: see `AlignmentSettings`.
+        settings: see `AlignConfig`.
         progress: called with each row of the history.
         should_stop: asked at each step; once true, what was learned so far is kept.
         device: "cpu", "cuda", or "auto" for cuda where there is one.
@@ -80,7 +99,7 @@ def align(
         GramError: the loss is no longer finite.
         ValueError: no such device.
     """
-    settings = settings or AlignmentSettings()
+    settings = settings or AlignConfig()
     if len(features.names) < 2:
         raise EmbeddingSetError("one modality alone has nothing to be aligned with; give two or more")
     if settings.loss not in (able := losses_for(len(features.names))):
@@ -107,33 +126,31 @@ def align(
                 progress(rows[-1])
         if stopped:
             break
-    fold(heads.cpu().eval().modules())
+    merge_preconditioner(heads.cpu().eval().modules())
     heads.info = {"name": features.info.get("name"), "train": int(split.train.sum()), "steps": done}
     held_out = split.held_out.nonzero().flatten()
     return Alignment(heads, pd.DataFrame(rows), held_out, _embed(heads, features, split), done)
 
 
-def _start(features: FeatureSet, settings: AlignmentSettings, train: Bool[Tensor, " n"]) -> Heads:
+def _start(features: FeatureSet, settings: AlignConfig, train: Bool[Tensor, " n"]) -> Heads:
     """Return untrained heads, drawn by the seed, with the statistics of the training rows, conditioned by them."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        heads = Heads(features.sizes, settings)
+        heads = Heads(features.sizes, settings.heads, training=settings.training)
     for name, head in zip(features.names, heads.layers, strict=True):
         there = features.present(name) & train
         if not there.any():
             raise EmbeddingSetError(f"no training item has {name}: leave the modality out, or hold other items out")
         rows = features.modalities[name][there]
         heads.fit_statistics(name, rows)
-        condition(first_layer(head), heads.standardise(name, rows))
+        precondition(first_layer(head), heads.standardise(name, rows))
     return heads
 
 
 class _Training:
     """The state of a training: heads, loss, optimizer, and the batches to come."""
 
-    def __init__(
-        self, features: FeatureSet, settings: AlignmentSettings, heads: Heads, train: Bool[Tensor, " n"]
-    ) -> None:
+    def __init__(self, features: FeatureSet, settings: AlignConfig, heads: Heads, train: Bool[Tensor, " n"]) -> None:
         self.settings, self.heads = settings, heads
         self.device = heads.get_buffer("mean_0").device
         self.loss = LOSSES[settings.loss](settings.temperature, label_smoothing=settings.label_smoothing)
@@ -160,13 +177,13 @@ class _Training:
         loss: Tensor = self.loss(*vectors)
         if not torch.isfinite(loss):
             raise GramError(f"the loss is not finite at step {number}: take a lower learning rate")
-        rate = self.settings.learning_rate * pace(number - 1, self.settings.steps, _WARMUP)
-        descend(self.heads.parameters(), loss, self.optimizer, rate)
+        rate = self.settings.learning_rate * lr_factor(number - 1, self.settings.steps, _WARMUP)
+        optimizer_step(self.heads.parameters(), loss, self.optimizer, rate)
         return float(loss.detach())
 
 
 def _batches(
-    features: FeatureSet, names: list[str], train: Bool[Tensor, " n"], settings: AlignmentSettings
+    features: FeatureSet, names: list[str], train: Bool[Tensor, " n"], settings: AlignConfig
 ) -> Iterator[tuple[Int[Tensor, " b"], list[str]]]:
     """Yield rows without end, each time of items that have the same modalities, and which these are."""
     there = torch.stack([features.present(name) for name in names], dim=1)
@@ -194,7 +211,7 @@ def _batches(
         yield batch, [name for name, has in zip(names, pattern.tolist()) if has]
 
 
-def _ranked(features: FeatureSet, held_out: Bool[Tensor, " n"], settings: AlignmentSettings) -> FeatureSet:
+def _ranked(features: FeatureSet, held_out: Bool[Tensor, " n"], settings: AlignConfig) -> FeatureSet:
     """Return the held-out items that are ranked as training goes on: some thousands at most, drawn by the seed."""
     rows = held_out.nonzero().flatten().numpy()
     if len(rows) > _RANKED:
@@ -203,7 +220,7 @@ def _ranked(features: FeatureSet, held_out: Bool[Tensor, " n"], settings: Alignm
 
 
 def _row(
-    step: int, settings: AlignmentSettings, losses: list[float], temperature: float, heads: Heads, ranked: FeatureSet
+    step: int, settings: AlignConfig, losses: list[float], temperature: float, heads: Heads, ranked: FeatureSet
 ) -> dict[str, Any]:
     """Return one row of the history."""
     embedded = heads.apply_to(ranked)

@@ -17,7 +17,7 @@ def optimizer_of(parameters: Iterable[nn.Parameter], learning_rate: float, weigh
     return torch.optim.AdamW(groups, lr=learning_rate)
 
 
-def pace(step: int, steps: int, warmup: float) -> float:
+def lr_factor(step: int, steps: int, warmup: float) -> float:
     """Return the learning rate's factor at a step, counted from 0: linear warm-up, then half a cosine to zero."""
     share = (step + 1) / steps
     if share < warmup:
@@ -25,7 +25,7 @@ def pace(step: int, steps: int, warmup: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * (share - warmup) / (1 - warmup)))
 
 
-def descend(
+def optimizer_step(
     clipped: Iterable[nn.Parameter], loss: Tensor, optimizer: torch.optim.Optimizer, learning_rate: float
 ) -> None:
     """Take one step down a loss at a learning rate, the gradient of the clipped parameters no longer than 1."""

@@ -20,7 +20,7 @@ GENTLENESS = 300.0
 _WIDEST, _MOST_ROWS = 2048, 50_000
 
 
-class Conditioned(nn.Module):
+class Preconditioner(nn.Module):
     """Weights on features x, of weights w on conditioned ones: w M, with M = b 1 + V diag(g - b) V'.
 
     For axes V with variances e_i, of which m is the median (of those that are not 0),
@@ -44,13 +44,13 @@ class Conditioned(nn.Module):
         return self.rest * weight + ((weight @ axes) * self.get_buffer("beside")) @ axes.T
 
 
-def condition(layer: nn.Linear, rows: Float[Tensor, "n size"]) -> None:
+def precondition(layer: nn.Linear, rows: Float[Tensor, "n size"]) -> None:
     """Train a layer from here on as if its features were conditioned; `rows` are standardised training rows."""
-    parametrize.register_parametrization(layer, "weight", Conditioned(*principal_axes(rows)))
+    parametrize.register_parametrization(layer, "weight", Preconditioner(*principal_axes(rows)))
 
 
-def fold(layers: Iterable[nn.Module]) -> None:
-    """Fold what `condition` added into the weights of all layers, in place."""
+def merge_preconditioner(layers: Iterable[nn.Module]) -> None:
+    """Fold what `precondition` added into the weights of all layers, in place."""
     for layer in layers:
         if parametrize.is_parametrized(layer, "weight"):
             parametrize.remove_parametrizations(layer, "weight", leave_parametrized=True)

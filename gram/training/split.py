@@ -8,7 +8,7 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from gram.data.embedding_set import FeatureSet
-from gram.models.align_config import AlignmentSettings
+from gram.training.align_config import AlignConfig
 
 TRAIN, HELD_OUT, UNUSED = "train", "held-out", "unused"
 _TEST = {"test", "eval", "held-out", "heldout"}
@@ -26,7 +26,7 @@ class Split(NamedTuple):
         return np.where(self.train.numpy(), TRAIN, np.where(self.held_out.numpy(), HELD_OUT, UNUSED))
 
 
-def split_of(features: FeatureSet, settings: AlignmentSettings) -> Split:
+def split_of(features: FeatureSet, settings: AlignConfig) -> Split:
     """Return the items that their "split" calls test as held out, else those called validation, else a drawn share.
 
     Where there are test items, validation items are neither learned from nor ranked: they are for choosing settings.

@@ -12,7 +12,7 @@ from app.jobs.align_job import AlignJob
 from app.your_data import roles
 from gram import EmbeddingSetError, FeatureSet
 from gram.data.importers import inspect, read
-from gram.models.align_config import AlignmentSettings
+from gram.training.align_config import AlignConfig
 from tests.app.conftest import open_app
 
 pytestmark = pytest.mark.usefixtures("assets")
@@ -53,7 +53,7 @@ def trained(at: AppTest) -> AppTest:
     """Train heads as the page does, but for few steps."""
     [features] = at.session_state["opened_features"].values()
     out = features.folder.parents[1] / "aligned" / "one"
-    job = AlignJob(features.folder, [AlignmentSettings(steps=10, batch_size=16)], out, device="cpu")
+    job = AlignJob(features.folder, [AlignConfig(steps=10, batch_size=16)], out, device="cpu")
     job.wait("it")
     at.session_state["align_jobs"] = {features.key: job}
     return at.run()

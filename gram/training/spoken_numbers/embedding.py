@@ -42,7 +42,7 @@ def split_items(split: str) -> pd.DataFrame:
     return recipes.sample(frac=1, random_state=_SEEDS[split]).reset_index(drop=True)
 
 
-def round_of_items(split: str, number: int, *, seed: int = 0) -> pd.DataFrame:
+def sample_items(split: str, number: int, *, seed: int = 0) -> pd.DataFrame:
     """Return a round of recipes: each number of a split once, in an order and a guise of that round.
 
     Round 0 is `split_items`. Later rounds draw other handwriting, voices and noise with `seed`; their ids are the
@@ -123,7 +123,7 @@ def embed_many(
 ) -> EmbeddingSet:
     """Embed any number of built-in items and save the set; return it.
 
-    Items are rendered and encoded a round at a time (see `round_of_items`) and only their vectors are kept. Each
+    Items are rendered and encoded a round at a time (see `sample_items`) and only their vectors are kept. Each
     finished round is saved in the hidden folder OUT/.rounds, so that the same call, stopped and made again, goes on
     after the last of them; at the end that folder is removed.
 
@@ -150,7 +150,7 @@ def embed_many(
     parts: list[EmbeddingSet] = []
     done = 0
     while done < count:
-        items = round_of_items(split, len(parts), seed=seed).iloc[: count - done]
+        items = sample_items(split, len(parts), seed=seed).iloc[: count - done]
         folder = rounds / f"{len(parts):05d}"
         if not _is_finished(folder, maker, items):
             part = embed_items(

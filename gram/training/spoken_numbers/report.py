@@ -17,7 +17,7 @@ from gram.data.embedding_set import EmbeddingSet
 from gram.geometry import base_and_height, volume
 from gram.models import MultimodalModel, load_model
 from gram.retrieval.evaluate import DIRECTIONS, evaluate
-from gram.training.config import TWINS
+from gram.training.spoken_numbers.config import TWINS
 
 ROOT = Path(__file__).parents[3]
 MEASURES = ("volume", "height", "cosine", "centroid")

@@ -8,9 +8,9 @@ from scipy import stats
 
 from gram.data.embedding_set import EmbeddingSet
 from gram.experiments import BUDGETS, CLAIMS, RunConfig, experiment
-from gram.experiments.arm import Arm, coarse_text, lacking
 from gram.experiments.claims import published
 from gram.experiments.coarse_and_fine import satisfied
+from gram.experiments.model import ExperimentModel, coarse_text, lacking
 from gram.experiments.outcomes import Outcome
 from gram.experiments.rivals import reranked
 from gram.experiments.tables import Observation, bootstrap_interval, difference, single_row, t_interval, tabulate
@@ -119,18 +119,18 @@ def pictures(count: int, seed: int) -> Batch:
     return Batch(16 * torch.rand(count, 8, 32, generator=generator), torch.full((count,), 32))
 
 
-def embedded(arm: Arm, batch: Batch, there: torch.Tensor) -> dict[str, torch.Tensor]:
+def embedded(model: ExperimentModel, batch: Batch, there: torch.Tensor) -> dict[str, torch.Tensor]:
     text = Batch(torch.ones(len(there), 4), torch.full((len(there),), 4))
     with torch.no_grad():
-        return arm.eval().embed({"text": text, "image": batch}, there, torch.Generator().manual_seed(3))
+        return model.eval().embed({"text": text, "image": batch}, there, torch.Generator().manual_seed(3))
 
 
 def test_pure_noise_knows_nothing_of_the_picture_and_noise_something() -> None:
     there = torch.ones(5, dtype=torch.bool)
     found = {}
     for kind in ("none", "noisy", "pure-noise"):
-        arm = Arm(RunConfig("gram", 0, ("text", "image"), degradation=kind), QUICK, spread=4.0)
-        found[kind] = [embedded(arm, pictures(5, seed), there)["image"] for seed in (0, 1)]
+        model = ExperimentModel(RunConfig("gram", 0, ("text", "image"), degradation=kind), QUICK, spread=4.0)
+        found[kind] = [embedded(model, pictures(5, seed), there)["image"] for seed in (0, 1)]
     assert torch.equal(*found["pure-noise"])
     assert not torch.allclose(*found["noisy"])
     assert not torch.allclose(found["noisy"][0], found["none"][0])
@@ -139,17 +139,17 @@ def test_pure_noise_knows_nothing_of_the_picture_and_noise_something() -> None:
 def test_items_that_lack_pictures_take_part_with_what_they_have() -> None:
     there = torch.tensor([True, False, True, True, False])
     for loss in ("gram", "cosine", "symile"):
-        arm = Arm(RunConfig(loss, 0, ("text", "image", "speech"), degradation="missing-30"), QUICK)
+        model = ExperimentModel(RunConfig(loss, 0, ("text", "image", "speech"), degradation="missing-30"), QUICK)
         rows = torch.nn.functional.normalize(torch.randn(3, 5, 16, generator=torch.Generator().manual_seed(1)), dim=-1)
         vectors = dict(zip(("text", "image", "speech"), rows))
         vectors["image"] = vectors["image"].masked_fill(~there[:, None], torch.nan)
-        value = arm.value(vectors, there).detach()
+        value = model.value(vectors, there).detach()
         module = LOSSES[loss]()
         whole = module(*(rows[place][there] for place in (0, 1, 2))).detach()
         part = module(*(rows[place][~there] for place in (0, 2))).detach()
         assert float(value) == pytest.approx(float((3 * whole + 2 * part) / 5), rel=1e-5)
     image = embedded(
-        Arm(RunConfig("gram", 0, ("text", "image"), degradation="missing-30"), QUICK), pictures(3, 0), there
+        ExperimentModel(RunConfig("gram", 0, ("text", "image"), degradation="missing-30"), QUICK), pictures(3, 0), there
     )
     assert image["image"].isnan().all(dim=1).tolist() == (~there).tolist()
 

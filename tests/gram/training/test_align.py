@@ -15,11 +15,11 @@ from gram.data.embedding_set import FeatureSet
 from gram.datasets.digit_views import digit_views
 from gram.errors import EmbeddingSetError, GramError, ModelError
 from gram.models import load_model
-from gram.models.align_config import AlignmentSettings
+from gram.models.checkpoint import load_heads, open_model, save_heads
 from gram.training.align import align
-from gram.training.align_store import load_heads, open_model, save_alignment, save_heads
+from gram.training.align_config import AlignConfig
 
-QUICK = AlignmentSettings(d=16, steps=150, batch_size=128, evaluations=3)
+QUICK = AlignConfig(d=16, steps=150, batch_size=128, evaluations=3)
 
 
 def planted(n: int = 500, sizes: dict[str, int] | None = None, *, noise: float = 0.05, seed: int = 0) -> FeatureSet:
@@ -162,7 +162,7 @@ def test_what_cannot_be_aligned_is_said(change: dict, message: str):
 ])  # fmt: skip
 def test_settings_that_cannot_be_are_refused(setting: str, value: object):
     with pytest.raises(ValueError, match=setting):
-        AlignmentSettings(**{setting: value})
+        AlignConfig(**{setting: value})
 
 
 def test_heads_are_saved_and_opened_and_take_new_rows(tmp_path):
@@ -278,7 +278,7 @@ def test_five_unequal_views_of_digits_find_each_other(tmp_path):
     features = digit_views()
     assert features.sizes == {"pixels": 64, "frequencies": 16, "sums": 16, "components": 6, "random": 240}
     assert len(features) == 1797
-    made = align(features, AlignmentSettings(loss="cosine", steps=150, evaluations=1))
+    made = align(features, AlignConfig(loss="cosine", steps=150, evaluations=1))
     assert made.history["recall"].iloc[-1] > 0.95
-    save_alignment(made, tmp_path / "aligned")
+    made.save(tmp_path / "aligned")
     assert (tmp_path / "aligned" / "history.csv").is_file()

@@ -10,8 +10,8 @@ import torch
 from gram.data.embedding_set import FeatureSet
 from gram.errors import EmbeddingSetError
 from gram.losses import LOSSES
-from gram.models.align_config import losses_for
 from gram.training.align import align
+from gram.training.align_config import losses_for
 
 from .test_align import QUICK, planted
 

@@ -9,11 +9,11 @@ import torch
 from torch import nn
 
 from gram.data.embedding_set import FeatureSet
-from gram.models.align_config import AlignmentSettings
 from gram.training.align import align
-from gram.training.preconditioning import condition, fold, principal_axes
+from gram.training.align_config import AlignConfig
+from gram.training.preconditioning import merge_preconditioner, precondition, principal_axes
 
-SETTINGS = AlignmentSettings(d=16, steps=150, batch_size=128, evaluations=1)
+SETTINGS = AlignConfig(d=16, steps=150, batch_size=128, evaluations=1)
 
 
 def collinear(*, directions: int, difference: float, n: int = 600) -> FeatureSet:
@@ -86,11 +86,11 @@ def test_the_folded_layer_gives_what_the_conditioned_one_gave():
     rows = rows[:, :1] + 0.01 * rows
     layer = nn.Linear(30, 5)
     drawn = layer.weight.detach().clone()
-    condition(layer, rows - rows.mean(dim=0))
+    precondition(layer, rows - rows.mean(dim=0))
     with torch.no_grad():
         before = layer(rows)
         assert not torch.allclose(layer.weight, drawn, rtol=0.1)
-        fold([layer])
+        merge_preconditioner([layer])
         torch.testing.assert_close(layer(rows), before)
 
 
@@ -101,7 +101,7 @@ def test_a_dominating_axis_is_held_down_and_the_others_keep_their_proportions():
     layer = nn.Linear(10, 10, bias=False)
     with torch.no_grad():
         layer.weight.copy_(torch.eye(10))
-    condition(layer, torch.from_numpy(rows))
+    precondition(layer, torch.from_numpy(rows))
     after = (torch.from_numpy(rows).float() @ layer.weight.detach().T).double().square().mean(dim=0).numpy()
     assert after.sum() == pytest.approx(variances.sum(), rel=1e-4)
     # (1 + c) e / (e + c m), up to the common factor, at m = 1 and c = 300
@@ -112,5 +112,5 @@ def test_a_dominating_axis_is_held_down_and_the_others_keep_their_proportions():
 def test_rows_that_do_not_vary_change_nothing():
     layer = nn.Linear(6, 3)
     drawn = layer.weight.detach().clone()
-    condition(layer, torch.zeros(20, 6))
+    precondition(layer, torch.zeros(20, 6))
     torch.testing.assert_close(layer.weight.detach(), drawn)

@@ -10,10 +10,10 @@ import torch.multiprocessing as mp
 
 from gram.datasets.spoken_numbers import numbers_of
 from gram.models import ModelConfig
-from gram.training.built_in import train
-from gram.training.config import TrainingConfig
 from gram.training.over_ranks import normalized_over_ranks
+from gram.training.spoken_numbers.config import TrainingConfig
 from gram.training.spoken_numbers.embedding import split_items
+from gram.training.spoken_numbers.train import train
 
 RANKS, STEPS = 2, 6
 SMALL = ModelConfig(d=8, text_width=8, image_channels=4, audio_channels=8, audio_width=8)
@@ -44,7 +44,7 @@ def run(loss: str, folder: Path) -> dict[str, Any]:
     )  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("gram.training.spoken_numbers.pool.numbers_of", lambda split: numbers_of(split)[:24])
-        patch.setattr("gram.training.built_in.split_items", lambda split: split_items(split).iloc[:8])
+        patch.setattr("gram.training.spoken_numbers.train.split_items", lambda split: split_items(split).iloc[:8])
         patch.setattr(torch.nn.utils, "clip_grad_norm_", keep_gradient)
         torch.set_num_threads(1)
         model = train(config, folder, device="cpu", report=keep_loss)

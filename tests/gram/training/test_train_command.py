@@ -16,7 +16,7 @@ from gram.training.spoken_numbers.embedding import split_items
 @pytest.fixture(autouse=True)
 def _few_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "numbers_of", lambda split: numbers_of(split)[:16])
-    for module in ("gram.training.spoken_numbers.embedding", "gram.training.built_in"):
+    for module in ("gram.training.spoken_numbers.embedding", "gram.training.spoken_numbers.train"):
         monkeypatch.setattr(f"{module}.split_items", lambda split: split_items(split).iloc[:8])
     torch.set_num_threads(1)
 

@@ -11,12 +11,12 @@ from gram.cli.train import LOSSES as COMMAND_LOSSES
 from gram.datasets.spoken_numbers import MODALITIES, numbers_of
 from gram.losses import LOSSES as ALL_LOSSES
 from gram.models import ModelConfig, MultimodalModel, load_model
-from gram.training.built_in import train
-from gram.training.config import LOSSES, TrainingConfig
-from gram.training.optim import pace
+from gram.training.optim import lr_factor
 from gram.training.spoken_numbers import pool as pool_module
+from gram.training.spoken_numbers.config import LOSSES, TrainingConfig
 from gram.training.spoken_numbers.embedding import embed_items, embed_many, half_precision, split_items
 from gram.training.spoken_numbers.pool import TrainingPool, render_pool
+from gram.training.spoken_numbers.train import train
 
 SMALL = ModelConfig(d=8, text_width=8, image_channels=4, audio_channels=8, audio_width=8)
 QUICK = TrainingConfig(
@@ -28,7 +28,7 @@ QUICK = TrainingConfig(
 def _few_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Train on 24 numbers and rank 12, so that a run takes a second."""
     monkeypatch.setattr(pool_module, "numbers_of", lambda split: numbers_of(split)[:24])
-    monkeypatch.setattr("gram.training.built_in.split_items", lambda split: split_items(split).iloc[:12])
+    monkeypatch.setattr("gram.training.spoken_numbers.train.split_items", lambda split: split_items(split).iloc[:12])
     torch.set_num_threads(1)
 
 
@@ -80,7 +80,7 @@ def test_losses_to_train_with_are_those_defined_for_four_modalities() -> None:
 
 
 def test_the_learning_rate_rises_and_falls() -> None:
-    factors = [pace(step, 100, 0.05) for step in range(100)]
+    factors = [lr_factor(step, 100, 0.05) for step in range(100)]
     assert factors[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
     assert factors[4:] == sorted(factors[4:], reverse=True)
     assert factors[-1] == pytest.approx(0)

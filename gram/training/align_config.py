@@ -1,10 +1,10 @@
-"""What the training of heads is: every setting, kept beside the heads it made."""
+"""Settings of an alignment: the heads, and how they are trained."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 from gram.losses import LOSSES, MEASURES
-
-HEADS = ("linear", "mlp")
+from gram.models.heads import HeadsConfig
 
 
 def losses_for(k: int) -> list[str]:
@@ -12,19 +12,17 @@ def losses_for(k: int) -> list[str]:
     return [name for name, loss in LOSSES.items() if loss.modalities in (None, k)]
 
 
-@dataclass(frozen=True)
-class AlignmentSettings:
-    """Settings of one training; two that differ only in `loss` see the same items in the same order.
+@dataclass(frozen=True, kw_only=True)
+class AlignConfig(HeadsConfig):
+    """The heads and their training; two configs that differ only in `loss` see the same items in the same order.
 
     Attributes:
+        d, head, hidden: as in `gram.models.heads.HeadsConfig`.
         loss: one of `gram.losses.LOSSES`.
-        d: dimensions of the shared space.
-        head: "linear", or "mlp" with one hidden layer.
-        hidden: width of that layer.
-        steps: how many batches are learned from.
-        batch_size: items of a batch; fewer where there are fewer.
-        learning_rate: its highest value; it rises over the first twentieth of the steps and falls to 0 as a cosine.
-        weight_decay: of AdamW, on weights alone.
+        steps: number of batches.
+        batch_size: items a batch; fewer where there are fewer.
+        learning_rate: highest value; it rises over the first twentieth of the steps and falls to 0 as a cosine.
+        weight_decay: of AdamW, on matrices alone.
         temperature: at the start; it is learned.
         label_smoothing: see `gram.losses`.
         held_out: share of the items to hold out, where no column "split" says which.
@@ -32,13 +30,10 @@ class AlignmentSettings:
         evaluations: how often the held-out items are ranked.
 
     Raises:
-        ValueError: a setting that cannot be; the line says what can.
+        ValueError: a setting is out of its range; the message names the range.
     """
 
     loss: str = "gram"
-    d: int = 64
-    head: str = "linear"
-    hidden: int = 256
     steps: int = 600
     batch_size: int = 256
     learning_rate: float = 2e-3
@@ -50,11 +45,10 @@ class AlignmentSettings:
     evaluations: int = 20
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.loss not in LOSSES:
             raise ValueError(f"loss must be one of {', '.join(LOSSES)}; got {self.loss!r}")
-        if self.head not in HEADS:
-            raise ValueError(f"head must be one of {', '.join(HEADS)}; got {self.head!r}")
-        for name in ("d", "hidden", "steps", "evaluations"):
+        for name in ("steps", "evaluations"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}")
         if self.batch_size < 2:
@@ -67,5 +61,16 @@ class AlignmentSettings:
 
     @property
     def measure(self) -> str:
-        """What the loss trains, by which the held-out items are ranked."""
+        """The measure that the loss trains, by which the held-out items are ranked."""
         return MEASURES[self.loss]
+
+    @property
+    def heads(self) -> HeadsConfig:
+        """The settings of the heads alone."""
+        return HeadsConfig(**{each.name: getattr(self, each.name) for each in fields(HeadsConfig)})
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """The settings of the training alone, by name."""
+        own = {each.name for each in fields(HeadsConfig)}
+        return {name: value for name, value in asdict(self).items() if name not in own}

@@ -20,7 +20,7 @@ _LEAST = 2  # items of a group: one alone has nothing to be told from
 _LACK_DRAW = 30  # sets the draw of who lacks a modality apart from others
 
 
-class Arm(nn.Module):
+class ExperimentModel(nn.Module):
     """A run's encoders, loss and matching head as one module, drawn by the run's seed.
 
     Two arms of a seed that differ in loss, temperature, degradation or text start from the same encoders.
@@ -136,31 +136,31 @@ def text_kinds(run: RunConfig, seed: Sequence[int], count: int) -> list[str]:
 
 
 def inputs(
-    arm: Arm,
+    model: ExperimentModel,
     examples: Callable[[str, int], Tensor],
     rows: Sequence[int],
     labels: Sequence[str],
     kinds: Sequence[str],
     device: torch.device,
 ) -> tuple[dict[str, Batch], Bool[Tensor, " b"]]:
-    """Return what `Arm.embed` takes: padded batches on a device, and which items have the degraded modality.
+    """Return the inputs of `ExperimentModel.embed`: padded batches, and which items have the degraded modality.
 
     Args:
-        arm: whose run says which modalities, and what is missing.
+        model: whose run says which modalities, and what is missing.
         examples: the example of a modality in a row.
         rows: those of the batch.
         labels: their numbers.
         kinds: what their texts name.
         device: where to.
     """
-    there = torch.from_numpy(~lacking(labels, arm.run.missing))
+    there = torch.from_numpy(~lacking(labels, model.run.missing))
     batches = {}
-    for name in arm.run.modalities:
+    for name in model.run.modalities:
         wanted = [row for row, has in zip(rows, there.tolist()) if has or name != DEGRADED]
         found = [examples(name, int(row)) for row in wanted]
-        if name == "text" and arm.run.text != TEXTS[0]:
+        if name == "text" and model.run.text != TEXTS[0]:
             found = [
-                coarse_text(text, label, kind, arm.parity_words) for text, label, kind in zip(found, labels, kinds)
+                coarse_text(text, label, kind, model.parity_words) for text, label, kind in zip(found, labels, kinds)
             ]
         if found:
             batches[name] = collate([example.float() for example in found]).to(device)

@@ -21,9 +21,9 @@ from gram.datasets.spoken_numbers.voices import Voice
 from gram.losses import MEASURES
 from gram.models import Batch, MultimodalModel, save_model
 from gram.retrieval.evaluate import evaluate
-from gram.training.config import LOSSES, TrainingConfig
-from gram.training.optim import descend, optimizer_of, pace
+from gram.training.optim import lr_factor, optimizer_of, optimizer_step
 from gram.training.over_ranks import normalized_over_ranks, padded_over_ranks
+from gram.training.spoken_numbers.config import LOSSES, TrainingConfig
 from gram.training.spoken_numbers.embedding import embed_prepared, half_precision, prepare_items, split_items
 from gram.training.spoken_numbers.pool import TrainingPool, render_pool
 
@@ -147,8 +147,8 @@ class _Run:
         trained.train()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             loss = trained(batches)
-        rate = self.config.learning_rate * pace(self.step, self.config.steps, self.config.warmup)
-        descend(self.objective.parameters(), loss, self.optimizer, rate)
+        rate = self.config.learning_rate * lr_factor(self.step, self.config.steps, self.config.warmup)
+        optimizer_step(self.objective.parameters(), loss, self.optimizer, rate)
         self.step += 1
         return float(loss.detach())
 
