@@ -437,8 +437,10 @@ def principal_axes(sets: Sets) -> Values:
 
 def neighbourhoods(sets: Sets) -> Values:
     """Return how true a UMAP of 120 items is; where its points are, and how far apart, differs between machines."""
+    threads = torch.get_num_threads()
     with _empty_cache():
         layout = project(sets["gram"].subset(slice(0, 120)), "umap", seed=3)
+    torch.set_num_threads(threads)  # UMAP's compiled code raises it, and what follows would wait for busy processors
     return {
         "modalities": list(layout.points),
         "shapes": [list(points.shape) for points in layout.points.values()],
