@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import torch
 
 from gram import __version__
-from gram.core.cache import cache_folder, digest_of, keep_file
+from gram.core.cache import Cache, digest
 from gram.data.embedding_set import EmbeddingSet
 from gram.diagnostics import Cases, Check, Diagnosis, Finding, GalleryStatistics, Remedy
 from gram.retrieval.task import check_candidates
@@ -24,7 +24,7 @@ from gram.retrieval.task import check_candidates
 KINDS = ("cases", "findings", "remedies")
 COLUMNS = ("id", "label", "split")  # of the items: what a case is called by
 _FORMAT = 2
-_KEPT = 192
+CACHE = Cache("failures", ".part", keep=192)
 _FACTS = b"gram"  # key of our own facts in a Parquet file's metadata
 
 
@@ -48,7 +48,7 @@ def task_key(embedding_set: EmbeddingSet, query: str, candidates: Sequence[str])
     names = (query, *check_candidates(embedding_set, candidates, query=query))
     columns = [column for column in COLUMNS if column in embedding_set.items]
     items = [[column, *embedding_set.items[column].astype(str).to_numpy(dtype=object)] for column in columns]
-    return digest_of([_FORMAT, __version__, items], {name: embedding_set.modalities[name] for name in names})
+    return digest([_FORMAT, __version__, items], {name: embedding_set.modalities[name] for name in names})
 
 
 def part_key(task: str, part: Part) -> str:
@@ -58,7 +58,7 @@ def part_key(task: str, part: Part) -> str:
 
 def part_file(key: str) -> Path:
     """Return where a part is kept, if it is."""
-    return cache_folder("failures") / f"{key[:40]}.part"
+    return CACHE.path(key)
 
 
 def find_part(key: str, kind: str) -> Kept | None:
@@ -71,7 +71,7 @@ def find_part(key: str, kind: str) -> Kept | None:
 
 def keep_part(key: str, value: Kept) -> Path | None:
     """Keep a part under a key; return the file, None if the disk refuses."""
-    return keep_file(part_file(key), lambda draft: write_part(draft, value, key=key), keep=_KEPT)
+    return CACHE.put(key, lambda path: write_part(path, value, key=key))
 
 
 def write_part(path: Path, value: Kept, *, key: str = "") -> None:

@@ -6,13 +6,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 from gram import __version__
-from gram.core.cache import cache_folder, digest_of, keep_file
+from gram.core.cache import Cache, digest
 from gram.data.embedding_set import EmbeddingSet
 from gram.retrieval.compare import Row
 from gram.retrieval.task import check_candidates
 
 _FORMAT = 1
-_KEPT = 256
+CACHE = Cache("measures", ".json", keep=256)
 
 
 def rows_key(embedding_set: EmbeddingSet, query: str, candidates: Sequence[str]) -> str:
@@ -22,12 +22,12 @@ def rows_key(embedding_set: EmbeddingSet, query: str, candidates: Sequence[str])
         ValueError: unknown modality; a query that is also a candidate.
     """
     names = (query, *check_candidates(embedding_set, candidates, query=query))
-    return digest_of([_FORMAT, __version__], {name: embedding_set.modalities[name] for name in names})
+    return digest([_FORMAT, __version__], {name: embedding_set.modalities[name] for name in names})
 
 
 def rows_file(key: str) -> Path:
     """Return where the rows of a key are kept, if there are any."""
-    return cache_folder("measures") / f"{key[:40]}.json"
+    return CACHE.path(key)
 
 
 def find_rows(key: str) -> tuple[Row, ...]:
@@ -45,4 +45,4 @@ def keep_row(key: str, row: Row) -> Path | None:
     """Add a row to those of a key, in place of an older one of its task; return the file, None if the disk refuses."""
     rows = [*(kept for kept in find_rows(key) if kept.task != row.task), row]
     kept = json.dumps({"key": key, "rows": [asdict(each) for each in rows]})
-    return keep_file(rows_file(key), lambda draft: draft.write_text(kept), keep=_KEPT)
+    return CACHE.put(key, lambda path: path.write_text(kept))

@@ -21,7 +21,7 @@ class _Teller:
     def __init__(self) -> None:
         self._stage, self._said = "", 0.0
 
-    def __call__(self, share: float, stage: str) -> None:
+    def __call__(self, share: float, stage: str = "", /) -> None:
         now = time.monotonic()
         if stage != self._stage or now - self._said >= _SECONDS_BETWEEN_LINES:
             self._stage, self._said = stage, now

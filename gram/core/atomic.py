@@ -1,10 +1,10 @@
-"""Several files of one folder replaced as one: whoever reads sees all the old files or all the new ones.
+"""Atomic writes: one file, or several files of one folder; a reader sees all of the old or all of the new.
 
-A file system can replace one file atomically, but not three. So the new files are written and flushed in a
-hidden folder beside the old ones, and *one* rename of that folder, to `.committed`, makes them count. Only
-then are they moved into place. A reader looks in `.committed` first, so a crash before the rename leaves
-the old files in force and a crash after it the new ones; the next save finishes the move. Nothing else in
-the folder is touched, and nothing has to be repaired before reading (a read-only disk will do).
+A file system can replace one file atomically, but not several. So several new files are written and flushed to a
+hidden folder beside the old ones, and *one* rename of that folder, to `.committed`, commits them. Only then are they
+moved into place. A reader looks in `.committed` first, so a crash before the rename leaves the old files in force and a
+crash after it the new ones; the next save finishes the move. Nothing else in the folder changes, and reading needs no
+repair (a read-only disk will do).
 
 One process may write at a time; any number may read meanwhile.
 """
@@ -19,20 +19,39 @@ from typing import TypeVar
 
 COMMITTED = ".committed"
 PENDING = ".pending-"
-_READ_AGAIN_FOR = 10.0  # seconds
+_RETRY_SECONDS = 10.0
 
 T = TypeVar("T")
 
 
-def replace_files(folder: Path, write: Callable[[Path], None]) -> None:
-    """Put the files that `write` makes in an empty folder into `folder`, all of them or none.
+def replace_file(target: Path, write: Callable[[Path], object]) -> None:
+    """Replace one file, whole or not at all; its folder is created if need be.
 
     Args:
-        folder: made if it does not exist.
-        write: called with the path of an empty folder on the same file system; makes plain files there.
+        target: the file.
+        write: writes it to the path that it is given, in the same folder.
 
     Raises:
-        OSError: the disk refused; unless the rename that commits was done, `folder` is as it was.
+        OSError: the disk refused; `target` is as it was.
+    """
+    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        write(draft)
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def replace_files(folder: Path, write: Callable[[Path], None]) -> None:
+    """Replace files of a folder by those that `write` writes, all of them or none.
+
+    Args:
+        folder: created if it does not exist; its other files stay.
+        write: writes plain files to the empty folder, on the same file system, that it is given.
+
+    Raises:
+        OSError: the disk refused; `folder` is as it was, unless the commit was done.
     """
     is_new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
@@ -57,23 +76,23 @@ def replace_files(folder: Path, write: Callable[[Path], None]) -> None:
 
 
 def current_file(folder: Path, name: str) -> Path:
-    """Return where the file `name` in force is: in `.committed` while a save is unfinished, else in place."""
+    """Return the path of the file `name` in force: in `.committed` while a save is unfinished, else in place."""
     committed = folder / COMMITTED / name
     return committed if committed.exists() else folder / name
 
 
 def read_consistently(folder: Path, read: Callable[[], T], *, witness: str) -> T:
-    """Return what `read` gives, read again if a save went through meanwhile, so that no two saves are mixed.
+    """Return what `read` returns, from the files of one save; torn reads are repeated.
 
-    Beside a writer that saves again and again, one reading after another is torn. They go on until one is
-    whole, for 10 seconds at most; then the next one's result or error stands.
+    Beside a writer that saves again and again, one read after another is torn: they are repeated for up to 10 seconds,
+    after which the last one's result or error stands.
 
     Args:
         folder: the folder that `replace_files` writes.
-        read: opens files of the folder by `current`.
+        read: opens files of the folder by `current_file`.
         witness: name of a file that every save writes.
     """
-    end = time.monotonic() + _READ_AGAIN_FOR
+    end = time.monotonic() + _RETRY_SECONDS
     while time.monotonic() < end:
         save, unmoved = _save_in_force(folder, witness), _unmoved(folder)
         try:
@@ -88,7 +107,7 @@ def read_consistently(folder: Path, read: Callable[[], T], *, witness: str) -> T
 
 
 def _save_in_force(folder: Path, witness: str) -> tuple[int, ...]:
-    """Return what tells the save whose files are in force from every other; () if there is none."""
+    """Return what identifies the save in force; () if there is none."""
     try:
         stat = current_file(folder, witness).stat()
     except OSError:
@@ -97,7 +116,7 @@ def _save_in_force(folder: Path, witness: str) -> tuple[int, ...]:
 
 
 def _unmoved(folder: Path) -> list[Path]:
-    """Return the committed files that are not in place yet; within one save it only shrinks."""
+    """Return the committed files not yet in place; within one save they only become fewer."""
     try:
         return sorted((folder / COMMITTED).iterdir())
     except OSError:
@@ -116,7 +135,7 @@ def _finish(folder: Path) -> None:
 
 
 def _flush(path: Path) -> None:
-    """Wait until a file's bytes, or a folder's names, are on the disk."""
+    """Flush a file's bytes, or a folder's entries, to the disk."""
     if os.name == "nt":  # Windows flushes neither folders nor files that are open for reading
         return
     descriptor = os.open(path, os.O_RDONLY)

@@ -1,71 +1,80 @@
-"""Where computed things are kept between runs, and under what key."""
+"""Files computed before, in the user's cache: one class for every kind of them, and the digests that name them."""
 
 import hashlib
 import json
 import os
-import secrets
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jaxtyping import Float
+from platformdirs import user_cache_path
 from torch import Tensor
 
-_PER_DIGEST_BLOCK = 16384
+from gram.core.atomic import replace_file
+
+_KEY_LENGTH = 40  # hexadecimal digits of a key in a file's name
+_ROWS_PER_UPDATE = 16384
 
 
-def cache_folder(name: str) -> Path:
-    """Return the folder for computed things of one kind: in `$GRAM_CACHE`, else in `gram` in the platform's cache."""
-    if named := os.environ.get("GRAM_CACHE"):
-        return Path(named).expanduser() / name
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "gram" / name
+def cache_folder(kind: str) -> Path:
+    """Return the folder of one kind of files: below `$GRAM_CACHE`, else below `gram` in the user's cache folder."""
+    root = os.environ.get("GRAM_CACHE")
+    return (Path(root).expanduser() if root else user_cache_path("gram", appauthor=False, opinion=False)) / kind
 
 
-def forget_oldest(folder: Path, pattern: str, *, keep: int) -> None:
-    """Remove all but the newest files of a folder that match a pattern.
+class Cache:
+    """Files of one kind by key; the oldest beyond a number are removed.
 
-    Raises:
-        OSError: the disk refused.
+    Attributes:
+        kind: the name of their folder in the cache.
+        suffix: of their names, with its dot.
+        keep: how many stay.
+
+    Example:
+        >>> pictures = Cache("pictures", ".png", keep=64)
+        >>> pictures.put(key, lambda path: path.write_bytes(png))  # doctest: +SKIP (writes to the user's cache)
     """
-    stored = sorted(folder.glob(pattern), key=lambda file: file.stat().st_mtime)
-    for old in stored[:-keep]:
-        old.unlink(missing_ok=True)
 
+    def __init__(self, kind: str, suffix: str, *, keep: int) -> None:
+        """Create a view of the cache; nothing is read or written."""
+        self.kind, self.suffix, self.keep = kind, suffix, keep
 
-def keep_file(target: Path, write: Callable[[Path], object], *, keep: int) -> Path | None:
-    """Write a file whole or not at all, and forget all but the newest of its kind; None if the disk refuses.
+    @property
+    def folder(self) -> Path:
+        """The folder of the files, as the environment names it now; it may not exist yet."""
+        return cache_folder(self.kind)
 
-    Args:
-        target: the file; those of its suffix in its folder are of its kind.
-        write: writes it to the path that it is given.
-        keep: how many of its kind stay.
-    """
-    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+    def path(self, key: str) -> Path:
+        """Return the path of a key's file, whether the file exists or not."""
+        return self.folder / f"{key[:_KEY_LENGTH]}{self.suffix}"
+
+    def put(self, key: str, write: Callable[[Path], object]) -> Path | None:
+        """Store a key's file, whole or not at all, and remove the oldest; None if the disk refuses.
+
+        Args:
+            key: a digest, as of `digest`.
+            write: writes the file to the path that it is given.
+        """
+        target = self.path(key)
         try:
-            write(draft)
-            draft.replace(target)
-        finally:
-            draft.unlink(missing_ok=True)
-        forget_oldest(target.parent, f"*{target.suffix}", keep=keep)
-    except OSError:
-        return None
-    return target
+            replace_file(target, write)
+            self._remove_oldest()
+        except OSError:
+            return None
+        return target
+
+    def _remove_oldest(self) -> None:
+        by_age = sorted(self.folder.glob(f"*{self.suffix}"), key=lambda file: file.stat().st_mtime)
+        for file in by_age[: -self.keep]:
+            file.unlink(missing_ok=True)
 
 
-def digest_of(facts: Sequence[Any], vectors: Mapping[str, Float[Tensor, "n d"]]) -> str:
-    """Return a digest of vectors by name, in order, and of facts that JSON can hold."""
-    digest = hashlib.sha256(json.dumps(list(facts)).encode())
+def digest(facts: Sequence[Any], vectors: Mapping[str, Float[Tensor, "n d"]]) -> str:
+    """Return the SHA-256 of facts that JSON can hold and of named vectors, in order, as float32; in hexadecimal."""
+    sha = hashlib.sha256(json.dumps(list(facts)).encode())
     for name, rows in vectors.items():
-        digest.update(json.dumps([name, list(rows.shape)]).encode())
-        for block in rows.split(_PER_DIGEST_BLOCK):
-            digest.update(block.float().contiguous().numpy().tobytes())
-    return digest.hexdigest()
+        sha.update(json.dumps([name, list(rows.shape)]).encode())
+        for block in rows.split(_ROWS_PER_UPDATE):
+            sha.update(block.float().contiguous().numpy().tobytes())
+    return sha.hexdigest()

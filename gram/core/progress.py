@@ -1,5 +1,7 @@
 """Progress of long work: one signature everywhere, `progress(share, stage)`."""
 
+from collections.abc import Mapping
+from itertools import accumulate, pairwise
 from typing import Protocol
 
 
@@ -25,6 +27,20 @@ def subprogress(progress: Progress, begin: float, end: float, stage: str = "") -
     """
 
     def report(share: float, inner: str = "", /) -> None:
-        progress(begin + (end - begin) * share, stage or inner)
+        progress(begin * (1 - share) + end * share, stage or inner)  # exactly `begin` at 0 and `end` at 1
 
     return report
+
+
+def stage_progress(progress: Progress, weights: Mapping[str, float]) -> dict[str, Progress]:
+    """Return a callback for each stage of the work.
+
+    Args:
+        progress: told about the whole.
+        weights: how long each stage takes, in order, in any unit.
+    """
+    ends = list(accumulate(weights.values(), initial=0.0))
+    return {
+        stage: subprogress(progress, begin / ends[-1], end / ends[-1], stage)
+        for stage, (begin, end) in zip(weights, pairwise(ends))
+    }

@@ -1,7 +1,6 @@
 """Results on disk: one Parquet file an experiment, with what made it in the schema's metadata."""
 
 import math
-import secrets
 import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ import pyarrow.parquet as pq
 import torch
 
 import gram
+from gram.core.atomic import replace_file
 from gram.errors import GramError
 
 ROOT = Path(__file__).parents[2]
@@ -73,14 +73,8 @@ def save(frame: pd.DataFrame, folder: Path, facts: Mapping[str, str]) -> Path:
         {**(table.schema.metadata or {}), **{PREFIX + name: value for name, value in facts.items()}}
     )
     target = folder / f"{facts['experiment']}.parquet"
-    draft = folder / f".{target.name}.{secrets.token_hex(4)}"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            pq.write_table(table, draft, compression="zstd")
-            draft.replace(target)
-        finally:
-            draft.unlink(missing_ok=True)
+        replace_file(target, lambda draft: pq.write_table(table, draft, compression="zstd"))
     except OSError as error:
         raise GramError(f"{target}: could not be written ({error})") from error
     return target

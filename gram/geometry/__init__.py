@@ -1,8 +1,8 @@
 """Volume, base and height of the parallelotope that vectors span: torch and nothing else."""
 
+from gram.geometry.embedding import embed_in_3d
 from gram.geometry.volume import (
     base_and_height,
-    embed_in_3d,
     gram_matrix,
     heights,
     log_volume,

@@ -1,37 +1,48 @@
-"""The differentiable steps under the geometry: volumes of sets of rows, distances from spans.
+"""Autograd functions with closed-form gradients: volumes of sets of rows, distances from spans.
 
-Volumes and heights of sets of rows keep nothing but their inputs and outputs for the gradient and orthonormalise again
-on the way back; heights of all pairs keep their products. The gradients are closed forms on the orthonormal
-basis, so that they stay exact for nearly dependent rows and finite for dependent ones; second derivatives are not
-offered.
+Gradients are taken on the orthonormal basis: exact for nearly dependent rows, finite for dependent ones, and once
+differentiable. Volumes and heights of sets of rows save only their inputs and orthonormalise again in the backward
+pass. Heights of all pairs save the k - 1 matrices of products of anchors with basis vectors, with which the backward
+pass takes two further products each.
 """
 
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from gram.geometry.orthonormal import (
     blocks,
+    distances_from_squares,
+    full_precision,
     missing_rows,
     orthonormalize,
     paired_distances,
+    pairs,
+    pairwise_distances,
     pullback_,
-    put_distances,
     residuals,
     tolerance,
 )
-from gram.geometry.pair_gradients import SavedProducts, distance_gradients, distances_with_products
 
-_MAX_SAVED = 1 << 28  # numbers of products that are kept for a gradient: 1 GiB in float32
+_MAX_SAVED = 1 << 28  # numbers of products saved for a gradient: 1 GiB in float32
+_MIN_ROWS = 256  # vectors of which weighted products are taken at a time
+
+
+class SavedProducts(NamedTuple):
+    """What the gradients of distances need; in float64 where too many heights are small for float32."""
+
+    basis: Float[Tensor, "m n d"]  # of the spans
+    products: Float[Tensor, "q m n"]  # of every vector with every basis vector
+    small: Bool[Tensor, "q n"] | None  # heights that are not accurate as a difference of squares; None for none
 
 
 def _first_derivative_only(backward: Callable[..., Any]) -> Callable[..., Any]:
-    """Hand `backward` what was saved, and make a second derivative an error where a zero would go unseen."""
+    """Pass the saved tensors to `backward`, and make a second derivative an error instead of a silent zero."""
     guarded = once_differentiable(backward)
 
     @wraps(backward)
@@ -42,9 +53,10 @@ def _first_derivative_only(backward: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class Volume(torch.autograd.Function):
-    """(n, k, d) -> (n,): the volume of each set of rows, or its logarithm; NaN where every row is missing.
+    """(n, k, d) -> (n,): the volume V of each set of rows, or log V; NaN where every row is missing.
 
-    dV/dv_i = V times row i of L^-T Q, for rows = L Q: the height's unit direction times the volume of the rest.
+    dV/dv_i = V (L^-T Q)_i for rows = L Q: the unit direction of row i's height times the volume of the other rows. The
+    gradient of dependent rows is 0.
     """
 
     @staticmethod
@@ -73,7 +85,11 @@ class Volume(torch.autograd.Function):
 
 
 class PairedHeight(torch.autograd.Function):
-    """(n, d), (n, m, d) -> (n,): the distance of vector i from the span of rows i; NaN where it is missing."""
+    """(n, d), (n, m, d) -> (n,): the distance h of vector i from the span of rows i; NaN where the vector is missing.
+
+    With the residual r of the vector and c its coordinates in the basis Q of the rows = L Q: dh/dt = r / h and
+    dh/drows = -L^-T (c r^T / h); both 0 where h = 0.
+    """
 
     @staticmethod
     def forward(ctx: Any, vectors: Float[Tensor, "n d"], rows: Float[Tensor, "n m d"]) -> Float[Tensor, "n"]:
@@ -104,17 +120,17 @@ class PairedHeight(torch.autograd.Function):
 
 
 class BaseAndHeight(torch.autograd.Function):
-    """(q, d), (n, d)... -> (n,), (q, n): each candidate's own volume, each anchor's distance from its span.
+    """(q, d), (n, d)... -> (n,), (q, n): each candidate's own volume, and each anchor's distance from its span.
 
-    With `keeps`, the bases and the products of the anchors with them are kept for the gradient, up to `_MAX_SAVED`
-    numbers of products; else they are computed anew on the way back.
+    With `needs_gradient`, the bases and the products of the anchors with them are saved, up to `_MAX_SAVED` numbers of
+    products; beyond that the backward pass computes them again.
     """
 
     @staticmethod
     def forward(
-        ctx: Any, keeps: bool, anchor: Float[Tensor, "q d"], *others: Float[Tensor, "n d"]
+        ctx: Any, needs_gradient: bool, anchor: Float[Tensor, "q d"], *others: Float[Tensor, "n d"]
     ) -> tuple[Float[Tensor, "n"], Float[Tensor, "q n"]]:
-        return _base_and_height(ctx, keeps, anchor, *others)
+        return _base_and_height(ctx, needs_gradient, anchor, *others)
 
     @staticmethod
     @_first_derivative_only
@@ -124,14 +140,14 @@ class BaseAndHeight(torch.autograd.Function):
 
 
 class PairwiseVolume(torch.autograd.Function):
-    """(q, d), (n, d)... -> (q, n): base times height, see `BaseAndHeight`; neither has a gradient of its own."""
+    """(q, d), (n, d)... -> (q, n): base times height; see `BaseAndHeight`."""
 
     @staticmethod
     def forward(
-        ctx: Any, keeps: bool, anchor: Float[Tensor, "q d"], *others: Float[Tensor, "n d"]
+        ctx: Any, needs_gradient: bool, anchor: Float[Tensor, "q d"], *others: Float[Tensor, "n d"]
     ) -> Float[Tensor, "q n"]:
-        base, height = _base_and_height(ctx, keeps, anchor, *others)
-        return height * base if keeps else height.mul_(base)
+        base, height = _base_and_height(ctx, needs_gradient, anchor, *others)
+        return height * base if needs_gradient else height.mul_(base)
 
     @staticmethod
     @_first_derivative_only
@@ -144,23 +160,23 @@ class PairwiseVolume(torch.autograd.Function):
         return None, *_pair_gradients(ctx.modalities, saved, base_gradient, gradient, scale=base)
 
 
-def _base_and_height(ctx: Any, keeps: bool, anchor: Tensor, *others: Tensor) -> tuple[Tensor, Tensor]:
-    """Return base and height; save with them what `_pair_gradients` takes."""
+def _base_and_height(ctx: Any, needs_gradient: bool, anchor: Tensor, *others: Tensor) -> tuple[Tensor, Tensor]:
+    """Return base and height; save what `_pair_gradients` needs."""
     limit = tolerance(len(others) + 1, anchor.dtype)
     base = anchor.new_empty(len(others[0]))
     height = anchor.new_empty(len(anchor), len(others[0]))
-    keeps = keeps and len(others) * height.numel() <= _MAX_SAVED
-    kept: list[Tensor | None] = []
-    for block in candidate_blocks(anchor, len(others), len(others[0]), whole=keeps):
+    saves = needs_gradient and len(others) * height.numel() <= _MAX_SAVED
+    products: list[Tensor | None] = []
+    for block in candidate_blocks(anchor, len(others), len(others[0]), whole=saves):
         spans = orthonormalize(torch.stack([other[block] for other in others], dim=1))
         base[block] = spans.volume
-        if keeps:
-            height[:, block], found = distances_with_products(anchor, spans.basis, limit)
-            kept += [spans.lower, *found]
+        if saves:
+            height[:, block], saved = distances_with_products(anchor, spans.basis, limit)
+            products += [spans.lower, *saved]
         else:
-            put_distances(height[:, block], anchor, spans.basis, limit)
-        del spans  # before the next are made
-    ctx.save_for_backward(anchor, base, height, *others, *kept)
+            pairwise_distances(anchor, spans.basis, limit, out=height[:, block])
+        del spans  # before the next are allocated
+    ctx.save_for_backward(anchor, base, height, *others, *products)
     ctx.modalities = len(others)
     return base, height
 
@@ -172,16 +188,16 @@ def _pair_gradients(
     height_gradient: Float[Tensor, "q n"],
     scale: Float[Tensor, "n"] | None = None,
 ) -> tuple[Tensor, ...]:
-    """Return the gradients for anchors and candidates, from those for base and height, this times a scale if any."""
+    """Return the gradients by anchors and candidates, from those by base and by height (times `scale`, if given)."""
     anchor, base, height, *rest = saved
-    others, kept = rest[:modalities], rest[modalities:]
+    others, products = rest[:modalities], rest[modalities:]
     for_anchor = torch.zeros_like(anchor)
     for_others = [torch.empty_like(other) for other in others]
-    for place, block in enumerate(candidate_blocks(anchor, modalities, len(others[0]), whole=bool(kept))):
+    for place, block in enumerate(candidate_blocks(anchor, modalities, len(others[0]), whole=bool(products))):
         each = [other[block] for other in others]
-        if kept:
-            lower, *products = kept[4 * place : 4 * place + 4]
-            found = SavedProducts(*products)
+        if products:
+            lower, *own = products[4 * place : 4 * place + 4]
+            found = SavedProducts(*own)
         else:
             lower, found = _recomputed_products(anchor, each)
         for_vectors, for_basis = distance_gradients(
@@ -205,9 +221,89 @@ def _recomputed_products(
 
 
 def candidate_blocks(anchor: Float[Tensor, "q d"], modalities: int, count: int, *, whole: bool = False) -> list[slice]:
-    """Return blocks of candidates for which products with all anchors, and the candidates' bases, stay small.
+    """Return blocks of candidates whose products with all anchors, and whose bases, fit the workspace.
 
-    With `whole`, blocks of sixteen times the size, for what is kept of all of them anyway.
+    With `whole`, blocks of sixteen times the size: products of all candidates are saved then anyway.
     """
     size = max(len(anchor), modalities * anchor.shape[1])
     return list(blocks(count, max(1, size // 16) if whole else size, anchor.device, smallest=64))
+
+
+def distances_with_products(
+    vectors: Float[Tensor, "q d"], basis: Float[Tensor, "n m d"], limit: float
+) -> tuple[Float[Tensor, "q n"], SavedProducts]:
+    """Return `pairwise_distances`, and what their gradients need."""
+    turned = torch.empty_like(basis.transpose(0, 1), dtype=vectors.dtype, memory_format=torch.contiguous_format)
+    turned.copy_(basis.transpose(0, 1))
+    with full_precision(vectors.device):
+        products = (vectors @ turned.flatten(0, 1).mT).unflatten(1, turned.shape[:2])
+        squared_norms = torch.linalg.vector_norm(vectors, dim=-1, keepdim=True).square_()
+    squared = squared_norms.repeat(1, len(basis))
+    for inside in products.unbind(dim=1):
+        squared.addcmul_(inside, inside, value=-1)
+    found = distances_from_squares(squared, squared_norms, vectors, basis, limit)
+    if found is None:
+        distances, saved = distances_with_products(vectors.double(), basis, limit)
+        return distances.to(vectors.dtype), saved
+    distances, small = found
+    return distances, SavedProducts(turned, products, small)
+
+
+def distance_gradients(
+    vectors: Float[Tensor, "q d"],
+    others: Sequence[Float[Tensor, "n d"]],
+    saved: SavedProducts,
+    distances: Float[Tensor, "q n"],
+    gradient: Float[Tensor, "q n"],
+    scale: Float[Tensor, "n"] | None = None,
+) -> tuple[Float[Tensor, "q d"], Float[Tensor, "m n d"]]:
+    """Return the gradients of the distances by the vectors, and by the basis vectors, out of their span.
+
+    With the unit residual u = r / |r|: dh/dt = u and dh/de_i = -(t . e_i) u; 0 where the distance is 0. Summed over
+    vectors with weights w / |r|, the second is -W^T T less its part inside the span. `scale` multiplies the gradient by
+    a number of each span.
+    """
+    basis = saved.basis
+    vectors = vectors.to(basis.dtype)
+    for_vectors, for_basis = torch.empty_like(vectors), torch.zeros_like(basis)
+    for rows in blocks(len(vectors), basis[..., 0].numel(), vectors.device, smallest=_MIN_ROWS):
+        weights = gradient[rows].to(basis.dtype) / distances[rows]
+        if scale is not None:
+            weights *= scale
+        if saved.small is not None:
+            weights.masked_fill_(saved.small[rows], 0)
+        weighted = (saved.products[rows] * weights.unsqueeze(1)).flatten(1)
+        with full_precision(vectors.device):
+            own = torch.mul(weights.sum(dim=1, keepdim=True), vectors[rows], out=for_vectors[rows])
+            own.addmm_(weighted, basis.flatten(0, 1), alpha=-1)
+            for_basis.flatten(0, 1).addmm_(weighted.mT, vectors[rows], alpha=-1)
+    for turned in for_basis:
+        for direction in basis:
+            turned.addcmul_(torch.linalg.vecdot(turned, direction).unsqueeze(-1), direction, value=-1)
+    if saved.small is not None:
+        whole = gradient if scale is None else gradient * scale
+        _add_one_by_one(vectors, others, saved.small, distances, whole, for_vectors, for_basis)
+    return for_vectors, for_basis
+
+
+def _add_one_by_one(
+    vectors: Tensor,
+    others: Sequence[Tensor],
+    small: Tensor,
+    distances: Tensor,
+    gradient: Tensor,
+    for_vectors: Tensor,
+    for_basis: Tensor,
+) -> None:
+    """Add the gradients of the pairs with a small height, from residuals in float64."""
+    some = small.any(dim=0).nonzero().squeeze(1)
+    basis = orthonormalize(torch.stack([other[some] for other in others], dim=1)).basis
+    for places, columns in pairs(small[:, some], basis):
+        residual, inside = residuals(vectors[places], basis[columns])
+        length = torch.linalg.vector_norm(residual, dim=-1)
+        candidates = some[columns]
+        flat = (distances[places, candidates] == 0) | (length == 0)
+        unit = (gradient[places, candidates] / length).masked_fill(flat, 0).unsqueeze(-1) * residual
+        for_vectors.index_add_(0, places, unit.to(for_vectors.dtype))
+        for turned, along in zip(for_basis, inside.unbind(dim=-1)):
+            turned.index_add_(0, candidates, (-along.unsqueeze(-1) * unit).to(turned.dtype))

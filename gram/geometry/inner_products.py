@@ -15,7 +15,14 @@ def scores_in_blocks(
     vectors: Float[Tensor, "n m d"],
     compare: Callable[[Iterable[Tensor], slice], Tensor],
 ) -> Float[Tensor, "q n"]:
-    """Return scores (q, n) from the unit anchors' products with a block of candidates, one modality after another."""
+    """Return scores (q, n) from the inner products of unit anchors with candidates' vectors, block by block.
+
+    Args:
+        anchor: (q, d), scaled to unit length here.
+        vectors: (n, m, d), m vectors a candidate.
+        compare: takes the products (q, block) of each of the m vectors in turn and the block of candidates; returns the
+            scores (q, block).
+    """
     units = unit_rows(anchor)
     scores = anchor.new_empty(len(anchor), len(vectors))
     for block in candidate_blocks(anchor, vectors.shape[1], len(vectors)):
@@ -26,6 +33,6 @@ def scores_in_blocks(
 
 
 def paired_projection(anchor: Float[Tensor, "n d"], direction: Float[Tensor, "n d"]) -> Float[Tensor, "n"]:
-    """Return the diagonal of `projection`."""
+    """Return the inner product of unit anchor i with direction i."""
     with full_precision(anchor.device):
         return torch.linalg.vecdot(unit_rows(anchor), direction.to(anchor.dtype))

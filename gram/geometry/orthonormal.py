@@ -1,9 +1,11 @@
-"""Orthonormal bases of a few rows, and distances from their spans: the numerics under the geometry.
+"""Orthonormal bases of a few rows, and distances from their spans: the numerics of the geometry.
 
-Rows are made orthonormal by Gram-Schmidt, in float64 where the device has it. A row of which little is left is
-projected a second time ("twice is enough", Giraud et al., Numerische Mathematik 101, 2005). Against QR this buys two
-things: it runs as k steps over the whole batch on any device, and a dependent or missing row takes no direction of
-its own, so that the rows after it are still measured against the span that is really there.
+Gram-Schmidt with re-orthogonalisation (twice is enough), in float64 where the device has it. It runs as k steps over
+the whole batch on any device; and unlike QR, it gives a dependent or missing row no direction of its own, so later rows
+are still measured against the span that is there.
+
+Source: L. Giraud, J. Langou, M. Rozložník, J. van den Eshof, "Rounding error analysis of the classical Gram-Schmidt
+orthogonalization process", Numerische Mathematik 101, 2005.
 """
 
 import math
@@ -15,41 +17,41 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 _ACCURACY = {torch.float32: 1e-5, torch.float64: 1e-10}  # relative error of a height taken from |t|^2 - |projection|^2
-_CROWDED = 1 / 32  # share of small heights above which a block is cheaper as float64 products than pair by pair
-_CLOSE = 0.7  # project again a row of which less than this is left; else no more than rounding is (Daniel et al., 1976)
-_WORKSPACE = {"cpu": 1 << 18, "cuda": 1 << 25}  # numbers in one block: stays in a CPU's cache, fills a GPU
+_CROWDED = 1 / 32  # share of small heights above which float64 products are cheaper than residuals pair by pair
+_CLOSE = 0.7  # a row is projected again where less than this share of it is left (Daniel et al., 1976)
+_WORKSPACE = {"cpu": 1 << 18, "cuda": 1 << 25}  # numbers in one block: fits a CPU's cache, fills a GPU
 
 
 class OrthonormalBasis(NamedTuple):
-    """The spans of `m` rows each, for a batch of them."""
+    """Orthonormal bases Q of `m` rows each, and the rows in them: rows = L Q."""
 
     basis: Float[Tensor, "*batch m d"]  # orthonormal rows; zeros where a row is dependent or missing
-    lower: Float[Tensor, "*batch m m"]  # rows = lower @ basis
+    lower: Float[Tensor, "*batch m m"]  # L: rows = lower @ basis
     lengths: Float[Tensor, "*batch m"]  # distance of each row from the span of those before it; 1 where missing
 
     @property
     def volume(self) -> Float[Tensor, "*batch"]:
-        """The volume of the parallelotope of the rows, missing ones left out."""
+        """The volume of the parallelotope of the rows, missing ones left out: the product of the lengths."""
         return self.lengths.prod(dim=-1)
 
     def pullback(self, gradient: Float[Tensor, "*batch m d"]) -> Float[Tensor, "*batch m d"]:
-        """Return L^-T gradient: what a turn of the span means for the rows; 0 for dependent and missing rows."""
+        """Return L^-T gradient: from the basis vectors' gradient to the rows'; 0 for dependent and missing rows."""
         pulled = gradient.to(self.lower.dtype, copy=True)
         pullback_(self.lower, pulled.unbind(dim=-2))
         return pulled
 
 
 def tolerance(rows: int, dtype: torch.dtype) -> float:
-    """Return the distance from a span, relative to the row, that counts as 0 among `rows` rows.
+    """Return the distance from a span, relative to the row, that counts as 0 among `rows` rows: 2 rows eps.
 
-    Storing a row rounds it by eps / 2 of its length, and forming it from the others by as much for each term, so
-    a distance under a few eps a row is rounding and not geometry. The length d does not come in: sums are float64.
+    Storing a row rounds it by eps / 2 of its length, and forming it from the others by as much a term, so less than a
+    few eps a row is rounding. It does not depend on d: sums are float64.
     """
     return 2 * rows * torch.finfo(dtype).eps
 
 
 def pullback_(lower: Float[Tensor, "*batch m m"], gradient: Sequence[Float[Tensor, "*batch d"]]) -> None:
-    """Put L^-T gradient in the gradient's place, row by row from the last; see `OrthonormalBasis.pullback`."""
+    """Solve L^T x = gradient in place, by back substitution; see `OrthonormalBasis.pullback`."""
     for place in reversed(range(len(gradient))):
         for after in range(place + 1, len(gradient)):
             gradient[place].addcmul_(lower[..., after, place].unsqueeze(-1), gradient[after], value=-1)
@@ -58,7 +60,7 @@ def pullback_(lower: Float[Tensor, "*batch m m"], gradient: Sequence[Float[Tenso
 
 
 def missing_rows(rows: Float[Tensor, "*batch d"]) -> Bool[Tensor, "*batch"]:
-    """Return which rows are NaN throughout: the modality is not there."""
+    """Return which rows are NaN throughout: missing modalities."""
     return rows.isnan().all(dim=-1)
 
 
@@ -74,17 +76,20 @@ def widest_dtype(device: torch.device) -> torch.dtype:
 
 
 def blocks(count: int, size_of_one: int, device: torch.device, smallest: int = 1) -> Iterator[slice]:
-    """Cut `count` things, each of so many numbers, into blocks that fit the workspace."""
+    """Yield blocks of `count` things, each of `size_of_one` numbers, that fit the workspace."""
     step = max(smallest, _WORKSPACE.get(device.type, 1 << 18) // max(1, size_of_one))
     for start in range(0, count, step):
         yield slice(start, min(start + step, count))
 
 
 def orthonormalize(rows: Float[Tensor, "*batch m d"]) -> OrthonormalBasis:
-    """Return an orthonormal basis of the rows, and the rows in it. Carries no gradient."""
+    """Return an orthonormal basis of each set of rows, and the rows in it; without gradient.
+
+    A row within `tolerance` of the span of the rows before it is dependent: its basis vector is 0.
+    """
     limit = tolerance(rows.shape[-2], rows.dtype)
     basis = torch.empty_like(rows, dtype=widest_dtype(rows.device)).copy_(rows)
-    missing = _without_missing(basis)
+    missing = _zero_missing_(basis)
     lower = basis.new_zeros(*rows.shape[:-1], rows.shape[-2])
     for place, row in enumerate(basis.unbind(dim=-2)):
         whole = torch.linalg.vector_norm(row, dim=-1)
@@ -97,8 +102,8 @@ def orthonormalize(rows: Float[Tensor, "*batch m d"]) -> OrthonormalBasis:
     return OrthonormalBasis(basis, lower, lower.diagonal(dim1=-2, dim2=-1).masked_fill(missing, 1))
 
 
-def _without_missing(rows: Float[Tensor, "*batch m d"]) -> Bool[Tensor, "*batch m"]:
-    """Put zeros in the place of missing rows; return which they are."""
+def _zero_missing_(rows: Float[Tensor, "*batch m d"]) -> Bool[Tensor, "*batch m"]:
+    """Replace missing rows by zeros in place; return which they are."""
     missing = rows[..., :1].isnan().squeeze(-1)
     if missing.any():
         missing = missing_rows(rows)
@@ -109,7 +114,7 @@ def _without_missing(rows: Float[Tensor, "*batch m d"]) -> Bool[Tensor, "*batch 
 def _project_out_(
     vectors: Float[Tensor, "*batch d"], basis: Float[Tensor, "*batch m d"], inside: Float[Tensor, "*batch m"]
 ) -> Float[Tensor, "*batch"]:
-    """Take the part inside the span out of the vectors, add its coordinates to `inside`; return what length is left."""
+    """Subtract the projections on the span in place and add their coordinates to `inside`; return the lengths left."""
     along = [torch.linalg.vecdot(direction, vectors) for direction in basis.unbind(dim=-2)]
     for place, direction in enumerate(basis.unbind(dim=-2)):
         vectors.addcmul_(along[place].unsqueeze(-1), direction, value=-1)
@@ -120,7 +125,7 @@ def _project_out_(
 def residuals(
     vectors: Float[Tensor, "*batch d"], basis: Float[Tensor, "*batch m d"]
 ) -> tuple[Float[Tensor, "*batch d"], Float[Tensor, "*batch m"]]:
-    """Return what is left of each vector outside its span, and its coordinates inside."""
+    """Return each vector's residual outside its span, and its coordinates inside."""
     residual = torch.empty_like(vectors, dtype=basis.dtype).copy_(vectors)
     inside = basis.new_zeros(basis.shape[:-1])
     for _ in range(2):
@@ -131,14 +136,14 @@ def residuals(
 def paired_distances(
     vectors: Float[Tensor, "*batch d"], basis: Float[Tensor, "*batch m d"], limit: float
 ) -> Float[Tensor, "*batch"]:
-    """Return the distance of vector i from span i; below `limit` of its length it is 0."""
+    """Return the distance of vector i from span i; 0 below `limit` of its length."""
     residual, _ = residuals(vectors, basis)
     distance = torch.linalg.vector_norm(residual, dim=-1)
     return distance.masked_fill(distance <= limit * torch.linalg.vector_norm(vectors.to(basis.dtype), dim=-1), 0)
 
 
 def full_precision(device: torch.device) -> torch.autocast:
-    """Return a context in which products keep their dtype, whatever autocast is on outside."""
+    """Return a context without autocast: products keep their dtype."""
     return torch.autocast(device.type, enabled=False)
 
 
@@ -147,40 +152,36 @@ def pairwise_distances(
     basis: Float[Tensor, "n m d"],
     limit: float,
     points: Float[Tensor, "n d"] | None = None,
+    *,
+    out: Float[Tensor, "q n"] | None = None,
 ) -> Float[Tensor, "q n"]:
     """Return the distance of every vector from every span, in the precision of the vectors.
 
-    |t|^2 - sum_i (t . e_i)^2, one matrix product for each basis vector; pairs with a small height, for which this
-    difference keeps too few digits, are worked out again in float64. Below `limit` of the vector it is 0.
+    h^2 = |t|^2 - sum_i (t . e_i)^2, one matrix product a basis vector; pairs whose height is too small for this
+    difference are recomputed from residuals in float64. Below `limit` of the vector the distance is 0.
 
-    With points p, each span is moved to its own: |t|^2 - 2 t . p + |p|^2 - sum_i (t . e_i)^2, for p at right angles
-    to its span and of the length of the vectors or less.
+    Args:
+        vectors: (q, d).
+        basis: orthonormal rows of each span, or zeros.
+        limit: see `tolerance`.
+        points: moves each span to its own point p: h^2 = |t|^2 - 2 t . p + |p|^2 - sum_i (t . e_i)^2, for p at right
+            angles to its span and no longer than the vectors.
+        out: where to write the result; at most one product is allocated beside it.
     """
-    distances = vectors.new_empty(len(vectors), len(basis))
-    put_distances(distances, vectors, basis, limit, points)
-    return distances
-
-
-def put_distances(
-    place: Float[Tensor, "q n"],
-    vectors: Float[Tensor, "q d"],
-    basis: Float[Tensor, "n m d"],
-    limit: float,
-    points: Float[Tensor, "n d"] | None = None,
-) -> None:
-    """Put what `pairwise_distances` returns where there is room for it already, and use no more than a product's."""
+    squared = vectors.new_empty(len(vectors), len(basis)) if out is None else out
     with full_precision(vectors.device):
         squared_norms = torch.linalg.vector_norm(vectors, dim=-1, keepdim=True).square_()
-        squared = place.copy_(squared_norms)
+        squared.copy_(squared_norms)
         if points is not None:
             near = points.to(vectors.dtype)
             squared.addmm_(vectors, near.mT, alpha=-2).add_(torch.linalg.vecdot(near, near))
         for direction in basis.to(vectors.dtype).unbind(dim=1):
             inside = vectors @ direction.mT
             squared.addcmul_(inside, inside, value=-1)
-            del inside  # before the next is made
+            del inside  # before the next is allocated
     if distances_from_squares(squared, squared_norms, vectors, basis, limit, points) is None:
-        place.copy_(pairwise_distances(vectors.double(), basis, limit, points))
+        squared.copy_(pairwise_distances(vectors.double(), basis, limit, points))
+    return squared
 
 
 def distances_from_squares(
@@ -191,9 +192,9 @@ def distances_from_squares(
     limit: float,
     points: Float[Tensor, "n d"] | None = None,
 ) -> tuple[Float[Tensor, "q n"], Bool[Tensor, "q n"] | None] | None:
-    """Return distances in the place of their squares, the small ones worked out again, and which these are.
+    """Turn squared distances into distances in place, recompute the small ones, and return both distances and mask.
 
-    None for the small ones where there are none; None for all where there are so many that float64 is cheaper.
+    The mask is None where no distance is small; the result is None where so many are that float64 is cheaper.
     """
     small = squared <= _small_height(vectors.dtype) * squared_norms
     if _crowded(small, vectors.dtype):
@@ -208,15 +209,15 @@ def distances_from_squares(
 
 
 def _small_height(dtype: torch.dtype) -> float:
-    """Return the squared height, relative to |t|^2, under which the difference is not accurate enough.
+    """Return the squared height, relative to |t|^2, below which the difference of squares is not accurate enough.
 
-    The difference is off by about eps |t|^2, so a height whose square is x |t|^2 by about eps / (2 x) of itself.
+    The difference is off by about eps |t|^2, so a height with h^2 = x |t|^2 by about eps / (2 x) of itself.
     """
     return torch.finfo(dtype).eps / _ACCURACY[dtype]
 
 
 def _crowded(small: Bool[Tensor, "q n"], dtype: torch.dtype) -> bool:
-    """Return whether so many heights are small that all pairs are cheaper in float64 than these one by one."""
+    """Return whether so many heights are small that all pairs in float64 are cheaper than these one by one."""
     if dtype == widest_dtype(small.device):
         return False
     return int(small.count_nonzero()) > _CROWDED * small.numel()

@@ -9,16 +9,16 @@ from torch import Tensor
 from gram.geometry.inner_products import paired_projection, scores_in_blocks
 from gram.geometry.orthonormal import full_precision, missing_rows, unit_rows, widest_dtype
 
-_MAX_STEPS = 30  # of the search for a root: digits double, and 4 steps are usual
-_ROOTS_AT_ONCE = 1 << 15  # on a CPU: a dozen steps on numbers that stay in its cache, too few to be worth a thread
+_MAX_STEPS = 30  # of the root search; convergence is quadratic, 4 steps are usual
+_ROOTS_AT_ONCE = 1 << 15  # on a CPU: fits its cache
 
 
 def prepare_principal_axes(rows: Float[Tensor, "n m d"]) -> tuple[Tensor, ...]:
-    """Return each candidate's unit vectors turned onto their principal axes, and the squared lengths there.
+    """Return each candidate's unit vectors rotated onto their principal axes, and the squared lengths s there.
 
-    With U the unit rows and U U^T = Q diag(s) Q^T, these are Q^T U and s: its rows are at right angles to each other,
-    so the Gram matrix of an anchor t and these rows is 1 at its corner, their products with t beside it, and diagonal
-    elsewhere. A turn of the rows among themselves leaves all singular values as they are.
+    With the unit rows U and U U^T = Q diag(s) Q^T, these are Q^T U and s. The rows of Q^T U are orthogonal, so the Gram
+    matrix of an anchor t and them is an arrowhead: 1 at the corner, their products with t beside it, diag(s) below.
+    Rotating the rows among themselves keeps all singular values. Missing and zero rows count as 0.
     """
     missing = missing_rows(rows).unsqueeze(-1)
     units = unit_rows(rows.to(widest_dtype(rows.device))).masked_fill(missing, 0)
@@ -31,7 +31,13 @@ def prepare_principal_axes(rows: Float[Tensor, "n m d"]) -> tuple[Tensor, ...]:
 def largest_singular_value(
     anchor: Float[Tensor, "q d"], axes: Float[Tensor, "n m d"], squares: Float[Tensor, "n m"]
 ) -> Float[Tensor, "q n"]:
-    """Return the largest singular value of the unit anchor and each candidate's unit vectors, stacked."""
+    """Return the largest singular value of each unit anchor stacked with each candidate's unit vectors.
+
+    Args:
+        anchor: (q, d); a zero row contributes nothing.
+        axes: of `prepare_principal_axes`.
+        squares: of `prepare_principal_axes`.
+    """
     length = anchor.ne(0).any(dim=1).to(anchor.dtype).unsqueeze(1)
     wide = squares.to(anchor.dtype)
 
@@ -55,10 +61,9 @@ def paired_largest_singular_value(
 def _largest_root(length: Tensor, products: list[Tensor], squares: Float[Tensor, "n m"]) -> Tensor:
     """Return the largest eigenvalue of [[length, z], [z^T, diag(s)]], for z = products and s = squares, ascending.
 
-    It is the root beyond every s_i of x - length - sum_i z_i^2 / (x - s_i). The search starts from the largest
-    eigenvalue of the 2 x 2 blocks, which no root is below and which for one product is the answer. A step puts
-    r + w / (x - s_m) in place of the sum, with its value and slope, and solves that quadratic equation: unlike
-    Newton's method this is quick next to s_m too.
+    It is the root x > max s_i of x - length - sum_i z_i^2 / (x - s_i). The search starts from the largest eigenvalue of
+    the 2 x 2 blocks: a lower bound, and for one product the answer. Each step replaces the sum by r + w / (x - s_m) of
+    the same value and slope, and solves the quadratic equation: unlike Newton's method, it converges fast near s_m too.
 
     Source: J. R. Bunch, C. P. Nielsen, D. C. Sorensen, Numerische Mathematik 31 (1978), section 3.
     """

@@ -1,14 +1,13 @@
-"""The geometry of a few vectors: Gram matrix, volume, base, height, and their picture in space.
+"""The geometry of a few vectors: Gram matrix, volume, base and height.
 
 Everything is computed on the vectors as given (nothing is normalised) and holds for any number k >= 1 of them.
-Arguments are torch tensors or numpy arrays and results are of the same kind. Results are float64 where an
-argument is, and float32 otherwise: float16 and bfloat16 are widened first. Inside, the few numbers on which
-cancellation bears are worked out in float64, so that the volume of nearly dependent float32 vectors is that of
-those vectors, and never noise.
+Arguments are torch tensors or numpy arrays and results are of the same kind. Results are float64 where an argument is,
+and float32 otherwise: float16 and bfloat16 are widened first. Inside, numbers that cancellation would spoil are
+computed in float64, so that the volume of nearly dependent float32 vectors is theirs, and never noise.
 
-A row that is NaN throughout is a vector that is missing. It is left out: the volume is that of the vectors that
-are there. A vector counts as dependent on others when its distance from their span is at most 2 k eps of its
-length, with eps that of the argument's precision: less than that is how the vector was rounded.
+A row that is NaN throughout is a missing vector. It is left out: the volume is that of the vectors that are there. A
+vector counts as dependent on others when its distance from their span is at most 2 k eps of its length, with eps that
+of the argument's precision: less than that is rounding.
 """
 
 import math
@@ -21,7 +20,7 @@ from torch import Tensor
 
 from gram.geometry.arrays import ArrayT, as_pairs, as_vectors, through_torch
 from gram.geometry.autograd import BaseAndHeight, PairedHeight, PairwiseVolume, Volume
-from gram.geometry.orthonormal import full_precision, missing_rows, orthonormalize, widest_dtype
+from gram.geometry.orthonormal import full_precision
 
 
 def gram_matrix(vectors: Float[ArrayT, "*batch k d"]) -> Float[ArrayT, "*batch k k"]:
@@ -135,10 +134,10 @@ def base_and_height(
     """Return the two factors of every anchor's volume with every candidate, V = base * height.
 
     The base is the volume of candidate j's own vectors (m_2, ..., m_k), and the height the distance of anchor i from
-    their span: h^2 = |t|^2 - sum (t . e)^2 over an orthonormal basis of that span. This costs k - 1 matrix products
-    and memory for the result only. Heights too small for that difference are taken from their residual in float64,
-    so they are good to about 1e-5 of themselves (1e-10 in float64) down to the dependence limit, below which they
-    are 0. Where a gradient is to be taken, the k - 1 products (q, n) are kept for it, up to 2^28 numbers.
+    their span: h^2 = |t|^2 - sum (t . e)^2 over an orthonormal basis of that span. This costs k - 1 matrix products and
+    memory for the result only. Heights too small for that difference are taken from their residual in float64, so they
+    are accurate to about 1e-5 (1e-10 in float64) down to the dependence limit, below which they are 0. Where a gradient
+    may be taken, the k - 1 products (q, n) are saved for it, up to 2^28 numbers.
 
     Gradients are closed forms and finite everywhere: 0 by the anchor where the height is 0, and 0 by a candidate's
     vector that is dependent on those before it. They can be taken once, not twice.
@@ -159,12 +158,12 @@ def base_and_height(
 
 def _base_and_height(anchor: Tensor, *others: Tensor) -> tuple[Tensor, Tensor]:
     anchor, others = as_pairs(anchor, *others)
-    base, height = BaseAndHeight.apply(_keeps(anchor, *others), anchor, *others)
+    base, height = BaseAndHeight.apply(_needs_gradient(anchor, *others), anchor, *others)
     return base, height
 
 
-def _keeps(*vectors: Tensor) -> bool:
-    """Return whether a gradient is to be taken, for which products are worth keeping."""
+def _needs_gradient(*vectors: Tensor) -> bool:
+    """Return whether a gradient may be taken, for which products are saved."""
     return torch.is_grad_enabled() and any(each.requires_grad for each in vectors)
 
 
@@ -194,50 +193,8 @@ def pairwise_volume(anchor: Float[ArrayT, "q d"], *others: Float[ArrayT, "n d"])
 
 def _pairwise_volume(anchor: Tensor, *others: Tensor) -> Tensor:
     anchor, others = as_pairs(anchor, *others)
-    volumes: Tensor = PairwiseVolume.apply(_keeps(anchor, *others), anchor, *others)
+    volumes: Tensor = PairwiseVolume.apply(_needs_gradient(anchor, *others), anchor, *others)
     return volumes
-
-
-def embed_in_3d(vectors: Float[ArrayT, "k d"]) -> tuple[Float[ArrayT, "k 3"], float]:
-    """Return the vectors as points of 3D space, and the share of their squared length that the picture leaves out.
-
-    Up to three vectors keep every length and angle, and the distortion is exactly 0.0. More than three are first
-    projected on the three dimensions that keep most of them in the least-squares sense (Eckart and Young, 1936), and
-    the distortion is 1 - sum |projected v_i|^2 / sum |v_i|^2, from 0 (nothing lost) up to 1.
-
-    The picture always stands the same way: the first vector points along +x, the second lies in the xy plane with
-    y >= 0, the third has z >= 0. A vector that is dependent on those before it leaves its axis to the next.
-
-    Args:
-        vectors: (k, d), each row a vector; a row of NaN stays NaN. Any d: coordinates are padded with zeros.
-
-    Returns:
-        coordinates (k, 3), without gradient, and the distortion.
-
-    Raises:
-        ValueError: when `vectors` is not a matrix, or has no rows or columns.
-    """
-    coordinates, distortion = through_torch(_embed_in_3d, vectors)
-    return coordinates, float(distortion)
-
-
-@torch.no_grad()
-def _embed_in_3d(vectors: Tensor) -> tuple[Tensor, Tensor]:
-    if vectors.ndim != 2:
-        raise ValueError(f"vectors: expected one set of vectors, shape (k, d), got {tuple(vectors.shape)}")
-    vectors = as_vectors(vectors)
-    missing = missing_rows(vectors).unsqueeze(-1)
-    wide = vectors.masked_fill(missing, 0).to(widest_dtype(vectors.device))
-    distortion = wide.new_zeros(())
-    if len(wide) > 3:
-        weights, stretches, _ = torch.linalg.svd(wide, full_matrices=False)
-        total = stretches.square().sum()
-        distortion = torch.where(total > 0, stretches[3:].square().sum() / total, 0)
-        wide = weights[:, :3] * stretches[:3]
-    lower = orthonormalize(wide).lower
-    axes = lower[:, lower.diagonal() != 0][:, :3]
-    coordinates = torch.nn.functional.pad(axes, (0, 3 - axes.shape[1]))
-    return coordinates.to(vectors.dtype).masked_fill(missing, torch.nan), distortion
 
 
 def random_volume(k: int, d: int) -> float:

@@ -10,7 +10,14 @@ from torch import Tensor
 
 from gram.geometry import random_volume
 from gram.geometry.autograd import candidate_blocks
-from gram.geometry.orthonormal import orthonormalize, paired_distances, put_distances, residuals, tolerance, unit_rows
+from gram.geometry.orthonormal import (
+    orthonormalize,
+    paired_distances,
+    pairwise_distances,
+    residuals,
+    tolerance,
+    unit_rows,
+)
 from gram.measures.base import GRAM_PAPER, Measure, Parts, joined_names, query_name, register
 
 
@@ -25,7 +32,7 @@ def minus_volume(
     scores = anchor.new_empty(len(anchor), len(basis))
     for block in candidate_blocks(anchor, basis.shape[1], len(basis)):
         at = None if points is None else points[block]
-        put_distances(scores[:, block], anchor, basis[block], limit, at)
+        pairwise_distances(anchor, basis[block], limit, at, out=scores[:, block])
     return scores.mul_(-base.to(anchor.dtype))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from gram.errors import GramError
-from gram.projection.store import write_layouts
+from gram.projection.fit import write_layouts
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,21 +1,32 @@
-"""Computing a layout: UMAP or PCA, and how far the picture can be trusted."""
+"""Compute layouts: UMAP or PCA of all modalities in one space, with the trustworthiness of the picture."""
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from gram.core.progress import Progress, no_progress, stage_progress, subprogress
 from gram.data.embedding_set import EmbeddingSet
-from gram.projection.layout import Layout, Settings
+from gram.projection.layout import METHODS, Layout, Settings
 from gram.projection.rows import AnyRows, UnitRows
-from gram.projection.stages import Progress, Stages
-from gram.projection.store import find_layout, store_layout
+from gram.projection.store import find_layout, shipped_name, store_layout
 from gram.projection.trust import trustworthiness
 from gram.projection.umap import fit_umap, points_to_fit
 
+PROGRESS_STAGES = (
+    "finding axes",
+    "finding neighbours",
+    "starting UMAP",
+    "arranging points",
+    "placing the others",
+    "checking neighbourhoods",
+)
+_PCA_STAGES = (PROGRESS_STAGES[0], PROGRESS_STAGES[-1])
 _BLOCK = 8192
 
 
@@ -29,9 +40,9 @@ def project(
     min_distance: float = 0.1,
     seed: int = 0,
     fitted: int = 20_000,
-    progress: Progress | None = None,
+    progress: Progress = no_progress,
 ) -> Layout:
-    """Return the layout of a set's embeddings, all modalities in one space; stored layouts are used and kept.
+    """Return the layout of a set's embeddings, all modalities in one space; layouts are cached.
 
     Rows are scaled to length one first, so that UMAP's neighbours (by cosine, found exactly) and PCA's variance
     are about directions.
@@ -75,8 +86,8 @@ def project(
     return layout
 
 
-def compute_layout(embedding_set: EmbeddingSet, settings: Settings, *, progress: Progress | None = None) -> Layout:
-    """Return the layout for `settings`, computed anew and not kept; see `project`.
+def compute_layout(embedding_set: EmbeddingSet, settings: Settings, *, progress: Progress = no_progress) -> Layout:
+    """Return the layout for `settings`, computed anew and not cached; see `project`.
 
     Vectors are read block by block, so a set on disk stays there; in memory are the points and what UMAP is fitted on.
     """
@@ -88,11 +99,11 @@ def compute_layout(embedding_set: EmbeddingSet, settings: Settings, *, progress:
         raise ValueError(f"embedding_set: expected at least 4 embeddings to project, got {len(rows)}")
     umap = settings.method == "umap"
     fitted = points_to_fit(present, settings) if umap else torch.ones(len(rows), dtype=torch.bool)
-    stages = Stages(_weights(len(rows), int(fitted.sum()), umap=umap), progress)
-    coordinates, explained = _principal_axes(rows, settings.dims, stages.within("finding axes"))
+    stages = stage_progress(progress, _weights(len(rows), int(fitted.sum()), umap=umap))
+    coordinates, explained = _principal_axes(rows, settings.dims, stages["finding axes"])
     if umap:
         coordinates, explained = fit_umap(rows, coordinates, fitted, settings, stages), ()
-    trust = trustworthiness(rows, coordinates, seed=settings.seed, progress=stages.within("checking neighbourhoods"))
+    trust = trustworthiness(rows, coordinates, seed=settings.seed, progress=stages["checking neighbourhoods"])
     placed = int((~fitted).sum())
     return Layout(
         points=_by_modality(coordinates.numpy(), present),
@@ -109,17 +120,45 @@ def compute_layout(embedding_set: EmbeddingSet, settings: Settings, *, progress:
     )
 
 
+def write_layouts(
+    set_dir: str | Path,
+    out_dir: str | Path,
+    *,
+    seed: int = 0,
+    progress: Callable[[str, float, str], None] | None = None,
+) -> list[Path]:
+    """Compute and write the layouts that ship with a set: every method in two and three dimensions.
+
+    Args:
+        set_dir: folder of an embedding set.
+        out_dir: folder for the layouts; `layouts` beside `set_dir` is where `find_layout` looks.
+        seed: UMAP's.
+        progress: called with the layout's name, the share done of it, and the stage.
+
+    Raises:
+        EmbeddingSetError: the set cannot be read.
+    """
+    embedding_set = EmbeddingSet.load(set_dir)
+    written = []
+    for settings in (Settings(method=method, dims=dims, seed=seed) for method in METHODS for dims in (2, 3)):
+        name = shipped_name(settings)
+        report = no_progress if progress is None else partial(progress, name)
+        written.append(Path(out_dir) / name)
+        compute_layout(embedding_set, settings, progress=report).save(written[-1])
+    return written
+
+
 def _weights(points: int, fitted: int, *, umap: bool) -> dict[str, float]:
-    """Return about how long each stage takes, in seconds for 512 dimensions on two processors."""
-    weights = {"finding axes": 1.3e-5 * points, "checking neighbourhoods": 1.5e-8 * points * min(points, 10_000)}
-    if umap:
-        weights |= {
-            "finding neighbours": 8e-9 * fitted * fitted,
-            "starting UMAP": 10.0,
-            "arranging points": (6e-4 if fitted > 10_000 else 1.5e-3) * fitted,  # UMAP takes 200 epochs, or 500
-            "placing the others": 5e-4 * (points - fitted),
-        }
-    return weights
+    """Return each stage's weight, in order: about its seconds for 512 dimensions on two processors."""
+    seconds = {
+        "finding axes": 1.3e-5 * points,
+        "finding neighbours": 8e-9 * fitted * fitted,
+        "starting UMAP": 10.0,
+        "arranging points": (6e-4 if fitted > 10_000 else 1.5e-3) * fitted,  # UMAP takes 200 epochs, or 500
+        "placing the others": 5e-4 * (points - fitted),
+        "checking neighbourhoods": 1.5e-8 * points * min(points, 10_000),
+    }
+    return {stage: seconds[stage] if umap or stage in _PCA_STAGES else 0.0 for stage in PROGRESS_STAGES}
 
 
 def _by_modality(
@@ -133,33 +172,32 @@ def _by_modality(
     return points
 
 
-def _blocks(p: int, tell: Callable[[float], None], begin: float, end: float) -> Iterator[slice]:
-    """Yield slices over p rows; tell after each how far it is, from `begin` to `end`."""
+def _blocks(p: int, progress: Progress) -> Iterator[slice]:
+    """Yield slices over p rows; report after each."""
     for start in range(0, p, _BLOCK):
-        stop = min(start + _BLOCK, p)
-        yield slice(start, stop)
-        tell(begin + (end - begin) * stop / p)
+        yield slice(start, min(start + _BLOCK, p))
+        progress(min(start + _BLOCK, p) / p)
 
 
-def _principal_axes(
-    rows: AnyRows, dims: int, tell: Callable[[float], None]
-) -> tuple[Float[Tensor, "p dims"], tuple[float, ...]]:
-    """Return coordinates along the axes of largest variance and each axis' share of all variance.
+def _principal_axes(rows: AnyRows, dims: int, progress: Progress) -> tuple[Float[Tensor, "p dims"], tuple[float, ...]]:
+    """Return coordinates along the axes of largest variance (PCA) and each axis' share of all variance.
 
-    In float64, block by block, so that no copy of all rows is made. An axis points where its largest loading is
-    positive. Axes beyond d, or all axes of equal rows, are 0.
+    As scikit-learn's solver "covariance_eigh", but in blocks, so that no more than a block of rows is in memory
+    (`IncrementalPCA` is approximate); in float64. An axis points where its largest loading is positive. Axes beyond d,
+    or all axes of equal rows, are 0.
     """
     p, d = rows.shape
-    mean = sum(rows[block].sum(dim=0, dtype=torch.float64) for block in _blocks(p, tell, 0.0, 0.2)) / p
+    passes = [subprogress(progress, begin, end) for begin, end in ((0.0, 0.2), (0.2, 0.8), (0.8, 1.0))]
+    mean = sum(rows[block].sum(dim=0, dtype=torch.float64) for block in _blocks(p, passes[0])) / p
     scatter = torch.zeros(d, d, dtype=torch.float64)
-    for block in _blocks(p, tell, 0.2, 0.8):
+    for block in _blocks(p, passes[1]):
         centred = rows[block].double() - mean
         scatter += centred.T @ centred
     variances, axes = torch.linalg.eigh(scatter)
     variances, axes = variances.flip(0)[:dims].clamp(min=0), axes.flip(1)[:, :dims]
     axes = axes * torch.sign(axes.gather(0, axes.abs().argmax(dim=0, keepdim=True)))
     coordinates = torch.zeros(p, dims)
-    for block in _blocks(p, tell, 0.8, 1.0):
+    for block in _blocks(p, passes[2]):
         coordinates[block, : axes.shape[1]] = ((rows[block].double() - mean) @ axes).float()
     total = float(scatter.trace())
     shares = [float(variance) / total if total > 0 else 0.0 for variance in variances]

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import secrets
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Self
@@ -12,14 +11,15 @@ from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from gram.core.atomic import replace_file
 from gram.data.embedding_set import EmbeddingSet, unit_rows
 from gram.errors import GramError
 
 METHODS = ("umap", "pca")
 _FORMAT = 1
 _METADATA = "layout"
-_PER_DIGEST_BLOCK = 16384
-_FEWEST_FITTED = 50
+_ROWS_PER_UPDATE = 16384
+_MIN_FITTED = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,8 +57,8 @@ class Settings:
             raise ValueError(f"neighbors: expected at least 2, got {self.neighbors!r}")
         if not 0 <= self.min_distance <= 1:
             raise ValueError(f"min_distance: expected a number from 0 to 1, got {self.min_distance!r}")
-        if self.fitted < _FEWEST_FITTED:
-            raise ValueError(f"fitted: expected at least {_FEWEST_FITTED} points, got {self.fitted!r}")
+        if self.fitted < _MIN_FITTED:
+            raise ValueError(f"fitted: expected at least {_MIN_FITTED} points, got {self.fitted!r}")
 
     def chosen(self, embedding_set: EmbeddingSet) -> tuple[str, ...]:
         """Return the modalities to place, in order.
@@ -84,7 +84,7 @@ class Settings:
         for name in self.chosen(embedding_set):
             vectors = embedding_set.modalities[name]
             digest.update(json.dumps([name, list(vectors.shape)]).encode())
-            for block in vectors.split(_PER_DIGEST_BLOCK):
+            for block in vectors.split(_ROWS_PER_UPDATE):
                 digest.update(unit_rows(block).numpy().tobytes())
         return digest.hexdigest()
 
@@ -134,19 +134,15 @@ class Layout:
         return sum(int((~np.isnan(places[:, 0])).sum()) for places in self.points.values()) - self.placed
 
     def save(self, path: str | Path) -> None:
-        """Write the layout to `path`, a safetensors file, whole or not at all."""
-        target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        """Write the layout to a safetensors file, whole or not at all."""
+        replace_file(Path(path), self.write)
+
+    def write(self, path: Path) -> None:
+        """Write the layout to a new safetensors file."""
         facts = asdict(self)
-        del facts["points"]
-        facts["order"] = list(self.points)
-        draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+        facts["order"] = list(facts.pop("points"))
         tensors = {name: np.ascontiguousarray(points) for name, points in self.points.items()}
-        try:
-            save_file(tensors, draft, metadata={_METADATA: json.dumps(facts)})
-            draft.replace(target)
-        finally:
-            draft.unlink(missing_ok=True)
+        save_file(tensors, path, metadata={_METADATA: json.dumps(facts)})
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

@@ -1,7 +1,7 @@
 """UMAP from exact neighbours: fitted on all points, or on a sample among which the others are placed."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,15 +9,17 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from gram.core.progress import Progress, no_progress
 from gram.projection.layout import Settings
 from gram.projection.rows import AnyRows
-from gram.projection.stages import Stages
-from gram.projection.trust import SAME, nearest_by_cosine
+from gram.projection.trust import TIE
 
 if TYPE_CHECKING:
     from umap import UMAP
 
 _PLACED_AT_ONCE = 2048
+_COSINES_AT_ONCE = 1 << 22  # 16 MB: the system takes larger blocks back each time, and hands them out as empty pages
+_CHUNK = 64  # columns whose maximum is compared first
 
 
 def points_to_fit(present: dict[str, Bool[np.ndarray, " n"]], settings: Settings) -> Bool[Tensor, " p"]:
@@ -40,13 +42,20 @@ def fit_umap(
     start: Float[Tensor, "p dims"],
     fitted: Bool[Tensor, " p"],
     settings: Settings,
-    stages: Stages,
+    stages: Mapping[str, Progress],
 ) -> Float[Tensor, "p dims"]:
     """Return UMAP's coordinates of unit rows.
 
-    It begins at `start`, scaled. Where a point is not `fitted`, UMAP's `transform` places it: first at the mean of
-    its nearest fitted points (found exactly), weighted by how far it belongs to them, then moved as in fitting,
-    while the fitted points stay. That goes block by block, so what is placed does not fit_umap itself among itself.
+    UMAP is fitted on the `fitted` rows, from `start`, scaled, and its `transform` places the others: first at the mean
+    of their nearest fitted points (found exactly), weighted by membership, then moved as in fitting while the fitted
+    points stay. That goes block by block, so placed points do not arrange each other.
+
+    Args:
+        rows: p unit rows.
+        start: coordinates to begin at.
+        fitted: see `points_to_fit`.
+        settings: UMAP's options.
+        stages: told of each stage, by its name in `PROGRESS_STAGES`.
 
     Source:
         McInnes, Healy & Melville 2018, arXiv 1802.03426; `transform` as in umap-learn.
@@ -54,21 +63,63 @@ def fit_umap(
     if fitted.all():
         return torch.from_numpy(_fit(rows[:], start, settings, stages).embedding_)
     model = _fit(rows[fitted], start[fitted], settings, stages)
-    places = torch.empty(len(rows), settings.dims)
-    places[fitted] = torch.from_numpy(model.embedding_)
-    others = torch.nonzero(~fitted).flatten().split(_PLACED_AT_ONCE)
-    tell = stages.within("placing the others")
     model.tqdm_kwds = {"disable": True}
+    coordinates = torch.empty(len(rows), settings.dims)
+    coordinates[fitted] = torch.from_numpy(model.embedding_)
+    others = torch.nonzero(~fitted).flatten().split(_PLACED_AT_ONCE)
     for done, block in enumerate(others):
-        tell(done / len(others))
+        stages["placing the others"](done / len(others))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            places[block] = torch.from_numpy(model.transform(rows[block].numpy()))
-    return places
+            coordinates[block] = torch.from_numpy(model.transform(rows[block].numpy()))
+    return coordinates
+
+
+def nearest_by_cosine(
+    rows: Float[Tensor, "p d"],
+    neighbors: int,
+    *,
+    among: Float[Tensor, "m d"] | None = None,
+    progress: Progress = no_progress,
+) -> tuple[Int[np.ndarray, "p k"], Float[np.ndarray, "p k"]]:
+    """Return each unit row's nearest rows and their cosine distances, nearest first; exact, in blocks of memory.
+
+    Args:
+        rows: p unit rows.
+        neighbors: how many to find of each.
+        among: unit rows to find them in; by default `rows`, and then each row comes first among its own.
+        progress: called with the share done.
+    """
+    gallery = rows if among is None else among
+    size = max(1, _COSINES_AT_ONCE // len(gallery))
+    indices, distances = [], []
+    for start in range(0, len(rows), size):
+        cosines = rows[start : start + size] @ gallery.T
+        if among is None:
+            own = torch.arange(len(cosines))
+            cosines[own, own + start] = torch.inf
+        largest, columns = _topk(cosines, neighbors)
+        indices.append(columns)
+        distances.append((1 - largest).clamp(min=0))
+        progress(min(1.0, (start + size) / len(rows)))
+    return torch.cat(indices).numpy(), torch.cat(distances).numpy()
+
+
+def _topk(values: Float[Tensor, "b m"], k: int) -> tuple[Float[Tensor, "b k"], Int[Tensor, "b k"]]:
+    """Return `values.topk(k)` in less time: the k largest are in the k chunks whose maxima are largest."""
+    whole = values.shape[1] // _CHUNK * _CHUNK
+    if whole < 4 * k * _CHUNK:
+        best = values.topk(k)
+        return best.values, best.indices
+    chunks = values[:, :whole].unflatten(1, (-1, _CHUNK)).amax(dim=2).topk(k, sorted=False).indices
+    columns = (chunks.unsqueeze(2) * _CHUNK + torch.arange(_CHUNK)).flatten(1)
+    columns = torch.cat([columns, torch.arange(whole, values.shape[1]).expand(len(values), -1)], dim=1)
+    best = values.gather(1, columns).topk(k)
+    return best.values, columns.gather(1, best.indices)
 
 
 class _ExactSearch:
-    """The fitted rows, which UMAP asks for neighbours as it asks an index of pynndescent."""
+    """The fitted rows, with the interface of a pynndescent index: UMAP asks it for neighbours."""
 
     _angular_trees = True
 
@@ -78,37 +129,35 @@ class _ExactSearch:
     def query(
         self, queries: Float[np.ndarray, "q d"], k: int, epsilon: float
     ) -> tuple[Int[np.ndarray, "q k"], Float[np.ndarray, "q k"]]:
-        """Return the k nearest rows; `epsilon`, how far a search may err, is not needed."""
+        """Return the k nearest rows; `epsilon`, the tolerance of an approximate search, is ignored."""
         indices, distances = nearest_by_cosine(torch.from_numpy(queries), k, among=self._rows)
-        return indices, np.where(distances < SAME, np.float32(0), distances)
+        return indices, np.where(distances < TIE, np.float32(0), distances)
 
 
 class _EpochCounter:
-    """The file that UMAP's progress bar writes to: each "done/total" becomes a share.
+    """The file that UMAP's progress bar writes to: each "done/total" becomes a share of progress."""
 
-    The first epoch waits for its code to be compiled, so it begins the count.
-    """
-
-    def __init__(self, tell: Callable[[float], None]) -> None:
-        self._tell = tell
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
 
     def write(self, text: str) -> None:
         done, slash, total = text.strip().partition("/")
         if slash and done.isdecimal() and total.isdecimal() and int(done):
-            self._tell(int(done) / int(total))
+            self._progress(int(done) / int(total))
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Do nothing: no text is buffered."""
 
 
-def _fit(rows: Float[Tensor, "m d"], start: Float[Tensor, "m dims"], settings: Settings, stages: Stages) -> "UMAP":
-    """Return a fitted model, which can place other rows."""
+def _fit(
+    rows: Float[Tensor, "m d"], start: Float[Tensor, "m dims"], settings: Settings, stages: Mapping[str, Progress]
+) -> "UMAP":
+    """Return a fitted model, whose `transform` places other rows."""
     neighbors = min(settings.neighbors, len(rows) - 1)
-    nearest = nearest_by_cosine(rows, neighbors, progress=stages.within("finding neighbours"))
-    stages.within("starting UMAP")(0.0)
+    nearest = nearest_by_cosine(rows, neighbors, progress=stages["finding neighbours"])
+    stages["starting UMAP"](0.0)
     with warnings.catch_warnings():
-        # UMAP does not know the search and doubts that it can be asked; numba and the optional imports of UMAP
-        # warn about themselves.
+        # UMAP doubts that the search, which is not pynndescent's, can be asked; numba and optional imports warn too.
         warnings.simplefilter("ignore")
         import umap
 
@@ -123,17 +172,17 @@ def _fit(rows: Float[Tensor, "m d"], start: Float[Tensor, "m dims"], settings: S
             transform_seed=settings.seed,
             n_jobs=1,
             tqdm_kwds={
-                "file": _EpochCounter(stages.within("arranging points")),
+                "file": _EpochCounter(stages["arranging points"]),
                 "disable": False,
                 "bar_format": "{n}/{total}",
-                "mininterval": 0,  # every epoch is told, however quick; there are some hundreds
+                "mininterval": 0,  # report every epoch; there are some hundreds
                 "miniters": 1,
             },
         ).fit(rows.numpy())
 
 
 def _first_guess(start: Float[np.ndarray, "p dims"], seed: int) -> Float[np.ndarray, "p dims"]:
-    """Return the start scaled to a width of 10 with a little noise, so that no axis is flat and no two points equal."""
+    """Return the start scaled to at most 10, with noise so that no axis is flat and no two points are equal."""
     width = float(np.abs(start).max())
     noise = np.random.default_rng(seed).normal(scale=1e-3, size=start.shape)
     return (start * (10 / width if width > 0 else 0.0) + noise).astype(np.float32)

@@ -106,7 +106,7 @@ def test_a_damaged_file_or_another_keys_is_passed_over(kind):
 
 
 def test_only_the_newest_are_kept(monkeypatch):
-    monkeypatch.setattr("app.jobs.failure_store._KEPT", 1)
+    monkeypatch.setattr("app.jobs.failure_store.CACHE.keep", 1)
     value = measure_remedies(make_set(), "text", REST, "volume", device="cpu")
     keep_part("a" * 64, value)
     time.sleep(0.02)

@@ -127,7 +127,7 @@ def test_a_kept_row_is_found_and_replaced_and_a_damaged_file_passed_over(monkeyp
     for damage in ("{", "[]", json.dumps({"key": key, "rows": [{"measure": 1}]}), json.dumps({"key": key, "rows": 3})):
         rows_file(key).write_text(damage)
         assert find_rows(key) == ()
-    monkeypatch.setattr("app.jobs.measure_store._KEPT", 1)
+    monkeypatch.setattr("app.jobs.measure_store.CACHE.keep", 1)
     keep_row("b" * 64, row(0.5, 0.4, 0.6))
     assert [file.name for file in rows_file(key).parent.iterdir()] == [rows_file("b" * 64).name]
 

@@ -19,8 +19,8 @@ from app.jobs.projection_job import ProjectionJob
 from gram.data.embedding_set import unit_rows
 from gram.projection import PROGRESS_STAGES, Layout, Settings, find_layout, project
 from gram.projection.fit import compute_layout
-from gram.projection.trust import nearest_by_cosine, trustworthiness
-from gram.projection.umap import _ExactSearch, points_to_fit
+from gram.projection.trust import trustworthiness
+from gram.projection.umap import _ExactSearch, nearest_by_cosine, points_to_fit
 
 NAMES = ("text", "image")
 CLUSTERS, N, FITTED = 4, 200, 100
@@ -277,7 +277,7 @@ def test_blocks_of_any_size_give_the_same_trust(monkeypatch):
     rows = torch.nn.functional.normalize(torch.randn(300, 12, generator=torch.Generator().manual_seed(5)), dim=1)
     expected = sklearn_trustworthiness(rows.numpy(), rows[:, :2].numpy(), n_neighbors=15, metric="cosine")
     told = []
-    for name, size in (("_PLACES_AT_ONCE", 9), ("_ROWS_AT_ONCE", 7), ("_QUERIES_AT_ONCE", 11), ("_TRUST_BLOCK", 13)):
+    for name, size in (("_ROWS_AT_ONCE", 7), ("_QUERIES_AT_ONCE", 11)):
         monkeypatch.setattr(f"gram.projection.trust.{name}", size)
     assert trustworthiness(rows, rows[:, :2], progress=told.append).mean() == pytest.approx(expected, abs=1e-4)
     assert told == sorted(told)
@@ -300,7 +300,7 @@ def test_no_more_rows_than_a_block_are_in_memory_at_once(planted, tmp_path, monk
     monkeypatch.setattr("gram.projection.umap._PLACED_AT_ONCE", 50)
     monkeypatch.setattr("gram.projection.trust._ROWS_AT_ONCE", 50)
     monkeypatch.setattr("gram.projection.trust._QUERIES_AT_ONCE", 3)
-    monkeypatch.setattr("gram.projection.trust._TRUST_POINTS", 60)
+    monkeypatch.setattr("gram.projection.trust._MAX_POINTS", 60)
     layout = compute_layout(gram.EmbeddingSet.load(tmp_path / "set", lazily=True), Settings(**OPTIONS))
     assert max(made) <= FITTED
     assert layout.fitted == whole.fitted

@@ -1,11 +1,11 @@
-"""Neighbours by cosine and the trustworthiness of a picture, beside brute force and scikit-learn."""
+"""The trustworthiness of a picture, beside scikit-learn's."""
 
 import numpy as np
 import pytest
 import torch
 from sklearn.manifold import trustworthiness as sklearn_trustworthiness
 
-from gram.projection.trust import nearest_by_cosine, trustworthiness
+from gram.projection.trust import _picture_neighbors, trustworthiness
 
 
 def unit(*shape, seed):
@@ -21,36 +21,12 @@ def test_trustworthiness_is_one_for_a_faithful_picture_and_about_half_for_a_rand
 
 
 def test_trustworthiness_of_many_points_is_estimated_from_a_stated_sample(monkeypatch):
-    monkeypatch.setattr("gram.projection.trust._TRUST_POINTS", 500)
+    monkeypatch.setattr("gram.projection.trust._MAX_POINTS", 500)
     rows = unit(900, 6, seed=0)
     trust = trustworthiness(rows, rows[:, :2])
     exact = sklearn_trustworthiness(rows.numpy(), rows[:, :2].numpy(), n_neighbors=15, metric="cosine")
     assert (trust.neighbors, len(trust.looked_at)) == (15, 500)
     assert trust.mean() == pytest.approx(exact, abs=0.02)
-
-
-def test_neighbours_are_exact_and_start_with_the_point_itself():
-    rows = unit(700, 8, seed=3)
-    indices, distances = nearest_by_cosine(rows, 6)
-    truth = 1 - rows.double().numpy() @ rows.double().numpy().T
-    np.fill_diagonal(truth, -1)
-    order = np.argsort(truth, axis=1)[:, :6]
-    np.testing.assert_array_equal(indices, order)
-    np.testing.assert_array_equal(distances[:, 0], 0)
-    np.testing.assert_allclose(distances[:, 1:], np.take_along_axis(truth, order, 1)[:, 1:], atol=1e-6)
-
-
-@pytest.mark.parametrize(("rows", "gallery"), [(5003, None), (300, 9001), (70, 4032)])
-def test_neighbours_among_many_are_those_of_brute_force(rows, gallery):
-    asked = unit(rows, 12, seed=4)
-    among = None if gallery is None else unit(gallery, 12, seed=5)
-    indices, distances = nearest_by_cosine(asked, 15, among=among)
-    truth = 1 - asked.double().numpy() @ (asked if among is None else among).double().numpy().T
-    if among is None:
-        np.fill_diagonal(truth, 0)
-    np.testing.assert_allclose(distances, np.sort(np.partition(truth, 15, axis=1)[:, :15], axis=1), atol=1e-6)
-    np.testing.assert_allclose(np.take_along_axis(truth, indices, axis=1), distances, atol=1e-6)
-    assert all(len(set(row)) == 15 for row in indices)
 
 
 @pytest.mark.parametrize("picture", ["good", "half", "random"])
@@ -65,3 +41,20 @@ def test_trustworthiness_of_many_points_is_scikit_learns_in_good_and_bad_picture
     expected = sklearn_trustworthiness(rows, places, n_neighbors=15, metric="cosine")
     found = trustworthiness(torch.from_numpy(rows), torch.from_numpy(places))
     assert found.mean() == pytest.approx(expected, abs=1e-5)
+
+
+def test_more_equal_places_than_neighbours_leave_each_point_itself_out():
+    rows = unit(60, 5, seed=7)
+    heap = torch.zeros(60, 2)
+    heap[40:] = rows[40:, :2]
+    neighbors = _picture_neighbors(heap, torch.arange(60), 15)
+    assert not (neighbors == torch.arange(60)[:, None]).any()
+    assert all(len(set(each)) == 15 for each in neighbors.tolist())
+    assert 0 <= trustworthiness(rows, heap).mean() <= 1
+
+
+def test_a_point_without_a_place_does_not_stop_the_count():
+    rows = unit(60, 5, seed=8)
+    places = rows[:, :2].clone()
+    places[3] = torch.nan
+    assert trustworthiness(rows, places).mean() == pytest.approx(trustworthiness(rows, rows[:, :2]).mean(), abs=0.05)

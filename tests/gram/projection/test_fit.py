@@ -13,9 +13,9 @@ from sklearn.manifold import trustworthiness as sklearn_trustworthiness
 
 import gram
 from app.jobs.projection_job import ProjectionJob
-from gram.projection import PROGRESS_STAGES, Layout, Settings, cache_folder, find_layout, project, write_layouts
+from gram.projection import PROGRESS_STAGES, Layout, Settings, find_layout, project, write_layouts
 from gram.projection import __main__ as command
-from gram.projection.store import store_layout
+from gram.projection.store import CACHE, store_layout
 
 
 def make_set(n=60, d=12, seed=0, names=("text", "image", "speech"), missing=()):
@@ -142,7 +142,7 @@ def test_umap_groups_what_belongs_together_tells_its_progress_and_repeats_by_see
     assert len([1 for _, stage in seen if stage == "arranging points"]) > 2
 
     find_layout(data, layout.settings)
-    for kept in cache_folder().glob("*"):
+    for kept in CACHE.folder.glob("*"):
         kept.unlink()
     again = project(data, "umap", neighbors=8)
     np.testing.assert_array_equal(again.points["image"], layout.points["image"])
@@ -154,7 +154,7 @@ def test_progress_that_raises_stops_the_work_and_keeps_nothing():
 
     with pytest.raises(KeyboardInterrupt):
         project(make_set(), "pca", progress=refuse)
-    assert not list(cache_folder().glob("*"))
+    assert not list(CACHE.folder.glob("*"))
 
 
 def test_a_second_request_reads_what_the_first_one_kept(monkeypatch):
@@ -227,7 +227,7 @@ def test_shipped_layouts_are_found_first_and_only_for_their_own_embeddings(tmp_p
     data.save(tmp_path / "twin" / "test")
     shipped = project(data, "pca")
     shipped.save(tmp_path / "twin" / "layouts" / "pca-2d.safetensors")
-    for kept in cache_folder().glob("*"):
+    for kept in CACHE.folder.glob("*"):
         kept.unlink()
     loaded = gram.EmbeddingSet.load(tmp_path / "twin" / "test")
     found = find_layout(loaded, Settings(method="pca"))
@@ -250,7 +250,7 @@ def test_a_damaged_file_is_named_by_load_and_passed_over_by_find(damage, tmp_pat
 
 
 def test_the_cache_forgets_the_oldest(monkeypatch):
-    monkeypatch.setattr("gram.projection.store._KEPT", 2)
+    monkeypatch.setattr("gram.projection.store.CACHE.keep", 2)
     kept = []
     for seed in range(3):
         kept.append(store_layout(project(make_set(seed=seed, n=12), "pca")))
@@ -263,18 +263,6 @@ def test_a_cache_that_cannot_be_written_costs_nothing_but_time(tmp_path, monkeyp
     monkeypatch.setenv("GRAM_CACHE", str(tmp_path / "file"))
     layout = project(make_set(n=12), "pca")
     assert store_layout(layout) is None
-
-
-def test_without_a_variable_the_platforms_cache_folder_is_used(monkeypatch, tmp_path):
-    monkeypatch.delenv("GRAM_CACHE")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    monkeypatch.setattr(sys, "platform", "linux")
-    assert cache_folder() == tmp_path / "xdg" / "gram" / "layouts"
-    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
-    monkeypatch.setattr(sys, "platform", "win32")
-    assert cache_folder() == tmp_path / "local" / "gram" / "layouts"
-    monkeypatch.setattr(sys, "platform", "darwin")
-    assert cache_folder().parts[-4:] == ("Library", "Caches", "gram", "layouts")
 
 
 @pytest.mark.parametrize(
@@ -320,7 +308,7 @@ def test_a_job_that_is_stopped_ends_at_once_and_keeps_nothing():
     assert time.monotonic() - begun < 5
     assert not job.running
     assert job.result() is None
-    assert not list(cache_folder().glob("*"))
+    assert not list(CACHE.folder.glob("*"))
 
 
 def test_a_job_that_fails_says_why():
@@ -330,7 +318,7 @@ def test_a_job_that_fails_says_why():
 
 
 def test_the_command_writes_every_layout_that_ships(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("gram.projection.store.METHODS", ("pca",))
+    monkeypatch.setattr("gram.projection.fit.METHODS", ("pca",))
     data = make_set(n=20)
     data.save(tmp_path / "twin" / "test")
     assert command.main([str(tmp_path / "twin" / "test"), str(tmp_path / "twin" / "layouts")]) == 0
@@ -347,7 +335,7 @@ def test_the_command_says_in_one_line_what_is_wrong(tmp_path, capsys):
 
 
 def test_write_layouts_reports_each_by_name(tmp_path, monkeypatch):
-    monkeypatch.setattr("gram.projection.store.METHODS", ("pca",))
+    monkeypatch.setattr("gram.projection.fit.METHODS", ("pca",))
     make_set(n=20).save(tmp_path / "set")
     seen = []
     write_layouts(tmp_path / "set", tmp_path / "out", progress=lambda *said: seen.append(said))
