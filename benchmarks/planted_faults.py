@@ -24,7 +24,7 @@ from _rows import FLAG, Row, tell
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from gram.diagnostics import FAULTS, Diagnosis, diagnose, make_faulty_set
+from gram.diagnostics import Diagnosis, diagnose, make_faulty_set, plantable_faults
 from gram.diagnostics.dataset.synthetic import NOISY, NONE
 
 AIM = 0.95
@@ -58,7 +58,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--draws", type=int, default=100)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
-    parser.add_argument("--faults", default=",".join((*FAULTS, NONE, NOISY)), help="kinds, with commas")
+    parser.add_argument("--faults", default=",".join((*plantable_faults(), NONE, NOISY)), help="kinds, with commas")
     parser.add_argument("--verbose", action="store_true", help="show the sets that were judged wrongly")
     parser.add_argument(FLAG, action="store_true", help="print the rows as JSON")
     options = parser.parse_args()

@@ -7,7 +7,7 @@ from app.failures.view import CELLS, PARTS, View
 from app.measure_markup import percent
 from gram import measures
 from gram.diagnostics import CAUSES, Cases, Diagnosis, Proportion, RankingComparison
-from gram.diagnostics.dataset.diagnose import SAMPLE as FINDINGS_SAMPLE
+from gram.diagnostics.dataset.diagnosis import SAMPLE as FINDINGS_SAMPLE
 from gram.diagnostics.failures.remedies import SAMPLE as REMEDIES_SAMPLE
 
 _SURE = 0.05

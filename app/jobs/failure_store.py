@@ -18,7 +18,7 @@ import torch
 from gram import __version__
 from gram.core.cache import Cache, digest
 from gram.data.embedding_set import EmbeddingSet
-from gram.diagnostics import Cases, Check, Diagnosis, Finding, GalleryStatistics, Remedy
+from gram.diagnostics import FAULTS, Cases, Check, Diagnosis, Finding, GalleryStatistics, Remedy
 from gram.retrieval.task import check_candidates
 
 KINDS = ("cases", "findings", "remedies")
@@ -53,7 +53,8 @@ def task_key(embedding_set: EmbeddingSet, query: str, candidates: Sequence[str])
 
 def part_key(task: str, part: Part) -> str:
     """Return a digest of all that a part of the task with this key depends on; not of what its set is called."""
-    return hashlib.sha256(json.dumps([task, part.kind, part.measure]).encode()).hexdigest()
+    faults = list(FAULTS) if part.kind == "findings" else []  # a plug-in adds some
+    return hashlib.sha256(json.dumps([task, part.kind, part.measure, *faults]).encode()).hexdigest()
 
 
 def part_file(key: str) -> Path:

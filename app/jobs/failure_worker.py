@@ -5,17 +5,16 @@
 
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
 from app.jobs.failure_store import Kept, Part, write_part
+from gram.core.progress import Progress
 from gram.data.embedding_set import EmbeddingSet
 from gram.diagnostics import diagnose, find_cases, measure_remedies
 
 _COST = {"cases": 1.0, "findings": 2.0, "remedies": 3.0}  # by the clock, in terms of the cases
-Progress = Callable[[float, str], None]
 
 
 def main(work: str) -> None:
@@ -29,7 +28,9 @@ def main(work: str) -> None:
     for place, part in enumerate(parts):
         cost = _COST[part.kind]
 
-        def report(share: float, stage: str, spent: float = spent, cost: float = cost, part: Part = part) -> None:
+        def report(
+            share: float, stage: str = "", /, spent: float = spent, cost: float = cost, part: Part = part
+        ) -> None:
             _say([(spent + cost * share) / total, f"{part.kind} of the {part.name} set by {part.measure}: {stage}"])
 
         report(0.0, "reading")

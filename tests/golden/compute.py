@@ -18,7 +18,6 @@ import torch
 
 from gram import EmbeddingSet, evaluate, measures
 from gram.diagnostics import (
-    FAULTS,
     Cases,
     Diagnosis,
     compare_outcomes,
@@ -28,6 +27,7 @@ from gram.diagnostics import (
     find_cases,
     make_faulty_set,
     measure_remedies,
+    plantable_faults,
 )
 from gram.geometry import (
     base_and_height,
@@ -143,7 +143,7 @@ def diagnosis(sets: Sets) -> Values:
     found["cosine by cosine, image asks, a sample"] = _diagnosis(
         diagnose(sets["cosine"], "image", ("text", "tones"), "cosine", sample=500, seed=3)
     )
-    planted = {f"planted {fault}": _diagnosis(diagnose(_planted(fault))) for fault in ("none", *FAULTS)}
+    planted = {f"planted {fault}": _diagnosis(diagnose(_planted(fault))) for fault in ("none", *plantable_faults())}
     return found | planted
 
 
@@ -191,7 +191,9 @@ def failures(sets: Sets) -> Values:
     found = {f"{name} by {measure}": _cases(find_cases(sets[name], measure=measure)) for name, measure in tasks}
     sample = find_cases(sets["gram"], "speech", ("image", "tones"), "height", sample=300, seed=1)
     found["gram by height, speech asks, a sample"] = _cases(sample, shown=10)
-    planted = {f"planted {fault}": _cases(find_cases(_planted(fault)), shown=3) for fault in ("none", *FAULTS)}
+    planted = {
+        f"planted {fault}": _cases(find_cases(_planted(fault)), shown=3) for fault in ("none", *plantable_faults())
+    }
     return found | planted
 
 

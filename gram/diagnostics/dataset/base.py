@@ -1,13 +1,26 @@
-"""What a diagnosis says: findings, what was looked at, and both as text."""
+"""Kinds of faults of a set: a registry of checks, one file each.
 
-from dataclasses import asdict, dataclass, field
+A new fault is one file, in this package or named in `GRAM_PLUGINS`. It declares all that is known of the fault:
+
+    @register("constant", order=200)
+    def check(context: DiagnosisContext) -> Checked:
+        '''Look for a modality whose vectors are all equal.'''
+        equal = [name for name, rows in context.part.modalities.items() if bool((rows == rows[0]).all())]
+        looked_at = f"{len(equal)} modalities have equal vectors throughout"
+        return looked_at, [Finding(cause="constant", severity=1.0, ...)] if equal else []
+
+`diagnose` runs it, the command line and the Failures page show it, and with `plant=` `make_faulty_set` makes sets that
+have it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
-FAULT_CAUSES = (
-    "hubs", "sign-flip", "degenerate", "unresolved", "missing", "collapse", "modality-gap", "imbalance", "noise",
-    "swapped", "duplicates",
-)  # fmt: skip
-LISTED = 20  # items that a finding names
+import numpy as np
+
+from gram.core.registry import Registry
+from gram.diagnostics.dataset.context import DiagnosisContext
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,12 +28,12 @@ class Finding:
     """One thing that is wrong with a set.
 
     Attributes:
-        cause: one of `FAULT_CAUSES`.
+        cause: name of the fault, one of `FAULTS`.
         severity: in [0, 1], about the share of queries that it costs or puts at risk.
         title: what it is, in a few words.
         text: one plain sentence, built from `numbers` alone.
         modalities: those it is about.
-        items: ids of items that show it, the worst first where there is an order, 20 at the most.
+        items: ids of items that show it, the worst first where there is an order, at most 20.
         numbers: what was measured.
         remedy: what to do about it.
     """
@@ -35,95 +48,85 @@ class Finding:
     remedy: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Check:
-    """What was looked at for one cause or two, found or not.
+Checked = tuple[str, list[Finding]]  # one line with what was measured, and the findings: none where all is in order
+
+
+@dataclass(frozen=True, eq=False)
+class CleanSet:
+    """Vectors of a set without faults, to plant one in.
 
     Attributes:
-        cause: one of `FAULT_CAUSES`.
-        text: one line with what was measured.
-        found: whether it is a finding.
+        rows: modality -> (n, d) unit vectors, the anchor first; planting a fault changes them.
+        rng: source of random draws.
     """
 
-    cause: str
-    text: str
-    found: bool
+    rows: dict[str, np.ndarray]
+    rng: np.random.Generator
+
+    @property
+    def anchor(self) -> str:
+        """The first modality."""
+        return next(iter(self.rows))
+
+    @property
+    def candidates(self) -> list[str]:
+        """The other modalities."""
+        return list(self.rows)[1:]
+
+    def draw_items(self, low: float, high: float) -> np.ndarray:
+        """Return a random share of the items between low and high, at least 4, in random order."""
+        n = len(self.rows[self.anchor])
+        return self.rng.choice(n, size=max(4, round(n * self.rng.uniform(low, high))), replace=False)
+
+
+Plant = Callable[[CleanSet], dict[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Diagnosis:
-    """What is wrong with a set, and what was looked at.
+class Fault:
+    """A kind of fault of a whole set.
 
     Attributes:
-        name: of the set.
-        query: the modality that asks.
-        candidates: those that answer.
-        measure: what ranks.
-        recall: R@1 of that task, on the sample.
-        interval: its 95 % bootstrap interval.
-        findings: what is wrong, worst first.
-        checked: what was looked at, in a fixed order.
-        sampled: how many items were looked at, of how many; swapped, duplicate, missing and degenerate rows are looked
-            for in all of them.
+        name: the cause of its findings.
+        order: place among the checks; findings of equal severity are listed in this order, too.
+        stage: what `diagnose` reports as progress while it looks for it.
+        check: returns what was looked at, and the findings.
+        plant: puts the fault into a clean set and returns what it did, with "modalities" and "items" (rows); None
+            where no sets with this fault can be made.
+        min_modalities: how many modalities a set needs to show it.
     """
 
     name: str
-    query: str
-    candidates: tuple[str, ...]
-    measure: str
-    recall: float
-    interval: tuple[float, float]
-    findings: tuple[Finding, ...]
-    checked: tuple[Check, ...]
-    sampled: tuple[int, int]
+    order: float
+    stage: str
+    check: Callable[[DiagnosisContext], Checked]
+    plant: Plant | None = None
+    min_modalities: int = 2
 
-    def of(self, cause: str) -> Finding | None:
-        """Return the worst finding of a cause; None where there is none.
 
-        Raises:
-            ValueError: an unknown cause.
-        """
-        if cause not in FAULT_CAUSES:
-            raise ValueError(f"cause: expected one of {', '.join(FAULT_CAUSES)}, got {cause!r}")
-        return next((finding for finding in self.findings if finding.cause == cause), None)
+FAULTS: Registry[Fault] = Registry("fault", "gram.diagnostics.dataset", order=lambda fault: fault.order)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the diagnosis as plain numbers and text, ready for JSON."""
-        return {
-            "set": self.name,
-            "query": self.query,
-            "candidates": list(self.candidates),
-            "measure": self.measure,
-            "items": self.sampled[1],
-            "sampled": self.sampled[0],
-            "R@1": self.recall,
-            "interval": list(self.interval),
-            "findings": [
-                {**asdict(finding), "modalities": list(finding.modalities), "items": list(finding.items)}
-                for finding in self.findings
-            ],
-            "checked": [asdict(check) for check in self.checked],
-        }
 
-    def __str__(self) -> str:
-        """Return the findings as text, worst first, and below them what was looked at and found in order."""
-        looked, items = self.sampled
-        size = f"{items:,} items" if looked == items else f"a sample of {looked:,} of {items:,} items"
-        low, high = self.interval
-        lines = [
-            f"{self.query} -> {' + '.join(self.candidates)} by {self.measure}, {size}, "
-            f"R@1 {100 * self.recall:.1f} % [{100 * low:.1f}, {100 * high:.1f}]",
-            "",
-        ]
-        for finding in self.findings:
-            lines += [f"{finding.title}  ({finding.cause}, severity {finding.severity:.2f})", f"  {finding.text}"]
-            lines += [f"  To do: {finding.remedy}"] if finding.remedy else []
-            lines += [f"  Items: {', '.join(finding.items)}"] if finding.items else []
-            lines.append("")
-        in_order = [check for check in self.checked if not check.found]
-        if not self.findings:
-            lines += ["Nothing is wrong that this looks for.", ""]
-        if in_order:
-            lines.append("In order:")
-            lines += [f"  {check.cause:<13} {check.text}" for check in in_order]
-        return "\n".join(lines)
+def register(
+    name: str, *, order: float, stage: str = "", plant: Plant | None = None, min_modalities: int = 2
+) -> Callable[[Callable[[DiagnosisContext], Checked]], Callable[[DiagnosisContext], Checked]]:
+    """Return a decorator that registers a check with these attributes of `Fault`; stage is the name if empty."""
+
+    def decorate(check: Callable[[DiagnosisContext], Checked]) -> Callable[[DiagnosisContext], Checked]:
+        fault = Fault(
+            name=name, order=order, stage=stage or name, check=check, plant=plant, min_modalities=min_modalities
+        )
+        FAULTS.register(name, fault)
+        return check
+
+    return decorate
+
+
+def log_uniform(rng: np.random.Generator, ends: tuple[float, float]) -> float:
+    """Return a number between two ends whose logarithm is uniform."""
+    return float(np.exp(rng.uniform(*np.log(ends))))
+
+
+def unit(rows: np.ndarray) -> np.ndarray:
+    """Return the rows divided by their lengths."""
+    return rows / np.linalg.norm(rows, axis=-1, keepdims=True)

@@ -1,12 +1,16 @@
 """Collapse: a modality whose vectors lie on one point or on a few dimensions, or all modalities on one point."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from gram.data.embedding_set import EmbeddingSet
+from gram.diagnostics.dataset.base import Checked, CleanSet, Finding, log_uniform, register, unit
+from gram.diagnostics.dataset.context import DiagnosisContext, join_names
 from gram.diagnostics.dataset.sign_flips import PairCosines, find_sign_flips
 
 # Vectors of a cone have a mean cosine of 0.4 to 0.6, in untrained models and in trained ones (Liang and others, 2022).
@@ -15,6 +19,7 @@ POINT_COSINE = 0.9
 # Trained spaces use tens of dimensions; three show no more of an item than a point in a room.
 FEW_DIMENSIONS = 4
 HELD = 0.9  # of the variance, what `dimensions` hold: the rest may be noise
+_NUMBERS = ("mean_cosine", "effective_rank", "dimensions")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,51 +94,108 @@ def find_collapse(embedding_set: EmbeddingSet) -> Collapse:
     Args:
         embedding_set: n items in k modalities; rows are normalised here, and missing ones left out.
     """
-    unit = embedding_set.normalized()
+    units = embedding_set.normalized()
     spreads = []
-    for name, rows in unit.modalities.items():
-        there = rows[unit.present(name)].double()
+    for name, rows in units.modalities.items():
+        there = rows[units.present(name)].double()
+        rank, axes = _effective_rank_and_dimensions(there)
+        cosine = _mean_cosine(there)
         spreads.append(
-            ModalitySpread(
-                name=name,
-                items=len(there),
-                mean_cosine=mean_cosine(there),
-                effective_rank=effective_rank(there),
-                dimensions=dimensions(there),
-            )
+            ModalitySpread(name=name, items=len(there), mean_cosine=cosine, effective_rank=rank, dimensions=axes)
         )
-    return Collapse(d=unit.d, modalities=tuple(spreads), pairs=find_sign_flips(embedding_set).pairs)
+    return Collapse(d=units.d, modalities=tuple(spreads), pairs=find_sign_flips(embedding_set).pairs)
 
 
-def mean_cosine(unit: Float[Tensor, "n d"]) -> float:
+def _mean_cosine(rows: Float[Tensor, "n d"]) -> float:
     """Return the mean product of two different unit rows; NaN for fewer than two."""
-    n = len(unit)
-    return float((unit.sum(dim=0).square().sum() - unit.square().sum()) / (n * (n - 1))) if n > 1 else float("nan")
+    n = len(rows)
+    return float((rows.sum(dim=0).square().sum() - rows.square().sum()) / (n * (n - 1))) if n > 1 else float("nan")
 
 
-def effective_rank(rows: Float[Tensor, "n d"]) -> float:
-    """Return the effective rank of the rows around their mean; 0 where they do not differ by more than rounding."""
-    values = _singular_values(rows)
-    if not len(values):
-        return 0.0
-    share = values / values.sum()
-    return float(torch.exp(-(share * share.log()).sum()))
+def _effective_rank_and_dimensions(rows: Float[Tensor, "n d"]) -> tuple[float, int]:
+    """Return the effective rank of the centred rows, and how many principal axes hold 90 % of their variance.
 
-
-def dimensions(rows: Float[Tensor, "n d"]) -> int:
-    """Return how many principal axes hold `HELD` of the rows' variance; 0 where they do not differ."""
-    variances = _singular_values(rows).square()
-    if not len(variances):
-        return 0
-    return int((variances.cumsum(0) < HELD * variances.sum()).sum()) + 1
-
-
-def _singular_values(rows: Float[Tensor, "n d"]) -> Float[Tensor, " r"]:
-    """Return the singular values of the rows with their mean taken out that are not rounding, the largest first."""
+    Both are 0 where the rows differ by no more than rounding.
+    """
     if not len(rows):
-        return rows.new_empty(0)
+        return 0.0, 0
     rest = rows - rows.mean(dim=0)
     gram = rest.mT @ rest if rest.shape[0] > rest.shape[1] else rest @ rest.mT
     values = torch.linalg.eigvalsh(gram).clamp_min(0).sqrt().flip(0)
     # Rows stored in float32 differ by 1e-7 of their length even where they are equal.
-    return values[values > 1e-6 * len(rows) ** 0.5]
+    values = values[values > 1e-6 * len(rows) ** 0.5]
+    if not len(values):
+        return 0.0, 0
+    share, variances = values / values.sum(), values.square()
+    axes = int((variances.cumsum(0) < HELD * variances.sum()).sum()) + 1
+    return float(torch.exp(-(share * share.log()).sum())), axes
+
+
+def collapse_of(context: DiagnosisContext) -> Collapse:
+    """Return how far the modalities of the ranked items spread."""
+    return find_collapse(context.part)
+
+
+def plant_collapse(clean: CleanSet) -> dict[str, Any]:
+    """Move one modality, or all, to a point, or one to 1 to 3 dimensions; 2 to 25 % of the rest stays."""
+    kind = str(clean.rng.choice(["point", "dimensions", "together"]))
+    names = list(clean.rows) if kind == "together" else [str(clean.rng.choice(list(clean.rows)))]
+    point = unit(clean.rng.normal(size=clean.rows[clean.anchor].shape[1:]))
+    left, shrunk = int(clean.rng.integers(1, 4)), log_uniform(clean.rng, (0.02, 0.25))
+    for name in names:
+        rows = clean.rows[name]
+        if kind == "dimensions":
+            *_, axes = np.linalg.svd(rows - rows.mean(axis=0), full_matrices=False)
+            flat = unit(rows @ axes[:left].T @ axes[:left])
+            clean.rows[name] = unit(flat + shrunk * rows)  # no training leaves exact zeros
+        else:
+            clean.rows[name] = unit(point + shrunk * rows)
+    return {"modalities": names, "kind": kind, "distances": shrunk}
+
+
+@register("collapse", order=80, plant=plant_collapse)
+def check_collapse(context: DiagnosisContext) -> Checked:
+    """Check whether modalities lie on a point or on few dimensions."""
+    collapse = context.once(collapse_of)
+    spreads = [spread for spread in collapse.modalities if spread.items] or collapse.modalities
+    looked_at = (
+        f"mean cosine of different items at most {max(spread.mean_cosine for spread in spreads):.2f}, effective rank "
+        f"at least {min(spread.effective_rank for spread in spreads):.0f} of {collapse.d}"
+    )
+    lost, findings = max(0.5, 1 - context.before.recall[1]), []
+    if collapse.on_a_point:
+        findings.append(_on_a_point(collapse, lost))
+    if collapse.on_few_dimensions:
+        findings.append(_on_few_dimensions(collapse, lost))
+    return looked_at, findings
+
+
+def _numbers(collapse: Collapse) -> dict[str, Any]:
+    each = {spread.name: asdict(spread) for spread in collapse.modalities}
+    return {name: {key: spread[key] for key in _NUMBERS} for name, spread in each.items()}
+
+
+def _on_a_point(collapse: Collapse, lost: float) -> Finding:
+    names = collapse.on_a_point
+    cosine = min(spread.mean_cosine for spread in collapse.modalities if spread.name in names)
+    where = f"{join_names(names).capitalize()} on one point"
+    return Finding(
+        cause="collapse", severity=1.0 if collapse.together else lost,
+        title="All modalities lie on one point" if collapse.together else where,
+        text=f"Two different items' vectors have a mean cosine of {cosine:.3f} or more in {join_names(names)}: what is "
+        "special about an item is the little that is left.",
+        modalities=names, numbers=_numbers(collapse),
+        remedy="Centre each modality, which keeps what is left, and look at the loss that let them collapse.",
+    )  # fmt: skip
+
+
+def _on_few_dimensions(collapse: Collapse, lost: float) -> Finding:
+    names = collapse.on_few_dimensions
+    most = max(spread.dimensions for spread in collapse.modalities if spread.name in names)
+    return Finding(
+        cause="collapse", severity=lost, title=f"{join_names(names).capitalize()} on few dimensions",
+        text=f"{most} of {collapse.d} {'dimension' if most == 1 else 'dimensions'} hold nine tenths of the variance of "
+        f"{join_names(names)}: items cannot be told apart by that.",
+        modalities=names, numbers=_numbers(collapse),
+        remedy=f"Leave {join_names(names)} out, and train its encoder again.",
+    )  # fmt: skip

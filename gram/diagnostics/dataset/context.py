@@ -1,37 +1,36 @@
-"""What several judgements need of a set, worked out once, and how numbers and names are said."""
+"""What the checks of a set share: the set, its retrieval, changes of R@1, and numbers and names in words."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, TypeVar
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from gram.data.embedding_set import EmbeddingSet
-from gram.diagnostics.dataset.base import LISTED, Check, Finding
-from gram.diagnostics.dataset.collapse import Collapse, find_collapse
-from gram.diagnostics.dataset.hubs import Hubs, find_hubs
-from gram.diagnostics.dataset.imbalance import Imbalance, find_imbalance, paired_difference
-from gram.diagnostics.dataset.numerics import Numerics, find_numerics
 from gram.retrieval.evaluate import RetrievalReport, evaluate
 
-Judgement = tuple[list[Finding], list[Check]]
+LISTED = 20  # items that a finding names
+MIN_RECALL_CHANGE = 0.05  # smallest change of R@1 worth reporting, beyond its interval: one query in twenty
+NORMAL_95 = 1.959964
 
-# What a change of the set must bring, beyond the interval, to be worth a word: one query in twenty.
-MIN_RECALL_CHANGE = 0.05
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class DiagnosisContext:
-    """A set to be judged, and what several judgements need of it.
+    """A set under diagnosis, and what several checks compute from it.
 
     Attributes:
         whole: the set, with the modalities of the task alone.
-        part: the items that are ranked, or the sample of them.
+        part: the items that are ranked, or a sample of them.
         query: the modality that asks, the anchor of both.
         candidates: those that answer.
-        measure: what ranks.
+        measure: name of the measure that ranks.
         device: where to compute.
-        seed: of what is drawn.
+        seed: of random draws.
     """
 
     whole: EmbeddingSet
@@ -39,66 +38,60 @@ class DiagnosisContext:
     query: str
     candidates: tuple[str, ...]
     measure: str
-    device: str | torch.device
+    device: torch.device
     seed: int
+    _results: dict[Callable[..., Any], Any] = field(default_factory=dict, init=False, repr=False)
 
-    @cached_property
-    def hubs(self) -> Hubs:
-        """How often each candidate comes first."""
-        return find_hubs(self.part, self.query, self.candidates, self.measure, device=self.device)
-
-    @cached_property
-    def fair(self) -> str:
-        """The measure to compare sets by: height where volume finds hubs, which any change at all may disturb."""
-        return "height" if self.measure == "volume" and (self.hubs.crowded or self.hubs.base_costs) else self.measure
-
-    @cached_property
-    def imbalance(self) -> Imbalance:
-        """R@1 of each candidate, of all but each, and of all, by the fair measure."""
-        return find_imbalance(self.part, self.query, self.candidates, self.fair, every=False, device=self.device)
+    def once(self, compute: Callable[["DiagnosisContext"], T]) -> T:
+        """Return `compute(self)`, computed at most once: what one check measures, another may need."""
+        if compute not in self._results:
+            self._results[compute] = compute(self)
+        result: T = self._results[compute]
+        return result
 
     @cached_property
     def before(self) -> RetrievalReport:
-        """The retrieval as it is."""
-        report = self.imbalance.all.report
-        return report if self.fair == self.measure else self.retrieval(self.part, self.measure)
-
-    @cached_property
-    def collapse(self) -> Collapse:
-        """How far the modalities spread."""
-        return find_collapse(self.part)
-
-    @cached_property
-    def numerics(self) -> Numerics:
-        """What is wrong with single items."""
-        return find_numerics(self.whole, self.query, self.candidates)
+        """The retrieval of the part, unchanged."""
+        return self.retrieval(self.part, self.measure)
 
     def retrieval(self, embedding_set: EmbeddingSet, measure: str) -> RetrievalReport:
         """Return the same retrieval of another set, or by another measure."""
         return evaluate(embedding_set, self.query, self.candidates, measure, device=self.device)
 
-    @property
-    def by(self) -> str:
-        """How R@1 by the fair measure is called: with the measure where it is not the one that was asked for."""
-        return "R@1" if self.fair == self.measure else f"R@1 by {self.fair}"
-
     def ids(self, rows: Iterable[int], *, of: EmbeddingSet | None = None) -> tuple[str, ...]:
-        """Return the ids of the first rows of a set, the part if None."""
+        """Return the ids of the first 20 of these rows of a set, the part if None."""
         listed = [int(row) for row in rows][:LISTED]
         return tuple((of or self.part).items["id"].iloc[listed].astype(str))
 
 
+def paired_difference(first: RetrievalReport, second: RetrievalReport) -> tuple[float, float]:
+    """Return R@1 of the first minus that of the second over the items both rank, and half its 95 % interval.
+
+    The interval is that of a mean of paired differences; its width is 0 for fewer than two items.
+    """
+    rows = np.intersect1d(first.rows.numpy(), second.rows.numpy())
+    if not len(rows):
+        return float("nan"), 0.0
+    differences = _recalls(first, rows) - _recalls(second, rows)
+    half = NORMAL_95 * float(differences.std()) / len(rows) ** 0.5 if len(rows) > 1 else 0.0
+    return float(differences.mean()), half
+
+
+def _recalls(report: RetrievalReport, rows: np.ndarray) -> Tensor:
+    return report.per_item("R@1")[torch.from_numpy(np.searchsorted(report.rows.numpy(), rows))]
+
+
+def is_gain(before: RetrievalReport, after: RetrievalReport) -> bool:
+    """Return whether R@1 rises by at least 0.05, and by more than chance."""
+    fall, half = paired_difference(before, after)
+    return -fall - half > 0 and -fall >= MIN_RECALL_CHANGE
+
+
 def percent(share: float) -> str:
-    """Return a share as people read it."""
+    """Format a share, e.g. 12.5 %."""
     return f"{100 * share:.1f} %"
 
 
-def listing(names: Sequence[str]) -> str:
-    """Return names as people list them."""
+def join_names(names: Sequence[str]) -> str:
+    """Join names, e.g. "image, speech and tones"."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def change(before: RetrievalReport, after: RetrievalReport) -> tuple[float, bool]:
-    """Return by how much R@1 rises, and whether that is worth a word."""
-    fall, reach = paired_difference(before, after)
-    return -fall, -fall - reach > 0 and -fall >= MIN_RECALL_CHANGE

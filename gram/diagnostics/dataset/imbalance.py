@@ -1,25 +1,33 @@
-"""Imbalance: what each candidate modality brings to retrieval, and which bring nothing or do harm."""
+"""Imbalance: what each candidate modality contributes to retrieval, and which contribute nothing or do harm."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
+from typing import Any
 
-import numpy as np
 import torch
 from scipy.stats import binom
-from torch import Tensor
 
 from gram import measures
+from gram.core.progress import Progress, no_progress
 from gram.data.embedding_set import EmbeddingSet
+from gram.diagnostics.dataset.base import Checked, Finding, register
+from gram.diagnostics.dataset.context import (
+    MIN_RECALL_CHANGE,
+    DiagnosisContext,
+    join_names,
+    paired_difference,
+    percent,
+)
+from gram.diagnostics.dataset.hubs import fair_measure, recall_title
 from gram.diagnostics.dataset.sign_flips import PairCosines, find_sign_flips
-from gram.diagnostics.dataset.task import Task, task_of
 from gram.retrieval.evaluate import RetrievalReport, evaluate
+from gram.retrieval.task import RetrievalTask
 
 ALL_SUBSETS_UP_TO = 5  # candidates: 31 subsets; beyond, singles, all but one, and all
-_NORMAL_95 = 1.959964
+# One modality carries all if R@1 falls to a quarter without it while each other one is not missed.
+CARRIED, NOT_MISSED = 0.25, 0.02
 _RARE = 0.001
-
-Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +51,7 @@ class SubsetRecall:
 
 @dataclass(frozen=True, kw_only=True)
 class Contribution:
-    """What a modality brings: R@1 of all candidates minus R@1 without it.
+    """What a modality contributes: R@1 of all candidates minus R@1 without it.
 
     Attributes:
         name: the modality.
@@ -58,7 +66,7 @@ class Contribution:
 
 @dataclass(frozen=True, kw_only=True)
 class Imbalance:
-    """What the candidate modalities bring, alone, together and when left out.
+    """What the candidate modalities contribute, alone, together and when left out.
 
     Attributes:
         query: the modality that asks.
@@ -66,9 +74,9 @@ class Imbalance:
         measure: what ranks.
         chance: R@1 of a ranking at random.
         subsets: R@1 of subsets of the candidates, smaller ones first.
-        shares: what each candidate brings; empty with one candidate, and where the measure needs all.
+        shares: what each candidate contributes; empty with one candidate, and where the measure needs all.
         pairs: cosines of every two of the modalities that take part.
-        noise: the modalities, the query's too, that have nothing to do with any other.
+        noise: the modalities, possibly the query's, that are unrelated to every other.
     """
 
     query: str
@@ -97,10 +105,11 @@ def find_imbalance(
     measure: str = "volume",
     *,
     every: bool = True,
+    before: RetrievalReport | None = None,
     device: str | torch.device = "auto",
-    progress: Progress | None = None,
+    progress: Progress = no_progress,
 ) -> Imbalance:
-    """Return R@1 of every subset of the candidates, what each brings, and which modalities are noise.
+    """Return R@1 of every subset of the candidates, what each contributes, and which modalities are noise.
 
     A modality is noise if no pair with it has matched cosines that differ from mismatched ones, if alone it finds no
     more than chance, and if leaving it out costs nothing: a modality that is turned into its opposite is not noise, and
@@ -114,6 +123,7 @@ def find_imbalance(
         measure: one of `gram.measures.names()`; subsets that it is not defined for are left out, and those that no
             ranked item has any of.
         every: False for each alone, all but each, and all, however few there are.
+        before: the retrieval with all candidates, if it is known already.
         device: "cpu", "cuda", or "auto" for cuda where there is one.
         progress: called with the share done and what comes next.
 
@@ -121,78 +131,52 @@ def find_imbalance(
         ValueError: as `gram.evaluate`.
         EmbeddingSetError: no item has the query and a candidate.
     """
-    task = task_of(embedding_set, query, candidates, measure)
+    task = RetrievalTask(embedding_set, query, candidates, measure, device=device)
     asked = _subsets(task, every=every)
     subsets = []
     for done, names in enumerate(asked):
-        if progress is not None:
-            progress(done / len(asked), f"R@1 of {' + '.join(names)}")
-        report = evaluate(embedding_set, task.query, names, task.measure, device=device)
+        progress(done / len(asked), f"R@1 of {' + '.join(names)}")
+        report = before if before is not None and names == task.candidates else None
+        report = report or evaluate(embedding_set, task.query, names, task.measure, device=task.device)
         recall, interval = report.recall[1], report.interval("R@1")
         subsets.append(SubsetRecall(candidates=names, recall=recall, interval=interval, items=report.n, report=report))
     shares = _shares(task, subsets)
     found = find_sign_flips(embedding_set.subset(task.rows)).pairs
     pairs = tuple(pair for pair in found if {pair.first, pair.second} <= set(task.names))
-    chance = 1 / len(task.rows)
+    chance = 1 / len(task)
     return Imbalance(
         query=task.query, candidates=task.candidates, measure=task.measure, chance=chance,
         subsets=tuple(subsets), shares=shares, pairs=pairs, noise=_noise(task, subsets, shares, pairs, chance),
     )  # fmt: skip
 
 
-def _subsets(task: Task, *, every: bool) -> list[tuple[str, ...]]:
-    names, fits = task.candidates, measures.get(task.measure).supports
-    sizes = (
-        range(1, len(names) + 1)
-        if every and len(names) <= ALL_SUBSETS_UP_TO
-        else sorted({1, max(1, len(names) - 1), len(names)})
-    )
-    there = _there(task)
-    return [
-        subset
-        for size in sorted(sizes)
-        if fits(1 + size)
-        for subset in combinations(names, size)
-        if there & set(subset)
-    ]
+def _subsets(task: RetrievalTask, *, every: bool) -> list[tuple[str, ...]]:
+    names, supports, there = task.candidates, measures.get(task.measure).supports, _there(task)
+    sizes = {1, max(1, len(names) - 1), len(names)}
+    if every and len(names) <= ALL_SUBSETS_UP_TO:
+        sizes = set(range(1, len(names) + 1))
+    asked = (subset for size in sorted(sizes) if supports(1 + size) for subset in combinations(names, size))
+    return [subset for subset in asked if there & set(subset)]
 
 
-def _there(task: Task) -> set[str]:
+def _there(task: RetrievalTask) -> set[str]:
     """Return the modalities that any of the ranked items has."""
     return {name for name in task.names if bool(task.embedding_set.present(name)[task.rows].any())}
 
 
-def _shares(task: Task, subsets: Sequence[SubsetRecall]) -> tuple[Contribution, ...]:
-    whole = subsets[-1].report
+def _shares(task: RetrievalTask, subsets: Sequence[SubsetRecall]) -> tuple[Contribution, ...]:
+    reports, whole = {frozenset(subset.candidates): subset.report for subset in subsets}, subsets[-1].report
     shares = []
     for name in task.candidates:
-        rest = {other for other in task.candidates if other != name}
-        found = next((subset for subset in subsets if set(subset.candidates) == rest), None)
-        if found is not None:
-            difference, reach = paired_difference(whole, found.report)
-            shares.append(Contribution(name=name, share=difference, interval=(difference - reach, difference + reach)))
+        rest = reports.get(frozenset(task.candidates) - {name})
+        if rest is not None:
+            difference, half = paired_difference(whole, rest)
+            shares.append(Contribution(name=name, share=difference, interval=(difference - half, difference + half)))
     return tuple(shares)
 
 
-def paired_difference(first: RetrievalReport, second: RetrievalReport) -> tuple[float, float]:
-    """Return R@1 of the first minus that of the second over the items both rank, and half its 95 % interval.
-
-    The interval is that of a mean of paired differences; 0 wide for fewer than two items.
-    """
-    rows = np.intersect1d(first.rows.numpy(), second.rows.numpy())
-    differences = _of_rows(first, rows) - _of_rows(second, rows)
-    if not len(rows):
-        return float("nan"), 0.0
-    reach = _NORMAL_95 * float(differences.std()) / len(rows) ** 0.5 if len(rows) > 1 else 0.0
-    return float(differences.mean()), reach
-
-
-def _of_rows(report: RetrievalReport, rows: np.ndarray) -> Tensor:
-    return report.per_item("R@1")[torch.from_numpy(np.searchsorted(report.rows.numpy(), rows))]
-
-
 def _noise(
-    task: Task,
+    task: RetrievalTask,
     subsets: Sequence[SubsetRecall],
     shares: Sequence[Contribution],
     pairs: Sequence[PairCosines],
@@ -211,3 +195,62 @@ def _beats(subset: SubsetRecall, chance: float) -> bool:
     """Return whether so many are right as fewer than 1 in 1,000 random rankings give."""
     right = round(subset.recall * subset.items)
     return bool(binom.sf(right - 1, subset.items, chance) < _RARE)
+
+
+def imbalance_of(context: DiagnosisContext) -> Imbalance:
+    """Return R@1 of each candidate, of all but each, and of all, by the fair measure."""
+    fair = context.once(fair_measure)
+    before = context.before if fair == context.measure else None
+    return find_imbalance(
+        context.part, context.query, context.candidates, fair, every=False, before=before, device=context.device
+    )
+
+
+@register("imbalance", order=20, stage="subsets of the candidates")
+def check_imbalance(context: DiagnosisContext) -> Checked:
+    """Check which modalities do harm, or carry everything."""
+    balance, recall = context.once(imbalance_of), context.once(recall_title)
+    whole, shares = balance.all.recall, {share.name: share.share for share in balance.shares}
+    recalls = {subset.candidates[0]: subset.recall for subset in balance.subsets if len(subset.candidates) == 1}
+    alone = ", ".join(f"{name} {percent(each)}" for name, each in recalls.items())
+    looked_at = f"{recall} of each alone: {alone}" if alone else f"{recall} {percent(whole)}"
+    if len(shares) > 1:
+        looked_at += f"; without it: {', '.join(f'{name} {percent(whole - each)}' for name, each in shares.items())}"
+    numbers = {"recall": whole, "alone": recalls, "share": shares}
+    found = (_harm(balance, recall, numbers), _carrier(balance, recall, numbers))
+    return looked_at, [finding for finding in found if finding is not None]
+
+
+def _harm(balance: Imbalance, recall: str, numbers: dict[str, Any]) -> Finding | None:
+    """Return the finding on the modality without which retrieval is reliably better, by enough."""
+    harm = {
+        share.name: -share.share
+        for share in balance.shares
+        if share.name not in balance.noise and share.interval[1] < 0 and -share.share >= MIN_RECALL_CHANGE
+    }
+    if not harm:
+        return None
+    worst, whole = max(harm, key=lambda name: harm[name]), balance.all.recall
+    return Finding(
+        cause="imbalance", severity=min(1.0, harm[worst]), title=f"Better without {worst}",
+        text=f"{recall} is {percent(whole)} with all candidates and {percent(whole + harm[worst])} without {worst}.",
+        modalities=(worst,), numbers=numbers, remedy=f"Leave {worst} out of the candidates, or give it less weight.",
+    )  # fmt: skip
+
+
+def _carrier(balance: Imbalance, recall: str, numbers: dict[str, Any]) -> Finding | None:
+    """Return the finding on a modality that does all the work where there are others to do some."""
+    shares = {share.name: share.share for share in balance.shares if share.name not in balance.noise}
+    if len(shares) < 2 or balance.all.recall < 2 * MIN_RECALL_CHANGE:
+        return None
+    carrier, whole = max(shares, key=lambda name: shares[name]), balance.all.recall
+    left, rest = whole - shares[carrier], [name for name in balance.candidates if name != carrier]
+    if left > CARRIED * whole or any(share >= NOT_MISSED for name, share in shares.items() if name != carrier):
+        return None
+    return Finding(
+        cause="imbalance", severity=0.2, title=f"{carrier.capitalize()} carries retrieval alone",
+        text=f"{recall} is {percent(whole)} with all candidates, {percent(left)} without {carrier}, and falls by less "
+        f"than {percent(NOT_MISSED)} without any one of {join_names(rest)}.",
+        modalities=tuple(rest), numbers=numbers,
+        remedy=f"See what {join_names(rest)} would need to add: their encoders, or their weight in the loss.",
+    )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The modality gap: modalities that keep to regions of their own, and what centring them would change.
+"""The modality gap: modalities in regions of their own, and what centring them would change.
 
 Source: W. Liang, Y. Zhang, Y. Kwon, S. Yeung, J. Zou, Mind the Gap, NeurIPS 2022, arXiv 2203.02053.
 """
@@ -13,10 +13,14 @@ from sklearn.linear_model import RidgeClassifier
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
 from gram.data.embedding_set import EmbeddingSet
-from gram.diagnostics.dataset.imbalance import paired_difference
-from gram.diagnostics.dataset.task import task_of
+from gram.diagnostics.dataset.base import Checked, Finding, register
+from gram.diagnostics.dataset.collapse import collapse_of
+from gram.diagnostics.dataset.context import DiagnosisContext, is_gain, paired_difference, percent
+from gram.diagnostics.dataset.hubs import fair_measure, recall_title
+from gram.diagnostics.dataset.imbalance import imbalance_of
 from gram.errors import EmbeddingSetError
 from gram.retrieval.evaluate import RetrievalReport, evaluate
+from gram.retrieval.task import RetrievalTask
 
 PROBED = 500  # items: each gives a vector a modality, enough for a hyperplane in a few hundred dimensions
 _FOLDS = 5
@@ -74,14 +78,14 @@ def find_modality_gap(
         ValueError: as `gram.evaluate`.
         EmbeddingSetError: no item has the query and a candidate.
     """
-    task = task_of(embedding_set, query, candidates, measure)
+    task = RetrievalTask(embedding_set, query, candidates, measure, device=device)
     if before is None:
-        before = evaluate(embedding_set, task.query, task.candidates, task.measure, device=device)
+        before = evaluate(embedding_set, task.query, task.candidates, task.measure, device=task.device)
     unit = embedding_set.normalized()
     centroids = {name: unit.modalities[name].double().nanmean(dim=0) for name in task.names}
     probe, chance = _probe(unit, task.names, seed)
     try:
-        after = evaluate(centred(embedding_set), task.query, task.candidates, task.measure, device=device)
+        after = evaluate(centred(embedding_set), task.query, task.candidates, task.measure, device=task.device)
         change, reach = (-part for part in paired_difference(before, after))
     except EmbeddingSetError:
         after, change, reach = None, float("nan"), float("nan")
@@ -130,3 +134,34 @@ def centred(embedding_set: EmbeddingSet) -> EmbeddingSet:
             raise EmbeddingSetError(f"modality '{name}' has all its vectors on one point; centring leaves nothing")
         modalities[name] = (rest / length).masked_fill(length <= _LEAST_REST, torch.nan).float()
     return EmbeddingSet(modalities, embedding_set.items, {**embedding_set.info, "centred": True})
+
+
+@register("modality-gap", order=90, stage="modality gap")
+def check_modality_gap(context: DiagnosisContext) -> Checked:
+    """Check whether centring the modalities improves retrieval."""
+    gap = find_modality_gap(
+        context.part, context.query, context.candidates, context.once(fair_measure), device=context.device,
+        seed=context.seed, before=context.once(imbalance_of).all.report,
+    )  # fmt: skip
+    widest = max(gap.distances, key=lambda pair: gap.distances[pair])
+    recall, distance, before = context.once(recall_title), gap.distances[widest], percent(gap.before.recall[1])
+    looked_at = f"centroids at most {distance:.2f} apart; a linear probe names {percent(gap.probe)} of vectors"
+    if gap.after is None:
+        return looked_at, []
+    after = percent(gap.after.recall[1])
+    looked_at += f"; {recall} {before}, centred {after}"
+    # A modality on one point gains by centring too; what it has is named collapse.
+    if not is_gain(gap.before, gap.after) or context.once(collapse_of).on_a_point:
+        return looked_at, []
+    finding = Finding(
+        cause="modality-gap", severity=min(1.0, gap.change), title="The modality gap costs retrieval",
+        text=f"The centroids of {widest[0]} and {widest[1]} are {distance:.2f} apart, and with each modality centred "
+        f"{recall} is {after} in place of {before}.",
+        modalities=widest, remedy="Centre each modality (`centred`) before ranking.",
+        numbers={
+            "distances": {f"{first} and {second}": value for (first, second), value in gap.distances.items()},
+            "probe": gap.probe, "chance": gap.chance, "recall": gap.before.recall[1],
+            "recall_centred": gap.after.recall[1], "change_interval": list(gap.change_interval),
+        },
+    )  # fmt: skip
+    return looked_at, [finding]

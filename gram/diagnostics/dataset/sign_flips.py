@@ -1,25 +1,28 @@
-"""Modalities that have settled on the opposite side: matched cosines that are reliably negative, and how to turn them.
+"""Sign flips: modalities whose matched cosines are reliably negative, and how to flip them back.
 
-A volume does not see the sign of a vector, V(t) = V(-t), so a model trained on volumes may leave a modality opposite
-to the others: it then ranks well by volume and at the bottom by cosine.
+A volume does not see the sign of a vector, V(t) = V(-t), so training on volumes may leave a modality opposite to the
+others: it then ranks well by volume and at the bottom by cosine.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
+from gram import measures
 from gram.data.embedding_set import EmbeddingSet
+from gram.diagnostics.dataset.base import Checked, CleanSet, Finding, register
+from gram.diagnostics.dataset.context import NORMAL_95, DiagnosisContext, join_names, percent
 
 RELIABLE = 3.29  # standard errors: the two-sided 99.9 % of a normal distribution, for a set has many pairs to look at
 # A mean over thousands of items is reliable however small it is. Below a fifth of the spread of mismatched cosines, the
 # sign of a modality decides less than one comparison in twelve, and no sign is worth turning.
 LEAST_EFFECT = 0.2
-_NORMAL_95 = 1.959964
-_ALL_SIGNS_UP_TO = 12  # modalities: 2^11 ways to turn them; above, one is turned at a time
+_ALL_SIGNS_UP_TO = 12  # modalities: 2^11 ways to flip them; above, one is flipped at a time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +70,7 @@ class SignFlips:
     Attributes:
         pairs: every pair of modalities, in the set's order.
         negative: the pairs whose matched cosine is reliably below the mismatched one.
-        flipped: the modalities to turn round so that as little as possible is left of those.
+        flipped: the modalities to flip so that as little as possible is left of those.
     """
 
     pairs: tuple[PairCosines, ...]
@@ -99,11 +102,11 @@ def find_sign_flips(embedding_set: EmbeddingSet) -> SignFlips:
 
 
 def reorient(embedding_set: EmbeddingSet) -> EmbeddingSet:
-    """Return the set with whole modalities turned round so that matched cosines are as positive as they can be.
+    """Return the set with whole modalities flipped so that matched cosines are as positive as they can be.
 
     Of all signs, with the anchor's kept, those are chosen that make the sum of the reliable excesses of
     `find_sign_flips` largest; signs that change nothing are left alone. Vectors keep their lengths and NaN rows stay.
-    `info["reoriented"]` names what was turned.
+    `info["reoriented"]` names those that were flipped.
     """
     return sign_flipped(embedding_set, find_sign_flips(embedding_set).flipped)
 
@@ -129,7 +132,7 @@ def pair_cosines(x: Float[Tensor, "n d"], y: Float[Tensor, "n d"], *, first: str
             mismatched=float("nan"), spread=0.0, excess=0.0, error=0.0,
         )  # fmt: skip
     cosines = (x * y).sum(dim=1)
-    matched, reach = float(cosines.mean()), _NORMAL_95 * float(cosines.std()) / n**0.5
+    matched, reach = float(cosines.mean()), NORMAL_95 * float(cosines.std()) / n**0.5
     x, y = x - x.mean(dim=0), y - y.mean(dim=0)
     products = (x * y).sum(dim=1)
     excess = float(products.sum()) / (n - 1)
@@ -147,7 +150,7 @@ def _spread(x: Float[Tensor, "n d"], y: Float[Tensor, "n d"]) -> float:
 
 
 def _to_flip(names: Sequence[str], anchor: str, pairs: Sequence[PairCosines]) -> tuple[str, ...]:
-    """Return the modalities to turn for the largest sum of reliable excesses, as few as give it."""
+    """Return the fewest modalities whose flip gives the largest sum of reliable excesses."""
     place = {name: number for number, name in enumerate([anchor, *(name for name in names if name != anchor)])}
     excess = np.zeros((len(names), len(names)))
     for pair in pairs:
@@ -163,7 +166,7 @@ def _to_flip(names: Sequence[str], anchor: str, pairs: Sequence[PairCosines]) ->
 
 
 def _climb(excess: np.ndarray) -> np.ndarray:
-    """Return signs that no single turn improves, the first one kept."""
+    """Return signs that no single flip improves, the first one kept."""
     signs = np.where(excess[0] < 0, -1, 1)
     signs[0] = 1
     while True:
@@ -174,9 +177,64 @@ def _climb(excess: np.ndarray) -> np.ndarray:
         signs[gains.argmax()] *= -1
 
 
-def by_names(pairs: Sequence[PairCosines]) -> Mapping[frozenset[str], PairCosines]:
-    """Return the pairs by the two names, in any order."""
-    return {frozenset((pair.first, pair.second)): pair for pair in pairs}
+def sign_flips_of(context: DiagnosisContext) -> SignFlips:
+    """Return how the signs of the ranked items agree."""
+    return find_sign_flips(context.part)
 
 
-__all__ = ["PairCosines", "SignFlips", "find_sign_flips", "reorient", "sign_flipped"]
+def plant_sign_flip(clean: CleanSet) -> dict[str, Any]:
+    """Flip up to half of the candidate modalities."""
+    most = max(1, len(clean.candidates) // 2)
+    names = sorted(clean.rng.choice(clean.candidates, size=clean.rng.integers(1, most + 1), replace=False).tolist())
+    for name in names:
+        clean.rows[name] *= -1
+    return {"modalities": names}
+
+
+@register("sign-flip", order=40, stage="signs", plant=plant_sign_flip)
+def check_sign_flips(context: DiagnosisContext) -> Checked:
+    """Check whether modalities lie on the opposite side."""
+    flips = context.once(sign_flips_of)
+    lowest = min((pair for pair in flips.pairs if pair.items), key=lambda pair: pair.effect, default=flips.pairs[0])
+    looked_at = (
+        f"matched cosines exceed mismatched ones by {lowest.excess:.2f} or more (least for {lowest.first} and "
+        f"{lowest.second})"
+    )
+    if lowest.sign < 0:
+        looked_at = f"no turn of whole modalities makes all matched cosines exceed mismatched ones: {looked_at}"
+    return looked_at, [_finding(context, flips)] if flips.flipped else []
+
+
+def _finding(context: DiagnosisContext, flips: SignFlips) -> Finding:
+    flipped, names = sign_flipped(context.part, flips.flipped), join_names(flips.flipped)
+    recalls: dict[str, tuple[float, float]] = {}
+    for measure in dict.fromkeys((context.measure, "volume", "cosine", "centroid")):
+        if measures.get(measure).supports(1 + len(context.candidates)):
+            before, after = (context.retrieval(each, measure) for each in (context.part, flipped))
+            recalls[measure] = (before.recall[1], after.recall[1])
+    gains = {measure: after - before for measure, (before, after) in recalls.items()}
+    pair = max(flips.negative, key=lambda pair: -pair.effect)
+    text = (
+        f"{names.capitalize()} {'is' if len(flips.flipped) == 1 else 'are'} turned away from the others: the matched "
+        f"cosine of {pair.first} and {pair.second} is {pair.matched:.2f} where mismatched ones are "
+        f"{pair.mismatched:.2f}"
+    )
+    if abs(gains[context.measure]) < 1e-9:
+        text += f"; {context.measure} does not see signs and gives the same R@1 either way"
+    best = max(gains, key=lambda measure: gains[measure])
+    remedy = f"Turn {names} round (`reorient`)"
+    if gains[best] > 0:
+        remedy += f": R@1 by {best} goes from {percent(recalls[best][0])} to {percent(recalls[best][1])}"
+    numbers = {
+        "pairs": [
+            {"pair": [pair.first, pair.second], "matched": pair.matched, "interval": list(pair.matched_interval),
+             "mismatched": pair.mismatched}
+            for pair in flips.negative
+        ],
+        "recall": {measure: {"as_it_is": before, "turned": after} for measure, (before, after) in recalls.items()},
+    }  # fmt: skip
+    return Finding(
+        cause="sign-flip", severity=min(1.0, max(0.3, gains[context.measure])),
+        title=f"{names.capitalize()} on the opposite side", text=f"{text}.", modalities=flips.flipped,
+        numbers=numbers, remedy=f"{remedy}.",
+    )  # fmt: skip

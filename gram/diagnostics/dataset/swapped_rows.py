@@ -6,6 +6,7 @@ vectors fit, and the vector that this item has does not.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +15,8 @@ from scipy.stats import binom, poisson
 from torch import Tensor
 
 from gram.data.embedding_set import EmbeddingSet
+from gram.diagnostics.dataset.base import Checked, CleanSet, Finding, register
+from gram.diagnostics.dataset.context import MIN_RECALL_CHANGE, DiagnosisContext, join_names
 from gram.diagnostics.dataset.sign_flips import PairCosines, find_sign_flips
 
 LEAST_PAIRS = 2  # of exchanged items: one may be two items that are alike
@@ -27,7 +30,7 @@ _MOST_SUSPECTS = 4000
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SwappedRows:
-    """Rows of one modality that are out of step with the others.
+    """Rows of one modality that are misaligned with the others.
 
     Attributes:
         name: the modality.
@@ -66,7 +69,7 @@ class SwappedRows:
 
 
 def find_swapped(embedding_set: EmbeddingSet, *, seed: int = 0) -> tuple[SwappedRows, ...]:
-    """Return, for each modality that agrees with any other, the rows that are out of step with the others.
+    """Return, for each modality that agrees with any other, the rows that are misaligned with the others.
 
     Row i's vector x_i and what the other modalities say of item j, c_j = sum_a w_a y_aj over centred unit vectors with
     w_a how well modality a agrees, have the cosine S_ij. Vector i belongs to item j rather than i if
@@ -91,7 +94,7 @@ def find_swapped(embedding_set: EmbeddingSet, *, seed: int = 0) -> tuple[Swapped
 
 
 def misaligned_rows(found: Sequence[SwappedRows]) -> tuple[SwappedRows, ...]:
-    """Return those that are certain and not merely the other side of a swap: the most rows, and who has as many."""
+    """Return those that are certain and not merely the other side of a swap: with the most rows, or nearly as many."""
     certain = [swapped for swapped in found if swapped.certain]
     most = max((len(swapped.rows) for swapped in certain), default=0)
     return tuple(swapped for swapped in certain if len(swapped.rows) > 0.8 * most)
@@ -192,3 +195,55 @@ def _nearest(asked: Float[Tensor, "m d"], among: Float[Tensor, "n d"]) -> tuple[
         block = slice(start, start + step)
         best[block], which[block] = (asked[block] @ among.mT).max(dim=1)
     return best, which
+
+
+def plant_swapped_rows(clean: CleanSet) -> dict[str, Any]:
+    """Exchange 2 to 30 % of a modality's rows: in pairs, around, or shifted by one."""
+    name = str(clean.rng.choice(list(clean.rows)))
+    kind = str(clean.rng.choice(["pairs", "around", "shifted"]))
+    items = clean.draw_items(0.02, 0.30)
+    if kind == "pairs":
+        items = items[: len(items) // 2 * 2]
+        sources = items.reshape(-1, 2)[:, ::-1].reshape(-1)
+    else:
+        if kind == "shifted":
+            start = int(clean.rng.integers(len(clean.rows[name]) - len(items) + 1))
+            items = np.arange(start, start + len(items))
+        sources = np.roll(items, 1)
+    clean.rows[name][items] = clean.rows[name][sources]
+    return {"modalities": [name], "items": items, "kind": kind}
+
+
+@register("swapped", order=100, stage="swapped rows", plant=plant_swapped_rows)
+def check_swapped_rows(context: DiagnosisContext) -> Checked:
+    """Check whether rows of a modality belong to other items."""
+    examined = find_swapped(context.whole, seed=context.seed)
+    most = max((len(swapped.rows) for swapped in examined), default=0)
+    looked_at = f"at most {most} vectors of a modality fit another item better than their own"
+    if not examined:
+        looked_at = "modalities agree too little to tell"
+    found = misaligned_rows(examined)
+    if not found:
+        return looked_at, []
+    first, names = found[0], tuple(swapped.name for swapped in found)
+    which = names[0] if len(names) == 1 else f"{join_names(names)}, one or the other,"
+    ids, owners = (context.ids(rows, of=context.whole) for rows in (first.rows, first.belongs))
+    finding = Finding(
+        cause="swapped", severity=max(MIN_RECALL_CHANGE, first.suspects / first.items),
+        title=f"Rows of {' or '.join(names)} are swapped",
+        text=f"{len(first.rows):,} vectors of {which} fit another item{_pattern_in_words(first)} as vectors fit their "
+        f"own; {first.suspects:,} of {first.items:,} do not fit their own.",
+        modalities=names, items=ids,
+        numbers={"rows": len(first.rows), "exchanged": first.exchanged, "shift": first.shift,
+                 "suspects": first.suspects, "of": first.items, "chance": first.chance,
+                 "belongs": dict(zip(ids, owners))},
+        remedy=f"Join {names[0]} anew by id: its files or rows are in another order than the items.",
+    )  # fmt: skip
+    return looked_at, [finding]
+
+
+def _pattern_in_words(swapped: SwappedRows) -> str:
+    if swapped.shift:
+        rows = "row" if abs(swapped.shift) == 1 else "rows"
+        return f", {abs(swapped.shift)} {rows} {'above' if swapped.shift > 0 else 'below'}"
+    return ", which has theirs in exchange" if swapped.exchanged > len(swapped.rows) / 2 else ""

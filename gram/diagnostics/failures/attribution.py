@@ -10,9 +10,9 @@ from torch.nn.functional import cosine_similarity
 from gram.data.embedding_set import EmbeddingSet
 from gram.diagnostics.failures import sentences as _sentences
 from gram.diagnostics.failures.cases import Cases, decide, find_cases, is_hub_by_base
-from gram.diagnostics.failures.statistics import CaseStatistics, GalleryStatistics, examine, examine_known
-from gram.diagnostics.failures.task import CaseTask, case_task_of
+from gram.diagnostics.failures.statistics import CaseStatistics, GalleryStatistics, case_task, examine, examine_known
 from gram.geometry import heights, volume
+from gram.retrieval.task import RetrievalTask
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,9 +143,9 @@ def attribute(
         ValueError: as `find_cases`; an item that is its own winner; cases of another task.
         EmbeddingSetError: an id that the set does not have; an item that lacks the query or too many candidates.
     """
-    task = case_task_of(embedding_set, query, candidates, measure, device)
-    at = task.place(item)
-    against = None if winner is None else torch.tensor([task.place(winner)])
+    task = case_task(embedding_set, query, candidates, measure, device)
+    at = task.position(item)
+    against = None if winner is None else torch.tensor([task.position(winner)])
     if against is not None and int(against) == at:
         raise ValueError(f"winner: '{winner}' is the item itself; give another id, or none for the best other item")
     if cases is None:
@@ -161,7 +161,7 @@ def attribute(
     if winner is not None:
         known = known[known["winner"] == str(winner)]
     if len(known):
-        against = torch.tensor([task.place(known["winner"].iloc[0])])
+        against = torch.tensor([task.position(known["winner"].iloc[0])])
         statistics = examine_known(task, place, against, cases.statistics, known)
         return _attribution(task, statistics, cases.statistics, *known[["cause", "at_fault"]].iloc[0])
     statistics, gallery = examine(task, place, winner=against, gallery=cases.statistics)
@@ -169,7 +169,7 @@ def attribute(
 
 
 def _attribution(
-    task: CaseTask, statistics: CaseStatistics, gallery: GalleryStatistics, cause: str, at_fault: str
+    task: RetrievalTask, statistics: CaseStatistics, gallery: GalleryStatistics, cause: str, at_fault: str
 ) -> Attribution:
     score, margin = float(statistics.score[0]), float(statistics.margin[0])
     turned = tuple(name for place, name in enumerate(task.candidates) if statistics.sign_flipped[0, place])
@@ -203,7 +203,7 @@ def _attribution(
     )
 
 
-def _side(task: CaseTask, asked: int, place: int, score: float) -> Side:
+def _side(task: RetrievalTask, asked: int, place: int, score: float) -> Side:
     own = torch.stack([other[place].double() for other in task.others])
     vectors = torch.cat([task.anchors[asked].double()[None], own])
     each = dict(zip((task.query, *task.candidates), heights(vectors).tolist()))

@@ -34,8 +34,8 @@ import torch
 
 from gram import measures
 from gram.data.embedding_set import EmbeddingSet
-from gram.diagnostics.failures.statistics import CaseStatistics, GalleryStatistics, Progress, examine
-from gram.diagnostics.failures.task import CaseTask, case_task_of
+from gram.diagnostics.failures.statistics import CaseStatistics, GalleryStatistics, Progress, case_task, examine
+from gram.retrieval.task import RetrievalTask
 
 SAMPLE = 2000
 _SMALL_BASE = 0.5  # a base below this share of the usual one is small
@@ -157,7 +157,7 @@ def find_cases(
     """
     if sample < 1:
         raise ValueError(f"sample: expected at least 1, got {sample}")
-    task = case_task_of(embedding_set, query, candidates, measure, device)
+    task = case_task(embedding_set, query, candidates, measure, device)
     at = torch.arange(len(task))
     if len(task) > sample:
         drawn = np.random.default_rng(seed).choice(len(task), sample, replace=False)
@@ -174,7 +174,7 @@ def find_cases(
     )
 
 
-def _table(task: CaseTask, statistics: CaseStatistics, gallery: GalleryStatistics) -> pd.DataFrame:
+def _table(task: RetrievalTask, statistics: CaseStatistics, gallery: GalleryStatistics) -> pd.DataFrame:
     """Return the table of `find_cases` for cases whose statistics are known."""
     ids, labels = (np.array(each, dtype=object) for each in (task.ids, task.labels))
     at, winner = statistics.at.numpy(), statistics.winner.numpy()
@@ -207,7 +207,9 @@ def _table(task: CaseTask, statistics: CaseStatistics, gallery: GalleryStatistic
     )
 
 
-def decide(task: CaseTask, statistics: CaseStatistics, gallery: GalleryStatistics) -> tuple[np.ndarray, np.ndarray]:
+def decide(
+    task: RetrievalTask, statistics: CaseStatistics, gallery: GalleryStatistics
+) -> tuple[np.ndarray, np.ndarray]:
     """Return cause and modality at fault of each case, by the order at the head of this module."""
     names = np.array(task.candidates, dtype=object)
     without, lead = statistics.without.numpy(), statistics.lead.numpy()
@@ -240,7 +242,7 @@ def decide(task: CaseTask, statistics: CaseStatistics, gallery: GalleryStatistic
     return cause, at_fault
 
 
-def is_hub_by_base(task: CaseTask, statistics: CaseStatistics, gallery: GalleryStatistics) -> np.ndarray:
+def is_hub_by_base(task: RetrievalTask, statistics: CaseStatistics, gallery: GalleryStatistics) -> np.ndarray:
     """Return whether a small base is what makes the winner win: with equal bases the true item is before it."""
     if not measures.get(task.measure).uses_candidate_base or len(task.candidates) < 2:
         return np.zeros(len(statistics.at), dtype=bool)
@@ -249,7 +251,7 @@ def is_hub_by_base(task: CaseTask, statistics: CaseStatistics, gallery: GalleryS
     return (small & (statistics.height[:, 0] <= statistics.height[:, 1])).numpy()
 
 
-def _is_query(task: CaseTask, statistics: CaseStatistics, gallery: GalleryStatistics) -> np.ndarray:
+def _is_query(task: RetrievalTask, statistics: CaseStatistics, gallery: GalleryStatistics) -> np.ndarray:
     if len(task.candidates) < 2:  # of two vectors nothing tells which one is off
         return np.zeros(len(statistics.at), dtype=bool)
     far = (statistics.height[:, 0] > gallery.height_limit) & (statistics.rank_by_height != 1)

@@ -20,10 +20,10 @@ from gram import measures
 from gram.data.embedding_set import EmbeddingSet
 from gram.diagnostics.dataset.sign_flips import reorient
 from gram.diagnostics.failures.scan import usual_score
-from gram.diagnostics.failures.statistics import Progress
-from gram.diagnostics.failures.task import CaseTask, case_task_of
+from gram.diagnostics.failures.statistics import Progress, case_task
 from gram.errors import EmbeddingSetError
 from gram.retrieval.scoring import TOLERANCE
+from gram.retrieval.task import RetrievalTask
 
 SAMPLE = 4000
 NEIGHBOURS = (1, 2, 5, 10, 20, 50)  # of CSLS; the source takes 10
@@ -108,7 +108,7 @@ def measure_remedies(
     """
     if sample < _LEAST:
         raise ValueError(f"sample: expected at least {_LEAST}, got {sample}")
-    task = case_task_of(embedding_set, query, candidates, measure, device)
+    task = case_task(embedding_set, query, candidates, measure, device)
     if len(task) < _LEAST:
         raise EmbeddingSetError(
             f"{len(task)} items can be ranked; choosing on one half and judging on the other takes 8"
@@ -149,10 +149,10 @@ class _Half(NamedTuple):
     ranking: _Ranking
 
 
-_Make = Callable[[CaseTask, _Half, _Half], tuple[str, _Ranking]]
+_Make = Callable[[RetrievalTask, _Half, _Half], tuple[str, _Ranking]]
 
 
-def _half(task: CaseTask, places: Int[Tensor, " h"]) -> _Half:
+def _half(task: RetrievalTask, places: Int[Tensor, " h"]) -> _Half:
     vectors = tuple(each[places].to(task.device, torch.float64) for each in (task.anchors, *task.others))
     return _Half(vectors, _ranked(task.measure, vectors))
 
@@ -197,7 +197,7 @@ def dual_softmax(scores: Float[Tensor, "q n"], temperature: float) -> Float[Tens
     return both.masked_fill(scores == -torch.inf, -torch.inf)
 
 
-def _makers(task: CaseTask) -> dict[str, tuple[str, _Make]]:
+def _makers(task: RetrievalTask) -> dict[str, tuple[str, _Make]]:
     makers: dict[str, tuple[str, _Make]] = {}
     if task.measure != "height":
         title = measures.get(task.measure).title.lower()
@@ -211,11 +211,11 @@ def _makers(task: CaseTask) -> dict[str, tuple[str, _Make]]:
     return makers
 
 
-def _height(task: CaseTask, chooser: _Half, judge: _Half) -> tuple[str, _Ranking]:
+def _height(task: RetrievalTask, chooser: _Half, judge: _Half) -> tuple[str, _Ranking]:
     return "", _ranked("height", judge.vectors)
 
 
-def _reoriented(task: CaseTask, chooser: _Half, judge: _Half) -> tuple[str, _Ranking]:
+def _reoriented(task: RetrievalTask, chooser: _Half, judge: _Half) -> tuple[str, _Ranking]:
     names = (task.query, *task.candidates)
     items = pd.DataFrame({"id": range(len(chooser.vectors[0]))})
     before = EmbeddingSet(dict(zip(names, chooser.vectors)), items, {"anchor": task.query})
@@ -226,7 +226,7 @@ def _reoriented(task: CaseTask, chooser: _Half, judge: _Half) -> tuple[str, _Ran
     return chosen, _ranked(task.measure, vectors)
 
 
-def _centred(task: CaseTask, chooser: _Half, judge: _Half) -> tuple[str, _Ranking]:
+def _centred(task: RetrievalTask, chooser: _Half, judge: _Half) -> tuple[str, _Ranking]:
     centres = [_unit(each).nanmean(dim=0) for each in chooser.vectors]
     return "", _ranked(task.measure, [_unit(_unit(each) - mean) for each, mean in zip(judge.vectors, centres)])
 
@@ -236,7 +236,7 @@ def _unit(rows: Float[Tensor, "h d"]) -> Float[Tensor, "h d"]:
     return rows / length.masked_fill(length == 0, 1)
 
 
-def _csls(task: CaseTask, chooser: _Half, judge: _Half) -> tuple[str, _Ranking]:
+def _csls(task: RetrievalTask, chooser: _Half, judge: _Half) -> tuple[str, _Ranking]:
     def scaled(half: _Half, neighbours: int) -> _Ranking:
         return _Ranking(csls(half.ranking.scores, neighbours), 4 * half.ranking.usual)
 
@@ -244,7 +244,7 @@ def _csls(task: CaseTask, chooser: _Half, judge: _Half) -> tuple[str, _Ranking]:
     return f"{best} neighbours" if best > 1 else "1 neighbour", scaled(judge, best)
 
 
-def _dual_softmax(task: CaseTask, chooser: _Half, judge: _Half) -> tuple[str, _Ranking]:
+def _dual_softmax(task: RetrievalTask, chooser: _Half, judge: _Half) -> tuple[str, _Ranking]:
     scores = chooser.ranking.scores
     spread = float(scores[scores.isfinite()].std()) or 1.0
 
@@ -255,7 +255,7 @@ def _dual_softmax(task: CaseTask, chooser: _Half, judge: _Half) -> tuple[str, _R
     return f"temperature {best:.3g}", shared(judge, best)
 
 
-def _left_out(task: CaseTask, chooser: _Half, judge: _Half) -> tuple[str, _Ranking]:
+def _left_out(task: RetrievalTask, chooser: _Half, judge: _Half) -> tuple[str, _Ranking]:
     def without(half: _Half, name: str) -> _Ranking:
         place = 1 + task.candidates.index(name)
         return _ranked(task.measure, half.vectors[:place] + half.vectors[place + 1 :])

@@ -1,7 +1,7 @@
 """Statistics of a retrieval's cases: true item against winner, and what single changes would make of the ranking."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,10 +13,12 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity, normalize
 
 from gram import measures
+from gram.data.embedding_set import EmbeddingSet
 from gram.diagnostics.failures.scan import Scan, own_scores, paired, ranks, scan
-from gram.diagnostics.failures.task import CaseTask
+from gram.errors import EmbeddingSetError
 from gram.geometry import volume
 from gram.retrieval.scoring import BLOCK
+from gram.retrieval.task import RetrievalTask
 
 _CHANCE = 0.01  # how likely chance makes a hub of any item of a gallery
 _FLIP_CHANCE = 1e-4  # how likely two random directions have a cosine so negative that it counts as turned away
@@ -25,6 +27,24 @@ _FEWEST = 10  # items from whose mean anything is told
 _FAR = 0.9  # a query is far if it is farther than this share of the queries that are answered right
 _DRAWS = 16  # of other roundings of the stored vectors
 Progress = Callable[[float, str], None]
+
+
+def case_task(
+    embedding_set: EmbeddingSet,
+    query: str | None,
+    candidates: Sequence[str] | None,
+    measure: str,
+    device: str | torch.device,
+) -> RetrievalTask:
+    """Return the retrieval task of these arguments.
+
+    Raises:
+        ValueError, EmbeddingSetError: as `RetrievalTask`; fewer than two items are ranked.
+    """
+    task = RetrievalTask(embedding_set, query, candidates, measure, device=device)
+    if len(task) < 2:
+        raise EmbeddingSetError(f"only one item has {task.needed}; a failure takes two")
+    return task
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +121,7 @@ class CaseStatistics:
 
 
 def examine(
-    task: CaseTask,
+    task: RetrievalTask,
     at: Int[Tensor, " m"],
     *,
     winner: Int[Tensor, " m"] | None = None,
@@ -149,7 +169,11 @@ def examine(
 
 
 def examine_known(
-    task: CaseTask, at: Int[Tensor, " m"], winner: Int[Tensor, " m"], gallery: GalleryStatistics, ranks_of: pd.DataFrame
+    task: RetrievalTask,
+    at: Int[Tensor, " m"],
+    winner: Int[Tensor, " m"],
+    gallery: GalleryStatistics,
+    ranks_of: pd.DataFrame,
 ) -> CaseStatistics:
     """Return the statistics of cases whose ranks are known, without ranking anything; `lead` is left out, as NaN.
 
@@ -181,7 +205,7 @@ def examine_known(
     )
 
 
-def _compared(task: CaseTask, at: Int[Tensor, " m"], winner: Int[Tensor, " m"], found: Scan) -> CaseStatistics:
+def _compared(task: RetrievalTask, at: Int[Tensor, " m"], winner: Int[Tensor, " m"], found: Scan) -> CaseStatistics:
     """Return what a true item and a winner tell without another ranking; the rest is NaN."""
     beaten = paired(task.measure, task.anchors[at], task.others, winner, device=task.device).cpu()
     margin = (found.score - beaten).masked_fill((found.score - beaten).abs() <= found.tolerance, 0)
@@ -214,7 +238,7 @@ def _compared(task: CaseTask, at: Int[Tensor, " m"], winner: Int[Tensor, " m"], 
     )
 
 
-def _of_wrong_ones(task: CaseTask, statistics: CaseStatistics, gallery: GalleryStatistics) -> CaseStatistics:
+def _of_wrong_ones(task: RetrievalTask, statistics: CaseStatistics, gallery: GalleryStatistics) -> CaseStatistics:
     """Return the statistics with those filled in that only failures have, and of them only the ones concerned."""
     wrong = statistics.rank != 1
     hubs = gallery.top1_counts >= gallery.hub_threshold
@@ -243,7 +267,7 @@ def _filled(which: Bool[Tensor, " m"], values: Callable[[Tensor], Tensor]) -> Fl
 
 
 def scan_without(
-    task: CaseTask, at: Int[Tensor, " m"], place: int, progress: Callable[[float], None] = lambda share: None
+    task: RetrievalTask, at: Int[Tensor, " m"], place: int, progress: Callable[[float], None] = lambda share: None
 ) -> tuple[Float[Tensor, " m"], Float[Tensor, " m"]]:
     """Return rank and margin with one candidate modality left out of all; NaN where that leaves no score."""
     others = [other for number, other in enumerate(task.others) if number != place]
@@ -273,7 +297,7 @@ def hub_threshold(asked: int, n: int) -> int:
     return 1 + int(scipy.stats.poisson.isf(_CHANCE / n, asked / n))
 
 
-def _gallery_statistics(task: CaseTask, found: Scan, statistics: CaseStatistics) -> GalleryStatistics:
+def _gallery_statistics(task: RetrievalTask, found: Scan, statistics: CaseStatistics) -> GalleryStatistics:
     first = torch.where(found.better == 0, statistics.at, found.best_at)
     bases = torch.cat([_bases(task, places) for places in torch.arange(len(task)).split(BLOCK)])
     right = statistics.height[statistics.rank == 1, 0]
@@ -295,7 +319,7 @@ def _reliably_negative(values: Float[Tensor, " m"]) -> bool:
     return len(known) >= _FEWEST and bool(known.mean() < -_RELIABLE * known.std() / math.sqrt(len(known)))
 
 
-def _usual_cosines(task: CaseTask, anchors: Float[Tensor, "m d"]) -> Float[Tensor, "m c"]:
+def _usual_cosines(task: RetrievalTask, anchors: Float[Tensor, "m d"]) -> Float[Tensor, "m c"]:
     """Return each query's mean cosine with each modality of the gallery: its product with the mean of unit rows."""
     centres = []
     for other in task.others:
@@ -308,18 +332,18 @@ def _usual_cosines(task: CaseTask, anchors: Float[Tensor, "m d"]) -> Float[Tenso
     return normalize(anchors, dim=1) @ torch.stack(centres, dim=1)
 
 
-def _sign_flipped(task: CaseTask, statistics: CaseStatistics, gallery: GalleryStatistics) -> Bool[Tensor, "m c"]:
+def _sign_flipped(task: RetrievalTask, statistics: CaseStatistics, gallery: GalleryStatistics) -> Bool[Tensor, "m c"]:
     alone = (statistics.cosines < 0) & (statistics.excess < -sign_flip_cosine(task.embedding_set.d))
     whole = torch.tensor([name in gallery.sign_flipped for name in task.candidates])
     return torch.where(whole, statistics.excess < 0, alone)
 
 
-def _bases(task: CaseTask, places: Int[Tensor, " m"]) -> Float[Tensor, " m"]:
+def _bases(task: RetrievalTask, places: Int[Tensor, " m"]) -> Float[Tensor, " m"]:
     return volume(torch.stack([other[places].double() for other in task.others], dim=1))
 
 
 def _bases_and_heights(
-    task: CaseTask, at: Int[Tensor, " m"], winner: Int[Tensor, " m"]
+    task: RetrievalTask, at: Int[Tensor, " m"], winner: Int[Tensor, " m"]
 ) -> tuple[Float[Tensor, "m 2"], Float[Tensor, "m 2"]]:
     bases, heights = [], []
     for places in (at, winner):
@@ -329,7 +353,7 @@ def _bases_and_heights(
 
 
 def _same_base(
-    task: CaseTask, found: Scan, beaten: Float[Tensor, " m"], volumes: Float[Tensor, " m"]
+    task: RetrievalTask, found: Scan, beaten: Float[Tensor, " m"], volumes: Float[Tensor, " m"]
 ) -> Float[Tensor, " m"]:
     """Return the true item's rank if the winner's volume were this one: its height with the true item's base."""
     if task.measure != "volume":
@@ -343,7 +367,7 @@ def _same_base(
 
 
 def _rank_sign_flipped(
-    task: CaseTask, statistics: CaseStatistics, gallery: GalleryStatistics, rows: Int[Tensor, " w"]
+    task: RetrievalTask, statistics: CaseStatistics, gallery: GalleryStatistics, rows: Int[Tensor, " w"]
 ) -> Float[Tensor, " w"]:
     """Return ranks with turned vectors turned back: of whole modalities everyone's, of others the true item's alone."""
     at, anchors = statistics.at[rows], task.anchors[statistics.at[rows]]
@@ -357,7 +381,7 @@ def _rank_sign_flipped(
     return scan(task.measure, anchors, others, at, scores=scores, device=task.device).ranks
 
 
-def _alike(task: CaseTask, at: Int[Tensor, " m"], winner: Int[Tensor, " m"]) -> Bool[Tensor, " m"]:
+def _alike(task: RetrievalTask, at: Int[Tensor, " m"], winner: Int[Tensor, " m"]) -> Bool[Tensor, " m"]:
     """Return whether two items have the same candidate vectors, to within how they are rounded."""
     alike = torch.ones(len(at), dtype=torch.bool)
     for other in task.others:
@@ -367,7 +391,7 @@ def _alike(task: CaseTask, at: Int[Tensor, " m"], winner: Int[Tensor, " m"]) -> 
     return alike
 
 
-def _rounding(task: CaseTask, at: Int[Tensor, " w"], winner: Int[Tensor, " w"]) -> Float[Tensor, " w"]:
+def _rounding(task: RetrievalTask, at: Int[Tensor, " w"], winner: Int[Tensor, " w"]) -> Float[Tensor, " w"]:
     """Return by how much the margin changes, root mean square, when vectors are rounded another way.
 
     Each stored number stands for all that round to it: it is moved by up to eps / 2 of itself, at random. Every case

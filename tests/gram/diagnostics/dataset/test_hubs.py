@@ -37,7 +37,7 @@ def test_occurrences_are_those_of_sorted_scores(measure, k):
 def test_blocks_of_queries_and_candidates_give_what_the_whole_gives(monkeypatch):
     made = as_set(aligned(n=40, d=6, noise=1.0))
     whole = find_hubs(made)
-    monkeypatch.setattr("gram.diagnostics.dataset.hubs.BLOCK", 7)
+    monkeypatch.setattr("gram.retrieval.scoring.BLOCK", 7)
     monkeypatch.setattr("gram.diagnostics.dataset.hubs._SCORES_AT_ONCE", 40 * 9)
     blocks = find_hubs(made)
     np.testing.assert_array_equal(blocks.occurrences, whole.occurrences)

@@ -1,10 +1,7 @@
 import numpy as np
-import pandas as pd
 import pytest
-import torch
 
-from gram import EmbeddingSet
-from gram.diagnostics import find_duplicates, find_numerics
+from gram.diagnostics import find_duplicates
 from tests.helpers.made import aligned, as_set, unit
 
 
@@ -20,50 +17,6 @@ def same_by_hand(arrays, names):
 
 def groups(numbers):
     return {frozenset(np.flatnonzero(numbers == group)) for group in range(numbers.max() + 1)}
-
-
-def test_vectors_on_one_line_are_named_with_their_modalities():
-    arrays = aligned(n=30)
-    arrays["speech"][4] = 2 * arrays["image"][4]
-    arrays["speech"][9] = -arrays["text"][9]
-    arrays["speech"][12] = unit(arrays["image"][12] + 0.01 * arrays["text"][3])  # near, but no determinant is lost
-    found = find_numerics(as_set(arrays)).collinear
-    assert [(pair.first, pair.second, pair.rows.tolist(), pair.items) for pair in found] == [
-        ("text", "speech", [9], 30),
-        ("image", "speech", [4], 30),
-    ]
-
-
-def test_a_vector_in_the_span_of_the_others_is_not_resolved():
-    arrays = aligned(n=30, noise=1.0)
-    arrays["speech"][7] = unit(arrays["text"][7] + arrays["image"][7])
-    assert find_numerics(as_set(arrays)).below_precision.tolist() == [7]
-    # Small is not unresolved: these volumes are below 1e-7, and all of their digits hold.
-    assert find_numerics(as_set(aligned(n=30, k=4, noise=1e-3))).below_precision.tolist() == []
-
-
-def test_float16_resolves_less():
-    arrays = aligned(n=30, noise=1.0)
-    arrays["speech"][7] = unit(arrays["text"][7] + arrays["image"][7] + 1e-3 * np.eye(32)[0])
-    items = pd.DataFrame({"id": range(30)})
-    coarse = EmbeddingSet({name: rows.astype(np.float16) for name, rows in arrays.items()}, items)
-    assert find_numerics(as_set(arrays)).below_precision.tolist() == []
-    assert find_numerics(coarse).below_precision.tolist() == [7]
-    assert find_numerics(coarse).dtype == torch.float16
-
-
-def test_as_many_vectors_as_there_are_dimensions_say_nothing():
-    assert find_numerics(as_set(aligned(n=30, k=4, d=3))).below_precision.tolist() == []
-
-
-def test_missing_modalities_are_counted_for_the_task_alone():
-    arrays = aligned(n=10, k=4)
-    arrays["image"][[1, 2]] = np.nan
-    arrays["speech"][2] = np.nan
-    arrays["tones"][5] = np.nan
-    found = find_numerics(as_set(arrays), candidates=["image", "speech"])
-    assert found.missing == {"text": 0, "image": 2, "speech": 1}
-    assert found.incomplete.tolist() == [1, 2]
 
 
 def test_duplicates_are_those_of_comparing_all_items():
@@ -112,6 +65,6 @@ def test_items_that_lack_the_same_are_compared_and_empty_ones_are_not():
 
 def test_errors():
     with pytest.raises(ValueError, match="'smell' is not in this set"):
-        find_numerics(as_set(aligned(n=5)), candidates=["smell"])
+        find_duplicates(as_set(aligned(n=5)), candidates=["smell"])
     with pytest.raises(ValueError, match="is also a candidate"):
         find_duplicates(as_set(aligned(n=5)), "image", ["image"])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import gram
-from gram.diagnostics import FAULT_CAUSES, diagnose
+from gram.diagnostics import FAULTS, diagnose
 from tests.helpers.made import aligned, as_set, unit
 
 
@@ -92,7 +92,7 @@ def test_a_fault_is_named_with_who_has_it(make, cause, modalities, items):
 def test_a_set_in_order_has_no_findings_and_every_cause_is_looked_at():
     diagnosis = diagnose(as_set(aligned()))
     assert diagnosis.findings == ()
-    assert {check.cause for check in diagnosis.checked} == set(FAULT_CAUSES)
+    assert {check.cause for check in diagnosis.checked} == set(FAULTS)
     assert not any(check.found for check in diagnosis.checked)
     assert diagnosis.recall == 1
     assert "Nothing is wrong that this looks for." in str(diagnosis)
@@ -209,7 +209,7 @@ def test_errors():
         diagnose(made, device="tpu")
     with pytest.raises(ValueError, match="triangle needs 2 candidate modalities"):
         diagnose(made, candidates=["image"], measure="triangle")
-    with pytest.raises(ValueError, match="cause: expected one of hubs, sign-flip"):
+    with pytest.raises(ValueError, match="cause: expected one of hubs, imbalance, noise, sign-flip"):
         diagnose(made).of("weather")
     arrays = aligned(n=4)
     arrays["text"][:2] = np.nan

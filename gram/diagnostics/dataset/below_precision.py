@@ -1,0 +1,88 @@
+"""Items below precision: volumes that the stored numbers cannot tell from 0."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from gram.data.embedding_set import EmbeddingSet
+from gram.diagnostics.dataset.base import Checked, Finding, register
+from gram.diagnostics.dataset.collinear import coarsest_dtype, collinear_of
+from gram.diagnostics.dataset.context import DiagnosisContext
+from gram.geometry import heights
+from gram.geometry.orthonormal import tolerance
+from gram.retrieval.task import RetrievalTask
+
+_AT_ONCE = 1 << 13  # items, whose vectors are widened to float64
+
+
+@dataclass(frozen=True, kw_only=True)
+class BelowPrecision:
+    """Items whose volume over the task's modalities cannot be told from 0.
+
+    Attributes:
+        dtype: the precision of the least precise modality.
+        rows: (m,) rows of those items: a vector is no farther from the span of the others than rounding has moved it.
+    """
+
+    dtype: torch.dtype
+    rows: Int[np.ndarray, " m"]
+
+
+def find_below_precision(
+    embedding_set: EmbeddingSet, query: str | None = None, candidates: Sequence[str] | None = None
+) -> BelowPrecision:
+    """Return the items with a vector whose height over the others is no more than rounding.
+
+    Args:
+        embedding_set: n items in k modalities; vectors are used as given.
+        query: name of a modality; the set's anchor if None.
+        candidates: names of one modality or more; all but the query if None.
+
+    Raises:
+        ValueError: an unknown modality, or a query that is also a candidate.
+        EmbeddingSetError: no item has the query and a candidate.
+    """
+    task = RetrievalTask(embedding_set, query, candidates, "volume")
+    vectors = [embedding_set.modalities[name] for name in task.names]
+    dtype = coarsest_dtype(vectors)
+    return BelowPrecision(dtype=dtype, rows=_below_precision(vectors, dtype))
+
+
+def _below_precision(vectors: Sequence[Float[Tensor, "n d"]], dtype: torch.dtype) -> Int[np.ndarray, " m"]:
+    """Return the rows with a vector whose height over the others is what rounding has made of it.
+
+    The volume is the product of such heights: rounding the vectors moves it by all of itself where one is that small.
+    """
+    found = []
+    for parts in zip(*(rows.split(_AT_ONCE) for rows in vectors)):
+        stacked = torch.stack(parts, dim=1).double()
+        there = (~stacked.isnan().any(dim=-1)).sum(dim=1)
+        # With more vectors than dimensions all heights are 0 by counting, and say nothing of an item.
+        counted = (there >= 2) & (there <= stacked.shape[-1])
+        rest = heights(stacked) / torch.linalg.vector_norm(stacked, dim=-1)
+        found.append(counted & (rest.nan_to_num(1.0).min(dim=1).values <= tolerance(len(vectors), dtype)))
+    return torch.cat(found).nonzero().flatten().numpy()
+
+
+@register("unresolved", order=60, stage="precision")
+def check_below_precision(context: DiagnosisContext) -> Checked:
+    """Check whether items have volumes below precision, other than those with collinear vectors."""
+    found, n = find_below_precision(context.whole, context.query, context.candidates), len(context.whole)
+    precision = str(found.dtype).removeprefix("torch.")
+    rows = np.setdiff1d(found.rows, context.once(collinear_of).rows)
+    looked_at = f"{len(rows):,} of {n:,} items have volumes that {precision} cannot tell from 0"
+    if not len(rows):
+        return looked_at, []
+    finding = Finding(
+        cause="unresolved", severity=len(rows) / n, title="Volumes below what the numbers resolve",
+        text=f"{len(rows):,} of {n:,} items have a vector that is no farther from the span of its other vectors than "
+        f"rounding to {precision} moves it: their volumes are noise.",
+        modalities=(context.query, *context.candidates), items=context.ids(rows, of=context.whole),
+        numbers={"items": len(rows), "of": n, "precision": precision},
+        remedy="Store the vectors in float32." if precision == "float16" else "Rank by a cosine measure.",
+    )  # fmt: skip
+    return looked_at, [finding]
