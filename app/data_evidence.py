@@ -8,8 +8,7 @@ import pandas as pd
 from app import data
 from app.jobs.experiment_job import ExperimentJob
 from gram.experiments import EVIDENCE, EXPERIMENTS, load
-from gram.experiments.outcomes import quick_folder
-from gram.plots.evidence import evidence as drawn
+from gram.experiments.results import quick_folder
 
 SHIPPED, QUICK = "shipped", "quick run"
 
@@ -77,7 +76,8 @@ def _load(name: str, folder: str, written: int, size: int) -> tuple[pd.DataFrame
 
 @data.cached(max_entries=48)
 def _shown(name: str, file: str, stamp: tuple[int, int], dark: bool, _table: pd.DataFrame) -> Shown:
-    experiment, figure = EXPERIMENTS[name], drawn(name, _table, dark=dark)
+    experiment = EXPERIMENTS.get(name)
+    figure = experiment.figure(_table, dark=dark)
     return Shown(
         experiment.headline(_table), experiment.finding(_table), str(figure.to_json()), int(figure.layout.height)
     )

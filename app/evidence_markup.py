@@ -6,7 +6,7 @@ from html import escape
 
 import pandas as pd
 
-from gram.experiments.claims import Claim
+from gram.experiments.claim import Claim
 
 _ARXIV = re.compile(r"arXiv (\d{4}\.\d{4,5})")
 _MINUS = re.compile(r"(?<![\w-])-(?=\d)")

@@ -5,8 +5,8 @@ import tempfile
 import pandas as pd
 
 from app.jobs.process import Pace, WatchedProcess
-from gram.experiments.outcomes import quick_folder
-from gram.experiments.saved import load
+from gram.experiments import EXPERIMENTS
+from gram.experiments.results import load, quick_folder
 
 
 class ExperimentJob(WatchedProcess):
@@ -26,9 +26,7 @@ class ExperimentJob(WatchedProcess):
         Raises:
             ValueError: there is no such experiment.
         """
-        from gram.experiments import experiment
-
-        self.name = experiment(name).NAME
+        self.name = str(EXPERIMENTS.get(name).NAME)
         self._pace = Pace()
         temporary = tempfile.TemporaryDirectory(prefix="gram-experiment-")
         super().__init__("app.jobs.experiment_worker", (name, str(quick_folder())), temporary)

@@ -11,7 +11,6 @@ from app.jobs.experiment_job import ExperimentJob
 from app.plain import safe_csv
 from gram.errors import GramError
 from gram.experiments import EXPERIMENTS
-from gram.experiments.claims import CLAIMS
 
 _JOB, _FAILED = "evidence_job", "evidence_failed"  # the quick run under way; name -> why the last one gave nothing
 _NEW = "evidence_new_"  # before a name: which result has just been made, and is to be shown
@@ -26,17 +25,17 @@ def render() -> None:
         "at its picture, then run the experiment yourself."
     )
     with st.container(key="evidence_contents"):
-        titles = {name: (module.TITLE, CLAIMS[name].sentence) for name, module in EXPERIMENTS.items()}
+        titles = {name: (module.TITLE, module.CLAIM.sentence) for name, module in EXPERIMENTS.items()}
         st.html(evidence_markup.contents(titles))
-    for name in EXPERIMENTS:
-        st.subheader(EXPERIMENTS[name].TITLE, anchor=name)
+    for name, module in EXPERIMENTS.items():
+        st.subheader(module.TITLE, anchor=name)
         _section(name)
 
 
 @st.fragment
 def _section(name: str) -> None:
     """Show one claim: what was said, what was done here, its picture, what was found."""
-    st.html(evidence_markup.claim(CLAIMS[name], theme.ground()))
+    st.html(evidence_markup.claim(EXPERIMENTS.get(name).CLAIM, theme.ground()))
     try:
         found = {kind: data_evidence.result(name, kind) for kind in (SHIPPED, QUICK)}
     except GramError as error:

@@ -3,11 +3,13 @@
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from gram.cli.arguments import positive, usage_errors
-from gram.cli.output import print_json, table
+from gram.cli.arguments import LazyChoices, positive, usage_errors
+from gram.cli.output import print_json, progress_bar, table
+from gram.core.module_registry import declared_names
 
 if TYPE_CHECKING:
     from gram.experiments import Budget, Workspace
@@ -19,18 +21,13 @@ DESCRIPTION = (
     "write OUT/NAME.parquet and print the finding. Finished runs are kept: stopped with Ctrl-C, the same call "
     "goes on with the rest, and experiments share runs. Example: gram experiment losses-and-measures --quick"
 )
-
-# Those of `gram.experiments.EXPERIMENTS`, written out so that --help needs no torch.
-NAMES = (
-    "losses-and-measures", "modalities", "volume-as-metric", "sensitivity", "unequal", "coarse-and-fine", "rivals",
-    "space",
-)  # fmt: skip
 ALL = "all"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("name", choices=(*NAMES, ALL), metavar="NAME", help=f"{', '.join(NAMES)}, or {ALL}")
+    choices = LazyChoices(lambda: [*declared_names("gram.experiments", marker="CLAIM"), ALL])  # without torch
+    parser.add_argument("name", choices=choices, metavar="NAME", help="%(choices)s")
     parser.add_argument("--quick", action="store_true", help="a small model and few items: that it works, no evidence")
     parser.add_argument("--full", action="store_true", help="the shipped model's size, as on a GPU, on any device")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
@@ -47,9 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Carry out the experiments, print what they found, and return the exit status."""
     from gram.core.device import select_device
-    from gram.experiments import BUDGETS, Workspace, experiment, run_experiment, runs_folder
-    from gram.experiments.outcomes import quick_folder
-    from gram.experiments.saved import EVIDENCE, plain_rows
+    from gram.experiments import BUDGETS, EVIDENCE, EXPERIMENTS, Workspace, run_experiment
+    from gram.experiments.outcomes import runs_folder
+    from gram.experiments.results import plain_rows, quick_folder
 
     with usage_errors(args):
         if args.quick and args.full:
@@ -59,78 +56,44 @@ def run(args: argparse.Namespace) -> int:
     budget = BUDGETS[size].with_seeds(args.seeds)
     workers = args.workers or (1 if device == "cuda" or args.quick else os.cpu_count() or 1)
     workspace = Workspace(args.runs or runs_folder(), device, workers)
-    names = NAMES if args.name == ALL else (args.name,)
+    names = EXPERIMENTS.names() if args.name == ALL else [args.name]
     if args.plan:
         return _plan(names, budget, workspace, as_json=args.json)
     out = args.out or (quick_folder() if args.quick else EVIDENCE)
-    told = []
+    command = ["python", "-m", "gram", *sys.argv[1:]]
+    results = []
     for name in names:
-        bar = _Bar(name)
-        try:
-            frame, file = run_experiment(name, budget, workspace, out, progress=bar, command=_command())
-        finally:
-            bar.close()
-        finding = experiment(name).finding(frame)
-        told.append({"experiment": name, "file": str(file), "finding": finding, "rows": plain_rows(frame)})
+        with progress_bar(name) as progress:
+            frame, file = run_experiment(name, budget, workspace, out, progress=progress, command=command)
+        experiment = EXPERIMENTS.get(name)
+        finding = experiment.finding(frame)
+        results.append({"experiment": name, "file": str(file), "finding": finding, "rows": plain_rows(frame)})
         if not args.json:
-            print(f"{name}: {experiment(name).headline(frame)}\n  {finding}\n  {file}", flush=True)
+            print(f"{name}: {experiment.headline(frame)}\n  {finding}\n  {file}", flush=True)
     if args.json:
-        print_json(told)
+        print_json(results)
     return 0
 
 
-def _command() -> list[str]:
-    return ["python", "-m", "gram", *sys.argv[1:]]
-
-
-def _plan(names: tuple[str, ...], budget: "Budget", workspace: "Workspace", *, as_json: bool) -> int:
+def _plan(names: Sequence[str], budget: "Budget", workspace: "Workspace", *, as_json: bool) -> int:
     """Print what would be trained, and how long it would take."""
     from gram.experiments import expected_seconds, outstanding, planned
 
-    rows: list[dict[str, Any]] = []
     runs = planned(names, budget)
     left = set(outstanding(runs, budget, workspace.folder))
-    for each in runs:
-        rows.append(
-            {
-                "run": str(each),
-                "key": each.key(budget),
-                "seconds": round(each.seconds(budget)),
-                "kept": each not in left,
-            }
-        )
+    rows = [
+        {"run": str(run), "key": run.key(budget), "seconds": round(run.seconds(budget)), "kept": run not in left}
+        for run in runs
+    ]
     seconds = expected_seconds(runs, budget, workspace) + len(names) * budget.overhead
     if as_json:
         print_json({"scale": budget.name, "workers": workspace.workers, "seconds": round(seconds), "runs": rows})
         return 0
     if rows:
-        print(table([{**row, "seconds": str(row["seconds"]), "kept": "yes" if row["kept"] else "no"} for row in rows]))
+        texts = [{name: str(value) for name, value in row.items()} for row in rows]
+        print(table([{**text, "kept": "yes" if row["kept"] else "no"} for text, row in zip(texts, rows)]))
     print(
         f"{len(runs)} runs at the scale {budget.name}, {len(left)} of them to be trained by {workspace.workers} "
         f"at once: about {max(1, round(seconds / 60))} minutes"
     )
     return 0
-
-
-class _Bar:
-    """A progress bar a phase of an experiment, with the time left."""
-
-    def __init__(self, name: str) -> None:
-        self._name, self._phase = name, ""
-        self._bar: Any = None
-
-    def __call__(self, phase: str, what: str, done: float, whole: float) -> None:
-        from tqdm import tqdm
-
-        if phase != self._phase:
-            self.close()
-            form = "{desc}: {percentage:3.0f}%|{bar}| {elapsed} gone, {remaining} left{postfix}"
-            self._phase = phase
-            self._bar = tqdm(total=whole, desc=f"{self._name}, {phase}", dynamic_ncols=True, bar_format=form)
-        self._bar.set_postfix_str(what, refresh=False)
-        self._bar.update(done - self._bar.n)
-
-    def close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None

@@ -11,12 +11,14 @@ import importlib.util
 import os
 import pkgutil
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
-_FILES: set[str] = set()  # of GRAM_PLUGINS, imported or being imported
+_FILES: dict[str, ModuleType] = {}  # by path: those imported or being imported
 
 
 class Registry(Generic[T]):
@@ -38,7 +40,8 @@ class Registry(Generic[T]):
         self.kind, self.package = kind, package
         self._order = order or (lambda plugin: 0.0)
         self._plugins: dict[str, T] = {}
-        self._loaded = False
+        self._loaded = self._loading = False
+        self._lock = threading.RLock()
 
     def register(self, name: str, plugin: T) -> T:
         """Add a plug-in and return it; the same name again replaces the plug-in."""
@@ -86,40 +89,52 @@ class Registry(Generic[T]):
     def _load(self) -> None:
         if self._loaded:
             return
-        self._loaded = True  # before the imports, which may ask for names
-        try:
-            package = importlib.import_module(self.package)
-            for module in pkgutil.iter_modules(package.__path__):
-                importlib.import_module(f"{self.package}.{module.name}")
-            for point in importlib.metadata.entry_points(group=self.package):
-                point.load()
-            for file in filter(None, os.environ.get("GRAM_PLUGINS", "").split(os.pathsep)):
-                import_file(file)
-        except BaseException:
-            self._loaded = False
-            raise
+        with self._lock:
+            if self._loaded or self._loading:  # by another thread meanwhile; by this one, whose imports ask for names
+                return
+            self._loading = True
+            try:
+                self._import_all()
+                self._loaded = True
+            finally:
+                self._loading = False
+
+    def _import_all(self) -> None:
+        package = importlib.import_module(self.package)
+        for module in pkgutil.iter_modules(package.__path__):
+            self._found(importlib.import_module(f"{self.package}.{module.name}"))
+        for point in importlib.metadata.entry_points(group=self.package):
+            self._found(point.load())
+        for file in plugin_files():
+            self._found(import_file(file))
+
+    def _found(self, loaded: object) -> None:
+        """Hear of what was imported: a module, or what an entry point names. Plug-ins have registered themselves."""
 
 
-def import_file(file: str | Path) -> None:
-    """Import a Python file once, so that its plug-ins register.
+def plugin_files() -> list[Path]:
+    """Return the Python files that `GRAM_PLUGINS` names."""
+    return [Path(file) for file in os.environ.get("GRAM_PLUGINS", "").split(os.pathsep) if file]
+
+
+def import_file(file: str | Path) -> ModuleType:
+    """Import a Python file, once, and return its module.
 
     Raises:
         OSError: there is no such file.
     """
     path = str(Path(file).resolve())
     if path in _FILES:
-        return
-    _FILES.add(path)
-    name = f"gram_plugin_{len(_FILES)}_{Path(path).stem}"
+        return _FILES[path]
+    name = f"gram_plugin_{len(_FILES) + 1}_{Path(path).stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        _FILES.discard(path)
         raise OSError(f"{file}: not a Python file")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
+    _FILES[path] = sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
     except BaseException:
-        _FILES.discard(path)
-        del sys.modules[name]
+        del _FILES[path], sys.modules[name]
         raise
+    return module

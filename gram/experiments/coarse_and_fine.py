@@ -1,29 +1,34 @@
 """What if texts name only a part of an item? Whole numbers, first digits, odd or even, and mixtures of these."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import torch
 from jaxtyping import Bool, Float
 from scipy.stats import rankdata
 
 from gram import measures
 from gram.data.embedding_set import EmbeddingSet
+from gram.experiments import chart
+from gram.experiments.claim import OWN_QUESTION, Claim
 from gram.experiments.outcomes import Outcome
-from gram.experiments.runs import MIXED, TEXTS, Budget, RunConfig, base_runs
+from gram.experiments.runs import COMPARED, MIXED, TEXTS, Budget, RunConfig, base_runs
 from gram.experiments.sentences import leader, listed, rate, share, verdict
-from gram.experiments.tables import Observation, single_row, tabulate
-from gram.experiments.work import Outcomes
+from gram.experiments.table import Observation, over_seeds, recall_at_1, single_row, tabulate
 from gram.geometry import volume
 from gram.losses import MEASURES
-from gram.retrieval.evaluate import evaluate
 
-NAME = "coarse-and-fine"
-TITLE = "Coarse and fine texts"
+NAME, TITLE, ORDER = "coarse-and-fine", "Coarse and fine texts", 60
+CLAIM = Claim(
+    "A joint geometry serves texts that name an item exactly and texts that name a part of it.",
+    f"{OWN_QUESTION}: captions of real data fit more than one item",
+)
 HIT, AUC, CHANCE = "hit", "AUC", "chance"
 BETWEEN, BASE = "R@1 image to tones", "mean base"
-_TOLD = {"whole": "the whole number", "first-digit": "its first digit", "parity": "odd or even"}
+_IN_SENTENCES = {"whole": "the whole number", "first-digit": "its first digit", "parity": "odd or even"}
+_ON_AXIS = {"whole": "whole number", "first-digit": "first digit", "parity": "odd or even", "mixed": "mixed"}
 _MEASURES = ("volume", "height", "cosine")
 
 
@@ -32,27 +37,31 @@ def runs(budget: Budget) -> list[RunConfig]:
     return [run for text in (*TEXTS, MIXED) for run in base_runs(budget, seeds=budget.few_seeds, text=text)]
 
 
-def named(kind: str, labels: Sequence[str]) -> list[str]:
-    """Return what a text of a kind says of each number: itself, its first digit, or "even" or "odd"."""
-    if kind == "parity":
-        return [("even", "odd")[int(label) % 2] for label in labels]
-    return [label[0] if kind == "first-digit" else label for label in labels]
+def table(outcomes: Iterable[Outcome]) -> pd.DataFrame:
+    """Return the table: columns loss, trained, asked, measure, and those of `gram.experiments.table`.
+
+    "trained" is the kind of the texts in training, "asked" in the test. Metrics: "hit", "AUC" and "chance" of a hit, as
+    `satisfied` gives them; and, with no text asked, "R@1 image to tones" by the loss's measure and "mean base", the
+    volume of the candidates' own vectors. Texts that fit several items of a batch are negatives of each other's items
+    in training, under every loss alike. Intervals of one seed are over texts (items for the last two metrics), those of
+    all seeds over seeds where there are three.
+    """
+    return tabulate(_observations(outcomes))
 
 
-def observe(found: Mapping[RunConfig, Outcome]) -> Iterator[Observation]:
+def _observations(outcomes: Iterable[Outcome]) -> Iterator[Observation]:
     """Yield how often the top item satisfies the text, by kind of text, and what is left between the candidates."""
-    for run, outcome in found.items():
+    for outcome in outcomes:
+        run = outcome.run
         for asked in TEXTS if run.text == MIXED else (run.text,):
-            name = "text" if asked in (run.text, TEXTS[0]) else f"text:{asked}"
-            embedded = outcome.embedding_set(text=name)
+            embedded = outcome.embedding_set(text="text" if asked in (run.text, TEXTS[0]) else f"text:{asked}")
             for measure in _MEASURES:
                 keys = {"loss": run.loss, "trained": run.text, "asked": asked, "measure": measure}
                 for metric, items in satisfied(embedded, run.candidates, measure, asked).items():
                     yield Observation(keys, metric, run.seed, items=items)
         embedded = outcome.embedding_set()
-        keys = {"loss": run.loss, "trained": run.text, "asked": "", "measure": MEASURES[run.loss]}
-        between = evaluate(embedded, "image", ["tones"], MEASURES[run.loss], device="cpu")
-        yield Observation(keys, BETWEEN, run.seed, items=between.per_item("R@1").double().numpy())
+        keys = {"loss": run.loss, "trained": run.text, "asked": "", "measure": run.measure}
+        yield recall_at_1(embedded, ["tones"], run.measure, query="image", keys=keys, seed=run.seed, metric=BETWEEN)
         own = torch.stack([embedded.modalities[name].double() for name in run.candidates], dim=1)
         yield Observation(keys, BASE, run.seed, items=volume(own).numpy())
 
@@ -72,8 +81,7 @@ def satisfied(
         measure: by name.
         kind: of the texts.
     """
-    labels = embedded.items["label"].tolist()
-    said = np.array(named(kind, labels))
+    said = np.array([_text(kind, label) for label in embedded.items["label"]])
     texts, firsts = np.unique(said, return_index=True)
     vectors = embedded.normalized().modalities
     anchors = vectors["text"][torch.from_numpy(firsts)].double()
@@ -85,24 +93,17 @@ def satisfied(
     return {HIT: hits, AUC: aucs, CHANCE: fits.mean(axis=1)}
 
 
+def _text(kind: str, label: str) -> str:
+    """Return what a text of a kind says of a number: itself, its first digit, or "even" or "odd"."""
+    return ("even", "odd")[int(label) % 2] if kind == "parity" else label[: 1 if kind == "first-digit" else None]
+
+
 def _auc(scores: Float[np.ndarray, " n"], fits: Bool[np.ndarray, " n"]) -> float:
     """Return P(one that fits is above one that does not) + P(tie) / 2, from ranks; NaN where all or none fit."""
     m, n = int(fits.sum()), len(fits)
     if m in (0, n):
         return float("nan")
     return float((rankdata(scores)[fits].sum() - m * (m + 1) / 2) / (m * (n - m)))
-
-
-def table(found: Outcomes) -> pd.DataFrame:
-    """Return the table: columns loss, trained, asked, measure, and those of `gram.experiments.tables`.
-
-    "trained" is the kind of the texts in training, "asked" in the test. Metrics: "hit", "AUC" and "chance" of a hit, as
-    `satisfied` gives them; and, with no text asked, "R@1 image to tones" by the loss's measure and "mean base", the
-    volume of the candidates' own vectors. Texts that fit several items of a batch are negatives of each other's items
-    in training, under every loss alike. Intervals of one seed are over texts (items for the last two metrics), those of
-    all seeds over seeds where there are three.
-    """
-    return tabulate(observe(found))
 
 
 def finding(frame: pd.DataFrame) -> str:
@@ -121,9 +122,9 @@ def finding(frame: pd.DataFrame) -> str:
 def headline(frame: pd.DataFrame) -> str:
     """Return the finding in short, without its intervals."""
     said = []
-    for asked in TEXTS:
+    for asked, words in _IN_SENTENCES.items():
         gram, cosine = _hits(frame, asked)
-        said.append(f"{_TOLD[asked]} {rate(gram)} with GRAM, {rate(cosine)} with cosine ({leader(gram, cosine)})")
+        said.append(f"{words} {rate(gram)} with GRAM, {rate(cosine)} with cosine ({leader(gram, cosine)})")
     return f"The top item satisfies these texts, after training on all kinds: {'; '.join(said)}."
 
 
@@ -131,5 +132,32 @@ def _hits(frame: pd.DataFrame, asked: str) -> list[pd.Series]:
     """Return the rows of the GRAM and the cosine model trained on mixed texts, for a kind of text."""
     return [
         single_row(frame, loss=loss, trained=MIXED, asked=asked, measure=MEASURES[loss], metric=HIT)
-        for loss in ("gram", "cosine")
+        for loss in COMPARED
+    ]
+
+
+def figure(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
+    """Return how often the top item satisfies the text: a row a kind of training and of asking, grey ticks for chance.
+
+    Args:
+        frame: the table.
+        dark: for a dark ground.
+    """
+    rows = over_seeds(frame, metric=HIT)
+    names = list(dict.fromkeys(_pairs(rows)))
+    drawn = go.Figure()
+    for side, loss in enumerate(COMPARED):
+        own = rows[(rows["loss"] == loss) & (rows["measure"] == MEASURES[loss])]
+        chart.dots(drawn, own, names, _pairs(own), side=side, name=f"{loss} by {MEASURES[loss]}", dark=dark)
+    chance = over_seeds(frame, metric=CHANCE, loss=COMPARED[0], measure=MEASURES[COMPARED[0]])
+    lines = [names.index(label) for label in _pairs(chance)]
+    chart.ticks(drawn, chance, lines, name=CHANCE, symbol="line-ns", size=22, width=2.5, dark=dark)
+    return chart.lay_out_rows(drawn, names, "top item satisfies the text (%)", dark=dark)
+
+
+def _pairs(rows: pd.DataFrame) -> list[str]:
+    """Return what a row was trained with and asked, in words."""
+    return [
+        _ON_AXIS[one] if one == other else f"{_ON_AXIS[one]}: {_ON_AXIS[other]}"
+        for one, other in zip(rows["trained"], rows["asked"])
     ]

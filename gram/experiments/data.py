@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from gram.core.atomic import replace_files
+from gram.core.progress import Progress, no_progress
 from gram.datasets.spoken_numbers import MODALITIES, draw_recipes, numbers_of
 from gram.experiments.runs import FORMAT, Budget
 from gram.models import MultimodalModel
@@ -23,7 +24,6 @@ from gram.training.spoken_numbers.pool import TrainingPool, render_examples
 PARTS = ("train", "validation", "test")
 _SEED = 0  # of the training recipes: the same items for all runs
 _SPREAD_OF = 200  # training items whose inputs say how far a modality's inputs spread
-Progress = Callable[[int, int], None]
 
 
 class Ragged(Sequence[Tensor]):
@@ -71,19 +71,22 @@ def data_folder(folder: Path, budget: Budget) -> Path:
     return folder / f"items-{hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]}"
 
 
-def prepare_data(
-    folder: Path, budget: Budget, *, processes: int | None = 1, progress: Progress = lambda done, whole: None
-) -> Data:
+def is_prepared(folder: Path, budget: Budget) -> bool:
+    """Return whether the items of a budget are kept."""
+    return (data_folder(folder, budget) / "done").is_file()
+
+
+def prepare_data(folder: Path, budget: Budget, *, processes: int | None = 1, progress: Progress = no_progress) -> Data:
     """Return the items of a budget, rendered and kept first if they are not there yet.
 
     Args:
         folder: of runs.
         budget: which items.
         processes: how many render; None takes as many as there are cores.
-        progress: called with how many items are done, and of how many.
+        progress: told how much of it is rendered.
     """
     own = data_folder(folder, budget)
-    if not (own / "done").is_file():
+    if not is_prepared(folder, budget):
         shutil.rmtree(own, ignore_errors=True)
         replace_files(own, lambda staged: _render(staged, budget, processes, progress))
     return load_data(folder, budget)
@@ -121,7 +124,7 @@ def _render(staged: Path, budget: Budget, processes: int | None, progress: Progr
             for name, value in example.items():
                 kept[name].append(np.moveaxis(value, -1, 0))
             done += 1
-            progress(done, whole)
+            progress(done / whole, "rendering the items")
         for name, values in kept.items():
             np.save(staged / f"{part}-{name}.npy", np.concatenate(values))
             np.save(staged / f"{part}-{name}-ends.npy", np.cumsum([len(value) for value in values]))

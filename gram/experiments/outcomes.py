@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Float
@@ -18,7 +17,7 @@ from gram.core.atomic import current_file, read_consistently, replace_files
 from gram.core.cache import cache_folder
 from gram.data.embedding_set import EmbeddingSet
 from gram.errors import GramError
-from gram.experiments.runs import FORMAT, Budget, RunConfig
+from gram.experiments.runs import Budget, RunConfig
 from gram.losses import AnchorMatching
 
 _VECTORS, _FACTS, _HEAD = "embeddings.safetensors", "run.json", "matching.safetensors"
@@ -39,6 +38,7 @@ class Outcome:
         temperature: at the end.
         seconds: spent in training.
         matching: the trained matching head, if there is one.
+        settings: all that it depends on, as `RunConfig.settings` gives them; empty before it is kept.
     """
 
     run: RunConfig
@@ -50,6 +50,7 @@ class Outcome:
     temperature: float
     seconds: float
     matching: AnchorMatching | None = field(default=None, repr=False)
+    settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def embedding_set(self, step: int | None = None, *, text: str = "text") -> EmbeddingSet:
         """Return the test items in the run's modalities at a step, the last by default, scaled to unit length again.
@@ -66,11 +67,6 @@ class Outcome:
 def runs_folder() -> Path:
     """Return where runs are kept by default: "experiments" in the cache."""
     return cache_folder("experiments")
-
-
-def quick_folder() -> Path:
-    """Return where the results of quick runs are kept: a folder of this version's format in the cache."""
-    return cache_folder(f"evidence-quick-{FORMAT}")
 
 
 def outcome_folder(folder: Path, run: RunConfig, budget: Budget) -> Path:
@@ -140,6 +136,7 @@ def load_outcome(folder: Path, run: RunConfig, budget: Budget, items: pd.DataFra
             temperature=float(facts["temperature"]),
             seconds=float(facts["seconds"]),
             matching=head,
+            settings=dict(facts["settings"]),
         )
 
     try:
@@ -151,9 +148,3 @@ def load_outcome(folder: Path, run: RunConfig, budget: Budget, items: pd.DataFra
 def half(vectors: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
     """Return vectors as they are kept: in float16, a coordinate to about three digits."""
     return vectors.to(torch.float16)
-
-
-def same_items(outcomes: "list[Outcome]") -> bool:
-    """Return whether outcomes are of the same test items, so that they can be paired item by item."""
-    ids = [outcome.items["id"].to_numpy() for outcome in outcomes]
-    return all(np.array_equal(ids[0], each) for each in ids[1:])

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gram.errors import GramError
-from gram.experiments import EVIDENCE, EXPERIMENTS, load
+from gram.experiments.registry import EXPERIMENTS
+from gram.experiments.results import EVIDENCE, load
 from gram.training.spoken_numbers.report import splice
 
 README = Path(__file__).parents[2] / "README.md"
@@ -19,14 +20,10 @@ def findings_table(folder: Path = EVIDENCE) -> str:
     Raises:
         GramError: a result is missing or cannot be read.
     """
-    results = {name: load(name, folder) for name in EXPERIMENTS}
-    short = [
-        f"| {EXPERIMENTS[name].TITLE} | {EXPERIMENTS[name].headline(table)} |" for name, (table, _) in results.items()
-    ]
-    full = [
-        f"- **{EXPERIMENTS[name].TITLE}.** {EXPERIMENTS[name].finding(table)}" for name, (table, _) in results.items()
-    ]
-    made = sorted({(facts["scale"], facts["device"], facts["commit"][:7]) for _, facts in results.values()})
+    results = [(experiment, *load(name, folder)) for name, experiment in EXPERIMENTS.items()]
+    short = [f"| {experiment.TITLE} | {experiment.headline(table)} |" for experiment, table, _ in results]
+    full = [f"- **{experiment.TITLE}.** {experiment.finding(table)}" for experiment, table, _ in results]
+    made = sorted({(facts["scale"], facts["device"], facts["commit"][:7]) for *_, facts in results})
     told = "; ".join(
         f"scale {scale} ({_SCALES.get(scale, scale)}), {device}, commit {commit}" for scale, device, commit in made
     )

@@ -1,22 +1,32 @@
 """GRAM against its rivals: the same encoders, items, seeds and steps under every loss of `gram.losses.LOSSES`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 import pandas as pd
+import plotly.graph_objects as go
 import torch
 
 from gram import measures
+from gram.datasets.spoken_numbers import MODALITIES
+from gram.experiments import chart
+from gram.experiments.claim import GRAM_PAPER, Claim
 from gram.experiments.outcomes import Outcome
-from gram.experiments.ranked import recall_at_1
-from gram.experiments.runs import Budget, RunConfig, base_runs
+from gram.experiments.runs import COMPARED, Budget, RunConfig, base_runs
 from gram.experiments.sentences import listed, moved, rate, share, sign
-from gram.experiments.tables import Observation, difference, highest, over_seeds, single_row, tabulate
-from gram.experiments.work import Outcomes
+from gram.experiments.table import Observation, difference, highest, over_seeds, recall_at_1, single_row, tabulate
 from gram.losses import LOSSES
 
-NAME = "rivals"
-TITLE = "Rivals"
-THREE = ("text", "image", "speech")
+NAME, TITLE, ORDER = "rivals", "Rivals", 70
+CLAIM = Claim(
+    "The volume aligns more than two modalities better than what was proposed before and since.",
+    f"{GRAM_PAPER}; the rivals' sources stand with their losses in gram.losses (TRIANGLE arXiv 2509.24734, PMRL "
+    "arXiv 2507.17343, Symile arXiv 2411.01053)",
+    caution=(
+        "No loss was tuned: each has its module's usual temperature, and all one learning rate. PMRL's are its "
+        "authors', for pretrained encoders; from scratch it hardly learns in these steps, and its row says no more."
+    ),
+)
+ALL, THREE = "+".join(MODALITIES), MODALITIES[:3]
 MATCHED = "gram+matching"
 RERANKED = 50
 DIFFERENCE = "R@1 difference"  # to the GRAM loss by volume, item by item
@@ -26,7 +36,7 @@ _MEASURES = ("volume", "height", "cosine")
 def runs(budget: Budget) -> list[RunConfig]:
     """Return the runs: every loss on all modalities, GRAM with the matching head, and three losses on three."""
     few = budget.few_seeds
-    others = [name for name, loss in LOSSES.items() if name not in ("gram", "cosine") and loss.modalities is None]
+    others = [name for name, loss in LOSSES.items() if name not in COMPARED and loss.modalities is None]
     return [
         *base_runs(budget, seeds=few),
         *(RunConfig(name, seed) for name in others for seed in range(few)),
@@ -36,26 +46,33 @@ def runs(budget: Budget) -> list[RunConfig]:
     ]
 
 
-def name_of(run: RunConfig) -> str:
-    """Return what a run's loss is called: its name, and whether the matching head was trained with it."""
-    return MATCHED if run.matching else run.loss
+def table(outcomes: Iterable[Outcome]) -> pd.DataFrame:
+    """Return the table: columns loss, modalities, measure, and those of `gram.experiments.table`.
+
+    Metrics: "R@1", text asking the rest; "R@1 difference", by the loss's own measure minus the GRAM loss's by volume on
+    the same modalities, paired by item and seed. The loss "gram+matching" is GRAM with the matching head, and its
+    measure "matching" orders the 50 best by volume anew. The triangle is for three modalities: text, image, speech.
+    Intervals of one seed are over items, those of all seeds over seeds where there are three.
+    """
+    return tabulate(_observations(outcomes))
 
 
-def observe(found: Mapping[RunConfig, Outcome]) -> Iterator[Observation]:
+def _observations(outcomes: Iterable[Outcome]) -> Iterator[Observation]:
     """Yield R@1 of each run by its own measure, volume, height and cosine, and how its own differs from GRAM's."""
     own: dict[tuple[str, int, int], Observation] = {}
-    for run, outcome in found.items():
-        embedded = outcome.embedding_set()
-        keys = {"loss": name_of(run), "modalities": "+".join(run.modalities)}
-        for measure in dict.fromkeys((run.measure, *_MEASURES)):
-            each = recall_at_1(embedded, run.candidates, measure, keys={**keys, "measure": measure}, seed=run.seed)
-            yield each
-            if measure == run.measure:
-                own[name_of(run), len(run.modalities), run.seed] = each
+    for outcome in outcomes:
+        run, embedded = outcome.run, outcome.embedding_set()
+        loss = MATCHED if run.matching else run.loss
+        keys = {"loss": loss, "modalities": "+".join(run.modalities)}
+        found = [
+            recall_at_1(embedded, run.candidates, measure, keys={**keys, "measure": measure}, seed=run.seed)
+            for measure in dict.fromkeys((run.measure, *_MEASURES))
+        ]
         if run.matching:
-            each = Observation({**keys, "measure": "matching"}, "R@1", run.seed, items=reranked(outcome).numpy())
-            yield each
-            own[name_of(run), len(run.modalities), run.seed] = each
+            items = reranked(outcome).numpy()
+            found.append(Observation({**keys, "measure": "matching"}, "R@1", run.seed, items=items))
+        yield from found
+        own[loss, len(run.modalities), run.seed] = found[-1 if run.matching else 0]
     for (_, k, seed), each in own.items():
         yield difference(each.keys, DIFFERENCE, seed, each, own["gram", k, seed])
 
@@ -80,45 +97,68 @@ def reranked(outcome: Outcome) -> torch.Tensor:
     return found.any(dim=1).double() / first.sum(dim=1)
 
 
-def table(found: Outcomes) -> pd.DataFrame:
-    """Return the table: columns loss, modalities, measure, and those of `gram.experiments.tables`.
-
-    Metrics: "R@1", text asking the rest; "R@1 difference", by the loss's own measure minus the GRAM loss's by volume on
-    the same modalities, paired by item and seed. The loss "gram+matching" is GRAM with the matching head, and its
-    measure "matching" orders the 50 best by volume anew. The triangle is for three modalities: text, image, speech.
-    Intervals of one seed are over items, those of all seeds over seeds where there are three.
-    """
-    return tabulate(observe(found))
-
-
 def finding(frame: pd.DataFrame) -> str:
     """Return one sentence: which losses are ahead of GRAM and which behind, each by its own measure."""
-    rows = over_seeds(frame, metric=DIFFERENCE, modalities="text+image+speech+tones")
-    rows = rows[rows["loss"] != "gram"]
-    gram = single_row(frame, metric="R@1", loss="gram", measure="volume", modalities="text+image+speech+tones")
-    groups = {side: [str(row["loss"]) for _, row in rows.iterrows() if sign(row) == side] for side in (1, -1, 0)}
+    rows, gram = _differences(frame), _gram(frame)
+    ahead, behind, level = (
+        listed([row["loss"] for _, row in rows.iterrows() if sign(row) == side]) for side in (1, -1, 0)
+    )
     best = highest(rows)
     top = single_row(frame, metric="R@1", loss=best["loss"], measure=best["measure"], modalities=best["modalities"])
     triangle = single_row(frame, metric=DIFFERENCE, loss="triangle")
     beside = {1: "ahead of", -1: "behind", 0: "not told apart from"}[sign(triangle)]
     lead = f"the best rival is {best['loss']} with {share(top)}" if best["value"] > 0 else "no rival has a higher R@1"
     return (
-        f"Each by its own measure, GRAM finds {share(gram)} first and {lead}: ahead of GRAM are {listed(groups[1])}, "
-        f"behind it {listed(groups[-1])}, not told apart {listed(groups[0])}; of three modalities, the triangle is "
-        f"{beside} GRAM."
+        f"Each by its own measure, GRAM finds {share(gram)} first and {lead}: ahead of GRAM are {ahead}, "
+        f"behind it {behind}, not told apart {level}; of three modalities, the triangle is {beside} GRAM."
     )
 
 
 def headline(frame: pd.DataFrame) -> str:
     """Return the finding in short, without its intervals."""
-    rows = over_seeds(frame, metric=DIFFERENCE, modalities="text+image+speech+tones")
-    rows = rows[rows["loss"] != "gram"].sort_values("value", ascending=False)
-    gram = single_row(frame, metric="R@1", loss="gram", measure="volume", modalities="text+image+speech+tones")
-    said = {
-        side: listed([f"{row['loss']} ({moved(row)})" for _, row in rows.iterrows() if sign(row) == side])
+    rows = _differences(frame).sort_values("value", ascending=False)
+    ahead, behind, level = (
+        listed([f"{row['loss']} ({moved(row)})" for _, row in rows.iterrows() if sign(row) == side])
         for side in (1, -1, 0)
-    }
-    return (
-        f"R@1 of GRAM {rate(gram)}, each by its own measure. Ahead, in points: {said[1]}. Not told apart: {said[0]}. "
-        f"Behind: {said[-1]}."
     )
+    return (
+        f"R@1 of GRAM {rate(_gram(frame))}, each by its own measure. Ahead, in points: {ahead}. "
+        f"Not told apart: {level}. Behind: {behind}."
+    )
+
+
+def _differences(frame: pd.DataFrame) -> pd.DataFrame:
+    rows = over_seeds(frame, metric=DIFFERENCE, modalities=ALL)
+    return rows[rows["loss"] != "gram"]
+
+
+def _gram(frame: pd.DataFrame) -> pd.Series:
+    return single_row(frame, metric="R@1", loss="gram", measure="volume", modalities=ALL)
+
+
+def figure(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
+    """Return R@1 of every loss by its own measure, the best on top, and in grey by mean cosine.
+
+    Losses that were trained on three modalities are in rows of their own, below.
+
+    Args:
+        frame: the table.
+        dark: for a dark ground.
+    """
+    rows, columns = over_seeds(frame, metric="R@1"), ["loss", "modalities", "measure"]
+    own = rows.merge(over_seeds(frame, metric=DIFFERENCE)[columns], on=columns)
+    own = own.assign(three=own["modalities"] != ALL).sort_values(["three", "value"], ascending=[True, False])
+    names, cosine = _labels(own), rows[rows["measure"] == "cosine"]
+    drawn = go.Figure()
+    lines = [names.index(label) for label in _labels(cosine)]
+    chart.ticks(drawn, cosine, lines, name="by mean cosine", symbol="x-thin", size=9, width=2, dark=dark)
+    chart.dots(drawn, own, names, names, side=0, name="by the loss's own measure", dark=dark, shift=False)
+    return chart.lay_out_rows(drawn, names, chart.RECALL, dark=dark)
+
+
+def _labels(rows: pd.DataFrame) -> list[str]:
+    """Return the loss of each row, and of how many modalities where not of all."""
+    return [
+        loss if kinds == ALL else f"{loss}, k = {len(kinds.split('+'))}"
+        for loss, kinds in zip(rows["loss"], rows["modalities"])
+    ]

@@ -10,6 +10,7 @@ from gram.losses import LOSSES, MEASURES
 from gram.models import ModelConfig
 
 FORMAT = 1  # of what a run keeps and a table holds; another one makes every run and quick result new
+COMPARED = ("gram", "cosine")  # the two losses that every experiment compares
 TEXTS = ("whole", "first-digit", "parity")
 MIXED = "mixed"
 DEGRADED = "image"  # the modality that is made unequal: one that text finds its items by under every loss
@@ -58,6 +59,11 @@ class Budget:
     batches: tuple[int, ...]
     seconds: float
     overhead: float
+
+    @property
+    def items(self) -> int:
+        """How many items there are in all."""
+        return self.numbers * self.renderings + self.validation + self.test
 
     def with_seeds(self, seeds: int | None) -> "Budget":
         """Return the budget with so many seeds for every run; as it is for None."""
@@ -205,4 +211,4 @@ def base_runs(budget: Budget, *, seeds: int | None = None, **fields: Any) -> lis
         seeds: how many instead.
         fields: of `RunConfig`, the same for all.
     """
-    return [RunConfig(loss, seed, **fields) for loss in ("gram", "cosine") for seed in range(seeds or budget.seeds)]
+    return [RunConfig(loss, seed, **fields) for loss in COMPARED for seed in range(seeds or budget.seeds)]

@@ -1,20 +1,24 @@
 """How much do width, temperature and batch size matter, and to which loss more?"""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
+from gram.experiments import chart
+from gram.experiments.claim import OWN_QUESTION, Claim
 from gram.experiments.outcomes import Outcome
-from gram.experiments.ranked import recall_at_1
-from gram.experiments.runs import Budget, RunConfig, base_runs
+from gram.experiments.runs import COMPARED, Budget, RunConfig, base_runs
 from gram.experiments.sentences import listed, share
-from gram.experiments.tables import Observation, highest, lowest, over_seeds, tabulate
-from gram.experiments.work import Outcomes
+from gram.experiments.table import Observation, highest, lowest, over_seeds, recall_at_1, tabulate
 
-NAME = "sensitivity"
-TITLE = "Sensitivity"
-VARIED = ("d", "temperature", "batch")
+NAME, TITLE, ORDER = "sensitivity", "Sensitivity", 40
+CLAIM = Claim(
+    "The volume asks no more care with the width of the space, the temperature and the batch than a cosine.",
+    f"{OWN_QUESTION}: a gain that depends on one setting is no gain of the loss",
+)
+VARIED = {"d": "dimensions d", "temperature": "temperature", "batch": "items of a batch"}
 LEARNED = "learned"
 
 
@@ -29,37 +33,39 @@ def runs(budget: Budget) -> list[RunConfig]:
     ]
 
 
-def observe(found: Mapping[RunConfig, Outcome], budget: Budget) -> Iterator[Observation]:
-    """Yield R@1 of each run by its own measure, and the temperature it ended with."""
-    for run, outcome in found.items():
-        for varied, setting, place in _settings_of(run, budget):
-            keys: dict[str, Any] = {"loss": run.loss, "varied": varied, "setting": setting, "place": place}
-            embedded = outcome.embedding_set()
-            yield recall_at_1(embedded, run.candidates, run.measure, keys=keys, seed=run.seed)
-            yield Observation(keys, "temperature", run.seed, given=outcome.temperature)
-
-
-def _settings_of(run: RunConfig, budget: Budget) -> list[tuple[str, str, float | None]]:
-    """Return what a run is a point of: (varied, setting in words, its number); the budget's own run is one of each."""
-    points: dict[str, tuple[float | None, str, float | None]] = {
-        "d": (run.d, str(run.width(budget)), float(run.width(budget))),
-        "temperature": (run.temperature, LEARNED if run.temperature is None else f"{run.temperature:g}",
-                        run.temperature),
-        "batch": (run.batch, str(run.batch or budget.batch), float(run.batch or budget.batch)),
-    }  # fmt: skip
-    away = [name for name, (value, *_) in points.items() if value is not None]
-    return [(name, points[name][1], points[name][2]) for name in (away or VARIED)]
-
-
-def table(found: Outcomes) -> pd.DataFrame:
-    """Return the table: columns loss, varied, setting, place, and those of `gram.experiments.tables`.
+def table(outcomes: Iterable[Outcome]) -> pd.DataFrame:
+    """Return the table: columns loss, varied, setting, place, and those of `gram.experiments.table`.
 
     "varied" is d, temperature or batch, "setting" its value in words, "place" the same as a number (NaN for a learned
     temperature). Metrics: "R@1" by the loss's own measure, and the "temperature" at the end. Runs of another batch see
     as many items, so they take fewer or more steps. Intervals of one seed are over items, those of all seeds over
     seeds where there are three.
     """
-    return tabulate(observe(found, found.budget))
+    return tabulate(_observations(outcomes))
+
+
+def _observations(outcomes: Iterable[Outcome]) -> Iterator[Observation]:
+    """Yield R@1 of each run by its own measure, and the temperature it ended with."""
+    for outcome in outcomes:
+        run, embedded = outcome.run, outcome.embedding_set()
+        for varied, setting, place in _settings_of(outcome):
+            keys = {"loss": run.loss, "varied": varied, "setting": setting, "place": place}
+            yield recall_at_1(embedded, run.candidates, run.measure, keys=keys, seed=run.seed)
+            yield Observation(keys, "temperature", run.seed, given=outcome.temperature)
+
+
+def _settings_of(outcome: Outcome) -> list[tuple[str, str, float | None]]:
+    """Return what a run is a point of: (varied, setting in words, its number); the budget's own run is one of each."""
+    run, d, batch = outcome.run, outcome.settings["d"], outcome.settings["batch"]
+    points = {
+        "d": (run.d, str(d), float(d)),
+        "temperature": (
+            run.temperature, LEARNED if run.temperature is None else f"{run.temperature:g}", run.temperature,
+        ),
+        "batch": (run.batch, str(batch), float(batch)),
+    }  # fmt: skip
+    away = [name for name, (value, *_) in points.items() if value is not None]
+    return [(name, points[name][1], points[name][2]) for name in (away or VARIED)]
 
 
 def extremes(frame: pd.DataFrame, loss: str, varied: str) -> tuple[pd.Series, pd.Series]:
@@ -73,7 +79,7 @@ def finding(frame: pd.DataFrame) -> str:
     said = []
     for varied in VARIED:
         ranges, words = {}, []
-        for loss in ("gram", "cosine"):
+        for loss in COMPARED:
             worst, best = extremes(frame, loss, varied)
             ranges[loss] = best["value"] - worst["value"]
             words.append(f"{loss} goes from {share(worst)} at {worst['setting']} to {share(best)} at {best['setting']}")
@@ -86,7 +92,32 @@ def headline(frame: pd.DataFrame) -> str:
     """Return the finding in short, without its intervals."""
     said = []
     for varied in VARIED:
-        gram, cosine = (extremes(frame, loss, varied) for loss in ("gram", "cosine"))
+        gram, cosine = (extremes(frame, loss, varied) for loss in COMPARED)
         moved = [100 * (best["value"] - worst["value"]) for worst, best in (gram, cosine)]
         said.append(f"{varied} {moved[0]:.0f} under GRAM and {moved[1]:.0f} under cosine")
     return f"Points of R@1 between the worst setting and the best: {'; '.join(said)}."
+
+
+def figure(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
+    """Return R@1 by each loss's own measure against width, temperature and batch size: a panel each, one below another.
+
+    Args:
+        frame: the table.
+        dark: for a dark ground.
+    """
+    drawn = make_subplots(rows=len(VARIED), cols=1, vertical_spacing=0.13)
+    for row, (varied, title) in enumerate(VARIED.items(), start=1):
+        rows = over_seeds(frame, metric="R@1", varied=varied)
+        rows = rows.sort_values("place", na_position="last", kind="stable")
+        settings = list(dict.fromkeys(rows["setting"]))
+        for side, loss in enumerate(COMPARED):
+            own = rows[rows["loss"] == loss]
+            chart.line(
+                drawn, own, settings, own["setting"], side=side, name=f"{loss} loss", dark=dark,
+                row=row, legend=row == 1,
+            )  # fmt: skip
+        drawn.update_xaxes(
+            title=title, tickvals=list(range(len(settings))), ticktext=settings, row=row, col=1,
+            range=[-0.4, len(settings) - 0.6],
+        )  # fmt: skip
+    return chart.lay_out_recall(drawn, height=720, dark=dark)

@@ -1,29 +1,34 @@
 """Is the space better ordered after one loss? Digits by silhouette and linear probe, and how far UMAP keeps it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 from jaxtyping import Float
+from plotly.subplots import make_subplots
 from sklearn.linear_model import RidgeClassifier
 from sklearn.metrics import silhouette_samples
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
-from gram.data.embedding_set import EmbeddingSet
 from gram.datasets.spoken_numbers import DIGITS
+from gram.experiments import chart
+from gram.experiments.claim import GRAM_PAPER, Claim
 from gram.experiments.outcomes import Outcome
-from gram.experiments.runs import Budget, RunConfig, base_runs
+from gram.experiments.runs import COMPARED, Budget, RunConfig, base_runs
 from gram.experiments.sentences import leader, listed, number, rate, share, verdict
-from gram.experiments.tables import Observation, single_row, tabulate
-from gram.experiments.work import Outcomes
+from gram.experiments.table import Observation, over_seeds, single_row, tabulate
 from gram.projection import Settings
 from gram.projection.fit import compute_layout
 
-NAME = "space"
-TITLE = "The space"
+NAME, TITLE, ORDER = "space", "The space", 80
+CLAIM = Claim("The volume leads to a shared space that is better ordered by meaning.", GRAM_PAPER)
 TOGETHER = "all"
 SILHOUETTE, PROBE, TRUST = "silhouette", "probe accuracy", "trustworthiness"
 _FOLDS = 5
+_PANELS = {
+    SILHOUETTE: "silhouette (−1 to 1)", PROBE: "probe accuracy (%)", TRUST: "trustworthiness of UMAP (0 to 1)",
+}  # fmt: skip
 
 
 def runs(budget: Budget) -> list[RunConfig]:
@@ -31,11 +36,21 @@ def runs(budget: Budget) -> list[RunConfig]:
     return base_runs(budget, seeds=budget.few_seeds)
 
 
-def observe(found: Mapping[RunConfig, Outcome]) -> Iterator[Observation]:
+def table(outcomes: Iterable[Outcome]) -> pd.DataFrame:
+    """Return the table: columns loss, modality, and those of `gram.experiments.table`.
+
+    Metrics: "silhouette" (-1 to 1) and "probe accuracy" (0 to 1, chance about 0.1) of the digits, for each modality and
+    for all together, and the "trustworthiness" of the UMAP of all. Intervals of one seed are over items, those of all
+    seeds over seeds where there are three.
+    """
+    return tabulate(_observations(outcomes))
+
+
+def _observations(outcomes: Iterable[Outcome]) -> Iterator[Observation]:
     """Yield silhouette and probe of each modality and of all together, and the trustworthiness of their UMAP."""
-    for run, outcome in found.items():
-        embedded = outcome.embedding_set()
-        labels = digits_of(embedded)
+    for outcome in outcomes:
+        run, embedded = outcome.run, outcome.embedding_set()
+        labels = np.array([[int(digit) for digit in label] for label in embedded.items["label"]])  # (n, 4)
         for name in (*embedded.names, TOGETHER):
             keys = {"loss": run.loss, "modality": name}
             chosen = embedded.names if name == TOGETHER else [name]
@@ -45,11 +60,6 @@ def observe(found: Mapping[RunConfig, Outcome]) -> Iterator[Observation]:
             yield Observation(keys, PROBE, run.seed, items=probed(rows, tiled, len(embedded)))
         layout = compute_layout(embedded, Settings(seed=run.seed))
         yield Observation({"loss": run.loss, "modality": TOGETHER}, TRUST, run.seed, given=layout.trustworthiness)
-
-
-def digits_of(embedded: EmbeddingSet) -> np.ndarray:
-    """Return (n, 4) the digits of each item's number."""
-    return np.array([[int(digit) for digit in label] for label in embedded.items["label"]])
 
 
 def silhouettes(rows: Float[np.ndarray, "m d"], labels: np.ndarray, items: int) -> Float[np.ndarray, " n"]:
@@ -81,21 +91,11 @@ def probed(rows: Float[np.ndarray, "m d"], labels: np.ndarray, items: int) -> Fl
     return np.asarray(np.mean(right, axis=0).reshape(-1, items).mean(axis=0))
 
 
-def table(found: Outcomes) -> pd.DataFrame:
-    """Return the table: columns loss, modality, and those of `gram.experiments.tables`.
-
-    Metrics: "silhouette" (-1 to 1) and "probe accuracy" (0 to 1, chance about 0.1) of the digits, for each modality and
-    for all together, and the "trustworthiness" of the UMAP of all. Intervals of one seed are over items, those of all
-    seeds over seeds where there are three.
-    """
-    return tabulate(observe(found))
-
-
 def finding(frame: pd.DataFrame) -> str:
     """Return one sentence: silhouette, probe and trustworthiness of all modalities together under each loss."""
     said = []
     for metric, told in ((SILHOUETTE, number), (PROBE, share), (TRUST, number)):
-        gram, cosine = (single_row(frame, loss=loss, metric=metric, modality=TOGETHER) for loss in ("gram", "cosine"))
+        gram, cosine = _together(frame, metric)
         said.append(
             f"{metric} is {told(gram)} after gram and {told(cosine)} after cosine "
             f"({verdict('gram', gram, 'cosine', cosine)})"
@@ -106,11 +106,38 @@ def finding(frame: pd.DataFrame) -> str:
 def headline(frame: pd.DataFrame) -> str:
     """Return the finding in short, without its intervals."""
     said = []
-    for metric, told in ((PROBE, rate), (SILHOUETTE, _bare), (TRUST, _bare)):
-        gram, cosine = (single_row(frame, loss=loss, metric=metric, modality=TOGETHER) for loss in ("gram", "cosine"))
-        said.append(f"{metric} {told(gram)} with GRAM, {told(cosine)} with cosine ({leader(gram, cosine)})")
+    for metric in (PROBE, SILHOUETTE, TRUST):
+        gram, cosine = _together(frame, metric)
+        told = [rate(row) if metric == PROBE else f"{row['value']:.2f}" for row in (gram, cosine)]
+        said.append(f"{metric} {told[0]} with GRAM, {told[1]} with cosine ({leader(gram, cosine)})")
     return f"Digits in the space of all modalities: {'; '.join(said)}."
 
 
-def _bare(row: pd.Series) -> str:
-    return f"{row['value']:.2f}"
+def _together(frame: pd.DataFrame, metric: str) -> list[pd.Series]:
+    """Return the rows of both losses for all modalities together."""
+    return [single_row(frame, loss=loss, metric=metric, modality=TOGETHER) for loss in COMPARED]
+
+
+def figure(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
+    """Return silhouette and probe accuracy of the digits by modality, and UMAP's trustworthiness: a panel each.
+
+    Args:
+        frame: the table.
+        dark: for a dark ground.
+    """
+    drawn = make_subplots(rows=3, cols=1, vertical_spacing=0.12, row_heights=[0.42, 0.42, 0.16])
+    for row, (metric, title) in enumerate(_PANELS.items(), start=1):
+        rows = over_seeds(frame, metric=metric)
+        names = list(dict.fromkeys(rows["modality"]))
+        for side, loss in enumerate(COMPARED):
+            own = rows[rows["loss"] == loss]
+            chart.dots(
+                drawn, own, names, own["modality"], side=side, name=f"{loss} loss", dark=dark, row=row,
+                legend=row == 1, percent=metric == PROBE,
+            )  # fmt: skip
+        drawn.update_xaxes(title=title, zeroline=False, row=row, col=1)
+        drawn.update_yaxes(**chart.named_axis(names), row=row, col=1)
+    lowest = float(over_seeds(frame, metric=TRUST)["value"].min())
+    drawn.update_xaxes(range=[min(0.9, lowest - 0.02), 1.001], row=3, col=1)  # so that a hair is seen as one
+    chart.lay_out(drawn, height=700, dark=dark)
+    return drawn

@@ -1,37 +1,50 @@
 """What happens when one modality is unequal: narrow, noisy, pure noise, or missing from many items?"""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import pandas as pd
+import plotly.graph_objects as go
 
 from gram import measures
+from gram.experiments import chart
+from gram.experiments.claim import OWN_QUESTION, Claim
 from gram.experiments.outcomes import Outcome
-from gram.experiments.ranked import recall_at_1
-from gram.experiments.runs import DEGRADATIONS, DEGRADED, Budget, RunConfig, base_runs
+from gram.experiments.runs import COMPARED, DEGRADATIONS, DEGRADED, Budget, RunConfig, base_runs
 from gram.experiments.sentences import listed, moved, points
-from gram.experiments.tables import Observation, difference, highest, lowest, over_seeds, tabulate
-from gram.experiments.work import Outcomes
+from gram.experiments.table import Observation, difference, highest, lowest, over_seeds, recall_at_1, tabulate
 from gram.losses import MEASURES
 
-NAME = "unequal"
-TITLE = "Unequal modalities"
+NAME, TITLE, ORDER = "unequal", "Unequal modalities", 50
+CLAIM = Claim(
+    "Aligning all modalities at once copes with modalities that are weak, noisy or missing.",
+    f"{OWN_QUESTION}, on what joint alignment promises",
+)
 CHANGE, WITHOUT = "R@1 change", "R@1 without it"
+_ON_AXIS = {"none": "as it is", "narrow": "8 dimensions", "pure-noise": "noise alone"}
 
 
 def runs(budget: Budget) -> list[RunConfig]:
     """Return the runs: both losses, the pictures degraded in each way and in none."""
-    return [
-        run
-        for degradation in DEGRADATIONS
-        for run in base_runs(budget, seeds=budget.few_seeds, degradation=degradation)
-    ]
+    few = budget.few_seeds
+    return [run for degradation in DEGRADATIONS for run in base_runs(budget, seeds=few, degradation=degradation)]
 
 
-def observe(found: Mapping[RunConfig, Outcome]) -> Iterator[Observation]:
+def table(outcomes: Iterable[Outcome]) -> pd.DataFrame:
+    """Return the table: columns loss, degradation, measure, and those of `gram.experiments.table`.
+
+    Pictures are degraded in training and in the test alike (see `gram.experiments.runs.RunConfig`). Metrics: "R@1",
+    text asking all three; "R@1 change", minus that of the intact model of the same seed, paired by item; "R@1 without
+    it", text asking speech and tones of the same model. Items that lack a picture are ranked by the vectors they have,
+    as each measure does. Intervals of one seed are over items, those of all seeds over seeds where there are three.
+    """
+    return tabulate(_observations(outcomes))
+
+
+def _observations(outcomes: Iterable[Outcome]) -> Iterator[Observation]:
     """Yield R@1 by every measure, how that changed from no degradation, and R@1 with the degraded one left out."""
     intact: dict[tuple[str, int, str], Observation] = {}
-    for run, outcome in found.items():  # the intact ones first, as `runs` has them
-        embedded = outcome.embedding_set()
+    for outcome in outcomes:  # the intact ones first, as `runs` has them
+        run, embedded = outcome.run, outcome.embedding_set()
         rest = [name for name in run.candidates if name != DEGRADED]
         for measure in measures.names(len(run.modalities)):
             keys = {"loss": run.loss, "degradation": run.degradation, "measure": measure}
@@ -43,37 +56,20 @@ def observe(found: Mapping[RunConfig, Outcome]) -> Iterator[Observation]:
             yield difference(keys, CHANGE, run.seed, each, intact[run.loss, run.seed, measure])
 
 
-def table(found: Outcomes) -> pd.DataFrame:
-    """Return the table: columns loss, degradation, measure, and those of `gram.experiments.tables`.
-
-    Pictures are degraded in training and in the test alike (see `gram.experiments.runs.RunConfig`). Metrics: "R@1",
-    text asking all three; "R@1 change", minus that of the intact model of the same seed, paired by item; "R@1 without
-    it", text asking speech and tones of the same model. Items that lack a picture are ranked by the vectors they have,
-    as each measure does. Intervals of one seed are over items, those of all seeds over seeds where there are three.
-    """
-    return tabulate(observe(found))
-
-
 def changes(frame: pd.DataFrame, loss: str) -> pd.DataFrame:
     """Return the rows of how R@1 changed by the loss's own measure, over all seeds, without the intact one."""
     rows = over_seeds(frame, loss=loss, measure=MEASURES[loss], metric=CHANGE)
     return rows[rows["degradation"] != DEGRADATIONS[0]]
 
 
-def best_measure(frame: pd.DataFrame, loss: str, degradation: str) -> str:
-    """Return the measure with the highest R@1 over all seeds."""
-    rows = over_seeds(frame, loss=loss, degradation=degradation, metric="R@1")
-    return str(highest(rows)["measure"])
-
-
 def finding(frame: pd.DataFrame) -> str:
     """Return one sentence: what costs each loss most by its own measure, and what ranks best where most lack it."""
     said = []
-    for loss in ("gram", "cosine"):
+    for loss in COMPARED:
         rows = changes(frame, loss)
         worst = lowest(rows)
         hurt = [str(row["degradation"]) for _, row in rows.iterrows() if row["high"] < 0]
-        best = best_measure(frame, loss, DEGRADATIONS[-1])
+        best = highest(over_seeds(frame, loss=loss, degradation=DEGRADATIONS[-1], metric="R@1"))["measure"]
         said.append(
             f"under {loss} the worst is {worst['degradation']} {DEGRADED}, {points(worst)} of R@1 by "
             f"{MEASURES[loss]} (a loss is seen for {listed(hurt)}; with 90 % missing, {best} ranks best)"
@@ -84,12 +80,31 @@ def finding(frame: pd.DataFrame) -> str:
 def headline(frame: pd.DataFrame) -> str:
     """Return the finding in short, without its intervals."""
     said = []
-    for loss, name in (("gram", "GRAM"), ("cosine", "cosine")):
+    for loss, name in zip(COMPARED, ("GRAM", "cosine")):
         worst = lowest(changes(frame, loss))
-        said.append(f"under {name} {DEGRADED} {_told(str(worst['degradation']))}, {moved(worst)} points of R@1")
+        kind, _, share = str(worst["degradation"]).partition("missing-")
+        told = f"missing from {share} %" if share else kind
+        said.append(f"under {name} {DEGRADED} {told}, {moved(worst)} points of R@1")
     return f"What costs most: {'; '.join(said)}."
 
 
-def _told(degradation: str) -> str:
+def figure(frame: pd.DataFrame, *, ranked_by: Mapping[str, str] = MEASURES, dark: bool = False) -> go.Figure:
+    """Return R@1 with one modality degraded in each way: a row a way, a dot a loss.
+
+    Args:
+        frame: the table.
+        ranked_by: loss -> measure; by default what the loss trains.
+        dark: for a dark ground.
+    """
+    rows = over_seeds(frame, metric="R@1").assign(degradation=lambda found: found["degradation"].map(_on_axis))
+    names = list(dict.fromkeys(rows["degradation"]))
+    drawn = go.Figure()
+    for side, loss in enumerate(COMPARED):
+        own = rows[(rows["loss"] == loss) & (rows["measure"] == ranked_by[loss])]
+        chart.dots(drawn, own, names, own["degradation"], side=side, name=f"{loss} by {ranked_by[loss]}", dark=dark)
+    return chart.lay_out_rows(drawn, names, chart.RECALL, dark=dark)
+
+
+def _on_axis(degradation: str) -> str:
     kind, _, share = degradation.partition("missing-")
-    return f"missing from {share} %" if share else kind
+    return f"{share} % missing" if share else _ON_AXIS.get(kind, kind)

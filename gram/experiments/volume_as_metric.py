@@ -1,27 +1,33 @@
 """Does the mean volume say how well a model retrieves? Against the AUC of volumes, mean cosine and modality gap."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import torch
 from jaxtyping import Float
 from scipy import stats
 
 from gram.data.embedding_set import EmbeddingSet
 from gram.diagnostics import find_hubs, find_modality_gap, find_sign_flips
+from gram.experiments import chart
+from gram.experiments.claim import GRAM_PAPER, Claim
 from gram.experiments.outcomes import Outcome
-from gram.experiments.runs import Budget, RunConfig, base_runs
+from gram.experiments.runs import COMPARED, Budget, RunConfig, base_runs
 from gram.experiments.sentences import listed, number, share
-from gram.experiments.tables import ALL_SEEDS, Observation, ordered, single_row, tabulate
-from gram.experiments.work import Outcomes
+from gram.experiments.table import ALL_SEEDS, Observation, over_seeds, single_row, tabulate, with_common_last
 from gram.geometry import volume
+from gram.plots import style
 from gram.retrieval.distributions import distributions
 from gram.retrieval.evaluate import evaluate
 
-NAME = "volume-as-metric"
-TITLE = "Volume as a metric"
+NAME, TITLE, ORDER = "volume-as-metric", "Volume as a metric", 30
+CLAIM = Claim(
+    "The mean volume of matched items says how well a model is aligned, and goes with how well it retrieves.",
+    GRAM_PAPER,
+)
 PREDICTORS = ("mean volume", "volume AUC", "mean cosine", "modality gap")
 TARGETS = ("R@1", "R@1 by volume")
 SCOPES = ("within gram", "within cosine", "pooled", "at the end")
@@ -34,9 +40,22 @@ def runs(budget: Budget) -> list[RunConfig]:
     return base_runs(budget)
 
 
-def observe(found: Mapping[RunConfig, Outcome]) -> Iterator[Observation]:
+def table(outcomes: Iterable[Outcome]) -> pd.DataFrame:
+    """Return the table: columns loss, step, scope, target, predictor, and those of `gram.experiments.table`.
+
+    Rows with a step hold what `facts` gives, by run and over seeds (Student's t where there are three). Rows with a
+    scope hold "pearson" and "spearman" of a target with a predictor over all checkpoints but the untrained one ("at
+    the end": over the last of every run), with a percentile bootstrap over whole runs ("runs"): checkpoints of a run go
+    together.
+    """
+    points = tabulate(_observations(outcomes))
+    return with_common_last(pd.concat([points, pd.DataFrame(correlations(points))], ignore_index=True))
+
+
+def _observations(outcomes: Iterable[Outcome]) -> Iterator[Observation]:
     """Yield what is known of each run at each checkpoint."""
-    for run, outcome in found.items():
+    for outcome in outcomes:
+        run = outcome.run
         for step in outcome.steps:
             keys = {"loss": run.loss, "step": step, "scope": "", "target": "", "predictor": ""}
             for metric, value in facts(outcome.embedding_set(step), run).items():
@@ -67,18 +86,6 @@ def facts(embedded: EmbeddingSet, run: RunConfig) -> dict[str, float]:
         "hub share": find_hubs(embedded, "text", candidates, "volume", device="cpu").top_share,
         "flipped": float(len(find_sign_flips(embedded).flipped)),
     }
-
-
-def table(found: Outcomes) -> pd.DataFrame:
-    """Return the table: columns loss, step, scope, target, predictor, and those of `gram.experiments.tables`.
-
-    Rows with a step hold what `facts` gives, by run and over seeds (Student's t where there are three). Rows with a
-    scope hold "pearson" and "spearman" of a target with a predictor over all checkpoints but the untrained one ("at
-    the end": over the last of every run), with a percentile bootstrap over whole runs ("runs"): checkpoints of a run go
-    together.
-    """
-    points = tabulate(observe(found))
-    return ordered(pd.concat([points, pd.DataFrame(correlations(points))], ignore_index=True))
 
 
 def correlations(points: pd.DataFrame) -> Iterator[dict[str, Any]]:
@@ -170,7 +177,7 @@ def _after_training(frame: pd.DataFrame) -> str:
     """Return what the last checkpoints say: volume and R@1 of both losses, hubs by volume, modalities turned round."""
     last = frame[frame["step"] == frame["step"].max()]
     said = []
-    for loss in ("gram", "cosine"):
+    for loss in COMPARED:
         found = {
             name: single_row(last, loss=loss, metric=name) for name in ("mean volume", "R@1", "hub share", "flipped")
         }
@@ -180,3 +187,35 @@ def _after_training(frame: pd.DataFrame) -> str:
             f"{found['flipped']['value']:.1f} of its modalities lie on the opposite side"
         )
     return f"after training {listed(said)}"
+
+
+def figure(frame: pd.DataFrame, *, predictor: str = "mean volume", dark: bool = False) -> go.Figure:
+    """Return R@1 by each loss's own measure against a predictor: a point a checkpoint of a run, joined along a run.
+
+    Args:
+        frame: the table.
+        predictor: "mean volume", "volume AUC", "mean cosine" or "modality gap".
+        dark: for a dark ground.
+
+    Raises:
+        ValueError: the table has no such predictor.
+    """
+    single = frame[(frame["seed"] != ALL_SEEDS) & (frame["step"] >= 0)]
+    if predictor not in set(single["metric"]):
+        raise ValueError(f"predictor: expected a metric of the table, got {predictor!r}")
+    wide = single.pivot_table(index=["loss", "seed", "step"], columns="metric", values="value").reset_index()
+    drawn = go.Figure()
+    for side, loss in enumerate(COMPARED):
+        rho = over_seeds(frame, metric="spearman", target="R@1", predictor=predictor, scope=f"within {loss}")
+        told = f"{loss} loss (ρ = {style.number(float(rho['value'].iloc[0]))})" if len(rho) else f"{loss} loss"
+        for place, (seed, run) in enumerate(wide[wide["loss"] == loss].groupby("seed")):
+            run = run.sort_values("step")
+            drawn.add_scatter(
+                x=run[predictor], y=100 * run["R@1"], mode="lines+markers", name=told, legendgroup=loss, meta=loss,
+                showlegend=place == 0, line={"color": style.rgba(style.RANKING_COLOURS[side][dark], 0.35), "width": 1},
+                marker=chart.marker(side, dark, size=8), customdata=[[seed, step] for step in run["step"]],
+                hovertemplate=f"{loss}, seed %{{customdata[0]}}, step %{{customdata[1]:,}}<br>{predictor} %{{x:.3f}}"
+                "<br>R@1 <b>%{y:.1f} %</b><extra></extra>",
+            )  # fmt: skip
+    chart.lay_out_recall(drawn, height=420, dark=dark)
+    return drawn.update_xaxes(title=predictor, zeroline=False)

@@ -85,8 +85,7 @@ def distribution(
     _shade(figure, edges, selected, dark)
     _draw_marks(figure, edges, marks, dark)
     figure.update_layout(
-        template=style.template(dark=dark),
-        modebar={"bgcolor": "rgba(0,0,0,0)", "color": style.QUIET[dark], "activecolor": style.INK[dark]},
+        **style.look(dark),
         barmode="overlay",
         bargap=0,
         dragmode="select",

@@ -13,9 +13,7 @@ from jaxtyping import Bool, Float, Int, Num
 
 from gram.plots import style
 
-# Two rankings side by side, on light and dark: told apart by dash and shape too, and no modality's colour.
-RANKING_COLOURS = ({False: "#294079", True: "#a9b8ee"}, {False: "#8a6414", True: "#d8b672"})
-_DASHES, _SYMBOLS, _HATCHES = ("solid", "dash"), ("circle", "diamond-open"), ("", "/")
+_HATCHES = ("", "/")
 _BETTER, _WORSE = {False: "#0072b2", True: "#56b4e9"}, {False: "#d55e00", True: "#f08a3c"}
 _BAND = 0.16
 _CONFUSION_SCALE = {  # from the ground to one ink: how often, on light and dark
@@ -74,7 +72,7 @@ def failure_rates(
     for side, rates in enumerate(rankings):
         shift = (side - (len(rankings) - 1) / 2) * 0.16 if words else 0.0
         if not words:
-            figure.add_trace(_band(rates, places, RANKING_COLOURS[side][dark]))
+            figure.add_trace(_band(rates, places, style.RANKING_COLOURS[side][dark]))
         figure.add_trace(_rate_line(rates, places + shift, spans, side=side, words=words, dark=dark))
     top = max((float(np.nanmax(each.high, initial=0.0)) for each in rankings), default=0.0)
     _point_out(figure, places, selected, dark)
@@ -101,7 +99,7 @@ def _band(rates: Rates, places: Float[np.ndarray, " bins"], colour: str) -> go.S
 def _rate_line(
     rates: Rates, places: Float[np.ndarray, " bins"], spans: Sequence[str], *, side: int, words: bool, dark: bool
 ) -> go.Scatter:
-    colour = RANKING_COLOURS[side][dark]
+    colour = style.RANKING_COLOURS[side][dark]
     error = {
         "type": "data", "symmetric": False, "array": rates.high - rates.share, "arrayminus": rates.share - rates.low,
         "color": colour, "thickness": 1.5, "width": 5,
@@ -114,8 +112,9 @@ def _rate_line(
     ]
     return go.Scatter(
         x=places, y=rates.share, name=rates.name, mode="markers" if words else "lines+markers", meta=f"rates-{side}",
-        line={"color": colour, "width": 2.5, "dash": _DASHES[side]},
-        marker={"color": colour, "size": 9, "symbol": _SYMBOLS[side], "line": {"width": 2, "color": colour}},
+        line={"color": colour, "width": 2.5, "dash": style.RANKING_DASHES[side]},
+        marker={"color": colour, "size": 9, "symbol": style.RANKING_SYMBOLS[side],
+                "line": {"width": 2, "color": colour}},
         error_y=error if words else None, customdata=told,
         hovertemplate=(
             f"{rates.name}<br>%{{customdata[1]}}<br><b>%{{y:.1%}}</b> failed: %{{customdata[2]}}"
@@ -222,7 +221,7 @@ def hub_distribution(
         whole = np.round(each)
         counts = np.array([int(((whole >= low) & (whole <= high)).sum()) for low, high in edges])
         largest = max(largest, int(counts.max(initial=0)))
-        colour = RANKING_COLOURS[side][dark]
+        colour = style.RANKING_COLOURS[side][dark]
         figure.add_bar(
             x=ticks, y=np.where(counts > 0, counts, np.nan), name=name, meta=f"hubs-{side}",
             marker={"color": colour, "line": {"width": 0}, "pattern": {"shape": _HATCHES[side], "size": 5}},
@@ -301,8 +300,7 @@ def remedies(
 
 def _lay_out(figure: go.Figure, dark: bool) -> None:
     figure.update_layout(
-        template=style.template(dark=dark),
-        modebar={"bgcolor": "rgba(0,0,0,0)", "color": style.QUIET[dark], "activecolor": style.INK[dark]},
+        **style.look(dark),
         hovermode="closest",
         dragmode=False,
         margin={"l": 56, "r": 12, "t": 12, "b": 88},

@@ -318,8 +318,7 @@ def _names(
 
 def _lay_out(figure: go.Figure, dims: int, dark: bool) -> None:
     figure.update_layout(
-        template=style.template(dark=dark),
-        modebar={"bgcolor": "rgba(0,0,0,0)", "color": style.QUIET[dark], "activecolor": style.INK[dark]},
+        **style.look(dark),
         dragmode="lasso" if dims == 2 else "turntable",
         clickmode="event",
         hovermode="closest",

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import plotly.graph_objects as go
 
@@ -21,6 +22,9 @@ QUIET = {False: "#6a6e75", True: "#a4a6ab"}
 GRID = {False: "#e3e0d8", True: "#33363d"}
 PAPER = {False: "#fcfbf8", True: "#15171c"}
 MISMATCH = {False: "#8b8e94", True: "#8d9096"}  # whatever does not belong to the current item
+# Two rankings or losses side by side, on light and dark: told apart by dash and shape too, and no modality's colour.
+RANKING_COLOURS = ({False: "#294079", True: "#a9b8ee"}, {False: "#8a6414", True: "#d8b672"})
+RANKING_DASHES, RANKING_SYMBOLS = ("solid", "dash"), ("circle", "diamond-open")
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -111,3 +115,9 @@ def template(*, dark: bool = False) -> go.layout.Template:
             "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
         }
     )  # fmt: skip
+
+
+def look(dark: bool) -> dict[str, Any]:
+    """Return the layout of figures that have a mode bar: the template, and a bar that fits it."""
+    bar = {"bgcolor": "rgba(0,0,0,0)", "color": QUIET[dark], "activecolor": INK[dark]}
+    return {"template": template(dark=dark), "modebar": bar}

@@ -11,8 +11,7 @@ import pytest
 
 from app import data_evidence, evidence_markup
 from gram.experiments import EVIDENCE, EXPERIMENTS
-from gram.experiments.claims import CLAIMS
-from gram.experiments.outcomes import quick_folder
+from gram.experiments.results import quick_folder
 
 from .conftest import open_app
 
@@ -44,7 +43,7 @@ def test_each_claim_stands_beside_what_was_found():
     at = page()
     said = markup(at)
     assert [each.value for each in at.subheader] == [module.TITLE for module in EXPERIMENTS.values()]
-    assert all(claim.sentence in said for claim in CLAIMS.values())
+    assert all(module.CLAIM.sentence in said for module in EXPERIMENTS.values())
     assert said.count("Found here.") == len(figures(at)) == len(EXPERIMENTS)
     table = pd.read_parquet(EVIDENCE / f"{FIRST}.parquet")
     rows = table.query("seed == -1 and metric == 'R@1' and direction == 'query-to-candidates'").set_index(
@@ -57,13 +56,13 @@ def test_each_claim_stands_beside_what_was_found():
 
 
 def test_published_numbers_and_the_rescoring_stand_together():
-    said = re.sub(r"<[^>]+>", " ", evidence_markup.claim(CLAIMS["modalities"], "#ffffff"))
+    said = re.sub(r"<[^>]+>", " ", evidence_markup.claim(EXPERIMENTS.get("modalities").CLAIM, "#ffffff"))
     assert "54.2  /  50.5" in said
     assert "scored again, text against video+audio  52.0  /  –" in said
     assert "Claimed." in said
-    assert "Read with care." in evidence_markup.claim(CLAIMS["rivals"], "#ffffff")
+    assert "Read with care." in evidence_markup.claim(EXPERIMENTS.get("rivals").CLAIM, "#ffffff")
     assert "Read with care." not in said
-    assert "Supposed." in evidence_markup.claim(CLAIMS["sensitivity"], "#ffffff")
+    assert "Supposed." in evidence_markup.claim(EXPERIMENTS.get("sensitivity").CLAIM, "#ffffff")
 
 
 def test_numbers_keep_their_sign_and_unit():

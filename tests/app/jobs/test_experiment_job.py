@@ -10,8 +10,8 @@ from app.jobs.experiment_job import ExperimentJob
 from gram.core.cache import cache_folder
 from gram.errors import GramError
 from gram.experiments import EXPERIMENTS
-from gram.experiments.outcomes import quick_folder
 from gram.experiments.report import findings_table, main
+from gram.experiments.results import quick_folder
 
 NAME = "losses-and-measures"
 pytestmark = pytest.mark.timeout(400)

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.timeout(900)
 
 
 def finding(name: str, frame: pd.DataFrame) -> str:
-    return EXPERIMENTS[name].finding(frame)
+    return EXPERIMENTS.get(name).finding(frame)
 
 
 def altered(frame: pd.DataFrame, value: float, *, reach: float = 0.01, **wanted: object) -> pd.DataFrame:
@@ -136,7 +136,7 @@ def test_whose_space_is_better_ordered(quick) -> None:
 
 
 def headline(name: str, frame: pd.DataFrame) -> str:
-    return EXPERIMENTS[name].headline(frame)
+    return EXPERIMENTS.get(name).headline(frame)
 
 
 @pytest.mark.parametrize("name", list(EXPERIMENTS))

@@ -7,13 +7,13 @@ import torch
 from scipy import stats
 
 from gram.data.embedding_set import EmbeddingSet
-from gram.experiments import BUDGETS, CLAIMS, RunConfig, experiment
-from gram.experiments.claims import published
+from gram.experiments import BUDGETS, EXPERIMENTS, RunConfig
+from gram.experiments.claim import published
 from gram.experiments.coarse_and_fine import satisfied
 from gram.experiments.model import ExperimentModel, coarse_text, lacking
 from gram.experiments.outcomes import Outcome
 from gram.experiments.rivals import reranked
-from gram.experiments.tables import Observation, bootstrap_interval, difference, single_row, t_interval, tabulate
+from gram.experiments.table import Observation, bootstrap_interval, difference, single_row, t_interval, tabulate
 from gram.experiments.volume_as_metric import correlations
 from gram.losses import LOSSES, AnchorMatching
 from gram.models import Batch
@@ -239,10 +239,10 @@ def test_published_numbers_carry_their_source_and_the_rescoring_beside_them() ->
     assert again["recall"].tolist() == [51.9, 52.0, 51.8]
     assert again["source"].str.contains("HyVol").all()
     assert len(rows) == 2 * (4 + 2 + 4 + 4 + 2) + 3
-    assert all(claim.sentence.endswith(".") and claim.source for claim in CLAIMS.values())
-    assert CLAIMS["modalities"].figures is not None
+    assert all(each.CLAIM.sentence.endswith(".") and each.CLAIM.source for each in EXPERIMENTS.values())
+    assert EXPERIMENTS.get("modalities").CLAIM.figures is not None
 
 
 def test_no_experiment_of_this_name() -> None:
     with pytest.raises(ValueError, match=r"expected one of losses-and-measures, .*; got 'nothing'"):
-        experiment("nothing")
+        EXPERIMENTS.get("nothing")

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score, silhouette_score
 
-from gram.experiments import BUDGETS, CLAIMS, EXPERIMENTS, RunConfig, load
+from gram.experiments import BUDGETS, EXPERIMENTS, RunConfig, load
 from gram.measures import names
 
 COMMON = ["metric", "value", "low", "high", "interval", "seed", "seeds"]
@@ -80,8 +80,8 @@ def test_a_table_has_its_columns_and_says_what_made_it(quick, name):
     assert told["experiment"] == name
 
 
-def test_the_names_are_those_of_the_experiments_and_the_claims():
-    assert list(EXPERIMENTS) == list(KEYS) == list(CLAIMS)
+def test_the_experiments_are_in_order():
+    assert list(EXPERIMENTS) == list(KEYS)
 
 
 @pytest.mark.parametrize("loss", ["gram", "cosine"])

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from gram.plots.failures import RANKING_COLOURS, Rates, confusion, failure_rates, hub_distribution, remedies
+from gram.plots.failures import Rates, confusion, failure_rates, hub_distribution, remedies
+from gram.plots.style import RANKING_COLOURS
 
 
 def rates(name="left", failures=(1, 5, 9), items=(10, 10, 10)):

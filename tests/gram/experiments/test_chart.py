@@ -1,10 +1,10 @@
-"""Figures of the evidence: what they draw of a table, from tables made here."""
+"""Figures of the experiments: what they draw of a table, from tables made here."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from gram.plots.evidence import FIGURES, evidence, losses_and_measures, unequal, volume_as_metric
+from gram.experiments import EXPERIMENTS
 
 
 def row(metric, value, **keys):
@@ -99,7 +99,7 @@ def table(name):
 
 
 def figure(name, **options):
-    return evidence(name, pd.DataFrame(table(name)), **options)
+    return EXPERIMENTS.get(name).figure(pd.DataFrame(table(name)), **options)
 
 
 def traces(found, name):
@@ -107,7 +107,7 @@ def traces(found, name):
 
 
 @pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", EXPERIMENTS)
 def test_a_figure_has_axes_with_units_a_legend_and_a_hover_with_the_interval(name, dark):
     found = figure(name, dark=dark)
     titles = [axis.title.text for axis in (*found.select_xaxes(), *found.select_yaxes()) if axis.title.text]
@@ -134,7 +134,7 @@ def test_a_row_a_measure_with_the_trained_for_one_larger():
     assert gram.marker.size[0] > gram.marker.size[2]
     assert cosine.marker.size[2] > cosine.marker.size[0]
     assert gram.marker.symbol != cosine.marker.symbol
-    other = losses_and_measures(pd.DataFrame(table("losses-and-measures")), direction="candidates-to-query")
+    other = figure("losses-and-measures", direction="candidates-to-query")
     np.testing.assert_allclose(traces(other, "gram loss")[0].x, [50, 55, 60])
 
 
@@ -153,7 +153,7 @@ def test_a_point_a_checkpoint_joined_along_a_run_with_the_correlation_told():
     np.testing.assert_allclose(gram[1].y, [20, 60])
     assert [list(point) for point in gram[1].customdata] == [[1, 0], [1, 10]]
     with pytest.raises(ValueError, match="predictor: expected a metric of the table, got 'luck'"):
-        volume_as_metric(pd.DataFrame(table("volume-as-metric")), predictor="luck")
+        figure("volume-as-metric", predictor="luck")
 
 
 def test_settings_are_in_order_with_the_learned_one_last():
@@ -168,7 +168,7 @@ def test_settings_are_in_order_with_the_learned_one_last():
 def test_degradations_by_the_own_measure_or_another():
     found = figure("unequal")
     np.testing.assert_allclose(traces(found, "cosine by cosine")[0].x, [60, 50, 40])
-    other = unequal(pd.DataFrame(table("unequal")), measures={"gram": "height", "cosine": "height"})
+    other = figure("unequal", ranked_by={"gram": "height", "cosine": "height"})
     np.testing.assert_allclose(traces(other, "gram by height")[0].x, [48, 38, 28])
 
 
@@ -193,8 +193,3 @@ def test_the_space_in_three_panels():
     np.testing.assert_allclose(silhouette.x, -0.2)
     np.testing.assert_allclose(probe.x, 40)
     np.testing.assert_allclose(trust.x, 0.8)
-
-
-def test_no_figure_of_this_name():
-    with pytest.raises(ValueError, match=r"name: expected one of losses-and-measures, .*, got 'nothing'"):
-        evidence("nothing", pd.DataFrame())

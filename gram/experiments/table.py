@@ -22,6 +22,9 @@ import pandas as pd
 from jaxtyping import Float
 from scipy import stats
 
+from gram.data.embedding_set import EmbeddingSet
+from gram.retrieval.evaluate import evaluate
+
 ALL_SEEDS = -1
 COMMON = ("metric", "value", "low", "high", "interval", "seed", "seeds")
 SHARES = (
@@ -103,10 +106,10 @@ def tabulate(observations: Iterable[Observation]) -> pd.DataFrame:
              "interval": "" if np.isnan(low) else "items", "seed": each.seed, "seeds": 1}
         )  # fmt: skip
     rows += [_over_seeds(group) for group in groups.values()]
-    return ordered(pd.DataFrame(rows))
+    return with_common_last(pd.DataFrame(rows))
 
 
-def ordered(frame: pd.DataFrame) -> pd.DataFrame:
+def with_common_last(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a table with the columns that set rows apart first, and those that all tables share last."""
     return frame[[*(name for name in frame.columns if name not in COMMON), *COMMON]]
 
@@ -130,6 +133,18 @@ def _over_seeds(group: Sequence[Observation]) -> dict[str, Any]:
     elif len(group) == 1 and group[0].ends is not None:
         ends, over = group[0].ends, "items"
     return {**row, "low": ends[0], "high": ends[1], "interval": over, "seeds": len(group)}
+
+
+def recall_at_1(
+    embedded: EmbeddingSet, candidates: Sequence[str], measure: str, *, keys: Mapping[str, Any], seed: int,
+    query: str = "text", direction: str = "query-to-candidates", metric: str = "R@1",
+) -> Observation:  # fmt: skip
+    """Return R@1 of a query asking the candidates, or being asked, with what each item adds; see `gram.evaluate`.
+
+    All items must have the query and some candidate, so that observations of other measures and runs pair with it.
+    """
+    report = evaluate(embedded, query, candidates, measure, direction, device="cpu")
+    return Observation(keys, metric, seed, items=report.per_item("R@1").double().numpy())
 
 
 def difference(keys: Mapping[str, Any], metric: str, seed: int, one: Observation, other: Observation) -> Observation:

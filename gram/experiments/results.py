@@ -14,11 +14,18 @@ import torch
 
 import gram
 from gram.core.atomic import replace_file
+from gram.core.cache import cache_folder
 from gram.errors import GramError
+from gram.experiments.runs import FORMAT
 
 ROOT = Path(__file__).parents[2]
 EVIDENCE = ROOT / "assets" / "evidence"
 PREFIX = "gram."
+
+
+def quick_folder() -> Path:
+    """Return where the results of quick runs are kept: a folder of this version's format in the cache."""
+    return cache_folder(f"evidence-quick-{FORMAT}")
 
 
 def commit() -> str:
