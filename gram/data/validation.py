@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from gram.core.paths import stays_inside
 from gram.data.segments import map_segments
 from gram.errors import EmbeddingSetError
 
@@ -225,15 +225,7 @@ def _holds_media(column: "pd.Series[Any]") -> bool:
         return False
     if isinstance(column.dtype, pd.StringDtype):
         return bool(column.str.startswith("media/").fillna(False).any())
-    return bool(column.map(lambda value: isinstance(value, str) and value.startswith("media/")).any())
-
-
-def stays_inside(path: object) -> bool:
-    """Return whether a media path is relative and never climbs, by POSIX and Windows rules alike."""
-    if not isinstance(path, str) or "\0" in path:
-        return False
-    windows = PureWindowsPath(path)
-    return not (PurePosixPath(path).is_absolute() or windows.anchor or ".." in windows.parts)
+    return any(isinstance(value, str) and value.startswith("media/") for value in column)
 
 
 def _check_media(items: pd.DataFrame, info: Mapping[str, Any], sources: Sources) -> None:

@@ -13,9 +13,10 @@ from jaxtyping import Bool, Float, Int
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from gram.core.paths import stays_inside
 from gram.data.row_file import RowFile
 from gram.data.storage import EMBEDDINGS, FEATURES, INFO, ITEMS, check_kind, read_set, write_set
-from gram.data.validation import Sources, blocks, check_rows, check_set, index_of, media_columns, stays_inside
+from gram.data.validation import Sources, blocks, check_rows, check_set, index_of, media_columns
 from gram.errors import EmbeddingSetError
 
 S = TypeVar("S", bound="VectorSet")

@@ -1,16 +1,18 @@
 """CSV: all cells are read as text, then become numbers where a whole column is made of them."""
 
 import csv
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
-from gram.data.importers.arrow import ERRORS, Rows, add_rows
+from gram.data.importers.base import Table
+from gram.data.importers.columns import ERRORS, add_rows, from_memory
 from gram.data.importers.limits import Limits, reraise_as_set_error
-from gram.data.importers.table import Table
+
+SUFFIXES = (".csv", ".tsv")
+HOLDS_ITEMS = (".csv", ".tsv")
 
 _REMEDY = "write it again as UTF-8 text with a line of column names"
 _LINE = 2**24  # characters of the line of names
@@ -18,7 +20,7 @@ _NULLS = ("", "nan", "NaN", "NAN", "null", "NULL", "None", "NA", "N/A", "n/a")
 _CODE = r"^[+-]?0\d"  # 0042 is a name, not a number
 
 
-def read_csv(path: Path, limits: Limits) -> Table:
+def read(path: Path, limits: Limits) -> Table:
     """Return the columns of a CSV file, separated by commas, semicolons or tabs; ids such as 0042 keep their zeros.
 
     Raises:
@@ -42,15 +44,6 @@ def read_csv(path: Path, limits: Limits) -> Table:
     table = Table("CSV")
     add_rows(table, from_memory(values, path, limits))
     return table
-
-
-def from_memory(values: pa.Table, path: Path, limits: Limits) -> Rows:
-    """Return the rows of an Arrow table that is in memory."""
-
-    def read(names: list[str]) -> Iterator[pa.RecordBatch]:
-        yield from values.select(names).to_batches()
-
-    return Rows(str(path), values.schema, len(values), read, limits)
 
 
 def _names(path: Path) -> tuple[list[str], str]:

@@ -1,23 +1,33 @@
-"""A set as one file that others read: Parquet, .npz or .safetensors."""
+"""The way out: a set as one file that others read, or in a folder of its own with its media."""
+
+from __future__ import annotations
 
 import io
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import safetensors
 from safetensors.numpy import save_file
 
+from gram.core.paths import file_inside
 from gram.data.importers.limits import error_line
-from gram.data.importers.packed_items import INFO, ITEMS, METADATA
-from gram.data.vector_set import VectorSet
+from gram.data.importers.parquet import INFO, ITEMS, METADATA
 from gram.errors import EmbeddingSetError
+
+if TYPE_CHECKING:
+    from gram.data.embedding_set import FeatureSet
+    from gram.data.vector_set import VectorSet
+
+_MEDIA = "media"
 
 
 def export(item_set: VectorSet, path: str | Path) -> None:
@@ -102,3 +112,58 @@ _WRITERS: dict[str, Callable[[VectorSet, Path], None]] = {
     ".safetensors": _write_safetensors,
 }
 EXPORTS = tuple(_WRITERS)
+
+
+def save(features: FeatureSet, folder: str | Path) -> VectorSet:
+    """Save what was read as an embedding set, or as features where sizes differ, and copy its media below media/.
+
+    Returns:
+        the saved set, which knows its folder.
+
+    Raises:
+        EmbeddingSetError: the folder holds something else, the disk refuses, or a media file is not below the folder
+            that was read.
+    """
+    from gram.data.storage import check_writable
+
+    folder = Path(folder)
+    check_writable(folder)
+    saved: VectorSet = features.embedding_set() if features.aligned else features.subset(slice(None))
+    origin = features.path
+    columns = [column for column in features.info.get("media", []) if column in features.items]
+    if origin is not None and columns and origin.resolve() != folder.resolve():
+        saved.items = saved.items.copy()
+        taken: dict[Path, Path] = {}
+        for column in columns:
+            paths = features.items[column]
+            copied = [_copy(origin, path, folder, column, taken) for path in paths]
+            saved.items[column] = pd.Series(copied, dtype="str")
+    saved.save(folder)
+    return saved
+
+
+def _copy(origin: Path, path: object, folder: Path, column: str, taken: dict[Path, Path]) -> str | None:
+    """Copy one media file, and return its path in the new set; `taken` holds what was copied where."""
+    if not isinstance(path, str) or not path:
+        return None
+    file = file_inside(origin, path)
+    if file is None:
+        raise EmbeddingSetError(
+            f"{origin}: column '{column}' names {path[:80]!r}, which is not there; copy the file to that place, or do "
+            "not choose the column as media"
+        )
+    relative = Path(path.replace("\\", "/"))
+    relative = relative if relative.parts[0] == _MEDIA else _MEDIA / relative
+    while taken.get(relative, file) != file:  # a.png beside media/a.png
+        relative = _MEDIA / Path("more") / relative.relative_to(_MEDIA)
+    if relative not in taken:
+        taken[relative] = file
+        try:
+            (folder / relative).parent.mkdir(parents=True, exist_ok=True)
+            (folder / relative).unlink(missing_ok=True)
+            shutil.copyfile(file, folder / relative)
+        except OSError as error:
+            raise EmbeddingSetError(
+                f"{folder / relative}: cannot be written ({error_line(error)}); free space"
+            ) from error
+    return relative.as_posix()

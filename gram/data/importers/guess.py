@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from gram.data.importers.table import FLOATS, INTEGERS, Source, Table
+from gram.core.paths import file_inside
+from gram.data.importers.base import FLOATS, INTEGERS, Source, Table
 
 _IDS = ("id", "ids", "item_id", "sample_id", "video_id", "image_id", "clip_id", "uid", "uuid", "key", "filename")
 _LABELS = ("label", "labels", "caption", "captions", "title", "class", "category", "y", "gt", "target", "name")
@@ -84,11 +85,7 @@ def guess(table: Table, n: int, folder: Path | None) -> ColumnRoles:
     """
     modalities = _modalities(table, n)
     values = {name: source for name, source in table.columns.items() if not source.is_matrix and source.shape[0] == n}
-    masks = {}
-    for modality, column in modalities.items():
-        mask = next((name for name in values if _is_mask(name, values[name], (modality, column))), None)
-        if mask is not None:
-            masks[modality] = mask
+    masks = _masks(modalities, values)
     free = {name: source for name, source in values.items() if name not in masks.values()}
     id_column = _named(free, _IDS)
     if id_column is not None and not _is_unique(table, free[id_column]):
@@ -190,11 +187,22 @@ def _is_unique(table: Table, source: Source) -> bool:
     return not faults and not values.isna().any() and values.astype(str).is_unique
 
 
-def _is_mask(name: str, source: Source, stems: tuple[str, str]) -> bool:
-    plain = name.lower()
-    forms = {f"{stem.lower()}_{word}" for stem in stems for word in ("mask", "present", "missing", "available")}
-    forms |= {f"{word}_{stem.lower()}" for stem in stems for word in ("mask", "present", "missing", "has")}
-    if plain not in forms or source.head is None:
+def _masks(modalities: Mapping[str, str], values: Mapping[str, Source]) -> dict[str, str]:
+    """Return modality -> column of truth values that is named after it."""
+    plain = {name.lower(): name for name in reversed(list(values))}
+    masks = {}
+    for modality, column in modalities.items():
+        stems = (modality.lower(), column.lower())
+        forms = {f"{stem}_{word}" for stem in stems for word in ("mask", "present", "missing", "available")}
+        forms |= {f"{word}_{stem}" for stem in stems for word in ("mask", "present", "missing", "has")}
+        found = [plain[form] for form in forms if form in plain and _is_binary(values[plain[form]])]
+        if found:
+            masks[modality] = min(found, key=list(values).index)
+    return masks
+
+
+def _is_binary(source: Source) -> bool:
+    if source.head is None:
         return False
     return source.dtype == "bool" or set(source.head.dropna().unique()) <= {0, 1}
 
@@ -222,6 +230,4 @@ def _kinds(head: "pd.Series[Any] | None") -> set[str]:
 
 
 def _any_there(folder: Path, head: "pd.Series[Any] | None") -> bool:
-    from gram.data.importers.inside import file_inside
-
     return head is not None and any(file_inside(folder, text) is not None for text in head.dropna())

@@ -6,44 +6,48 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 
-from gram.data.importers.arrow import Rows, add_rows
-from gram.data.importers.frames import ipc_rows
-from gram.data.importers.inside import file_inside
+from gram.core.paths import file_inside
+from gram.data.importers.arrow import arrow_rows
+from gram.data.importers.base import Loaded, Source, Table
+from gram.data.importers.columns import Rows, add_rows
 from gram.data.importers.limits import Limits, reraise_as_set_error
-from gram.data.importers.table import HEAD, Loaded, Source, Table
 from gram.errors import EmbeddingSetError
 
+_SPLITS, _STATE = "dataset_dict.json", "state.json"
 _REMEDY = "save it again with save_to_disk"
 _METADATA = 64 * 2**20
 
 
-def read_dataset(folder: Path, limits: Limits) -> Table:
+def is_dataset(folder: Path) -> bool:
+    """Return whether a folder was written by `save_to_disk`."""
+    return (folder / _SPLITS).exists() or (folder / _STATE).exists()
+
+
+def read(folder: Path, limits: Limits) -> Table:
     """Return the columns of a dataset, or of all splits of one, with a column "split".
 
     Raises:
         EmbeddingSetError: a file that is absent, damaged or outside the folder, or splits with unlike columns.
     """
     table = Table("Hugging Face dataset")
-    if not (folder / "dataset_dict.json").exists():
-        rows = ipc_rows(_files(folder, folder, limits), str(folder), limits)
+    if not (folder / _SPLITS).exists():
+        rows = arrow_rows(_files(folder, "", limits), str(folder), limits)
         add_rows(table, rows)
     else:
-        splits = _strings(_json(folder, "dataset_dict.json", limits), "splits", folder)
-        parts = [ipc_rows(_files(folder, folder / split, limits), str(folder / split), limits) for split in splits]
+        splits = _json(folder, _SPLITS, limits).get("splits")
+        if not isinstance(splits, list) or not splits or not all(isinstance(split, str) for split in splits):
+            raise EmbeddingSetError(f"{folder}: its 'splits' are not listed as names; {_REMEDY}")
+        parts = [arrow_rows(_files(folder, f"{split}/", limits), str(folder / split), limits) for split in splits]
         rows = _together(parts, folder, limits)
         add_rows(table, rows)
         names = [split for split, part in zip(splits, parts) for _ in range(part.n)]
-        table.add("split", _split_column(names, limits))
+        table.add_values("split", pd.Series(names, dtype="str"))
         table.format = f"Hugging Face dataset, splits {', '.join(splits)}"
     _name_classes(table, rows.schema)
     return table
-
-
-def _split_column(names: list[str], limits: Limits) -> Source:
-    column = pa.chunked_array([pa.array(names, pa.string())]).to_pandas()
-    return Source((len(names),), "text", lambda: Loaded(column), column.head(HEAD))
 
 
 def _json(folder: Path, name: str, limits: Limits) -> dict[str, Any]:
@@ -51,7 +55,7 @@ def _json(folder: Path, name: str, limits: Limits) -> dict[str, Any]:
     if file is None:
         raise EmbeddingSetError(f"{folder / name}: is missing, or leads out of the folder; {_REMEDY}")
     if limits.check_file(file) > _METADATA:
-        raise EmbeddingSetError(f"{folder / name}: is too long for a list of files; {_REMEDY}")
+        raise EmbeddingSetError(f"{file}: is too long for a list of files; {_REMEDY}")
     with reraise_as_set_error(file, "JSON", _REMEDY, ValueError, OSError):
         content = json.loads(file.read_bytes())
     if not isinstance(content, dict):
@@ -59,33 +63,17 @@ def _json(folder: Path, name: str, limits: Limits) -> dict[str, Any]:
     return content
 
 
-def _strings(content: dict[str, Any], key: str, where: Path) -> list[str]:
-    values = content.get(key)
-    if not isinstance(values, list) or not values or not all(isinstance(value, str) for value in values):
-        raise EmbeddingSetError(f"{where}: its '{key}' are not listed as names; {_REMEDY}")
-    return values
-
-
-def _files(root: Path, folder: Path, limits: Limits) -> list[Path]:
+def _files(root: Path, split: str, limits: Limits) -> list[Path]:
     """Return the Arrow files of one split, which must be below `root`."""
-    relative = folder.relative_to(root) if folder != root else Path()
-    if file_inside(root, str(relative / "state.json")) is None:
-        raise EmbeddingSetError(f"{folder / 'state.json'}: is missing, or leads out of the folder; {_REMEDY}")
-    listed = _json(folder, "state.json", limits).get("_data_files")
-    names = (
-        [entry.get("filename") if isinstance(entry, dict) else None for entry in listed or []]
-        if (isinstance(listed, list))
-        else []
-    )
-    if not names:
-        raise EmbeddingSetError(f"{folder / 'state.json'}: lists no files; {_REMEDY}")
+    listed = _json(root, f"{split}{_STATE}", limits).get("_data_files")
+    if not isinstance(listed, list) or not listed:
+        raise EmbeddingSetError(f"{root / split / _STATE}: lists no files; {_REMEDY}")
     files = []
-    for name in names:
-        file = file_inside(folder, name)
+    for name in (entry.get("filename") if isinstance(entry, dict) else None for entry in listed):
+        file = file_inside(root / split, name)
         if file is None:
-            raise EmbeddingSetError(
-                f"{folder}: its file {str(name)[:80]!r} is missing or outside the folder; {_REMEDY}"
-            )
+            where = f"{root / split}: its file {str(name)[:80]!r}"
+            raise EmbeddingSetError(f"{where} is missing or outside the folder; {_REMEDY}")
         limits.check_file(file)
         files.append(file)
     return files
@@ -97,11 +85,11 @@ def _together(parts: list[Rows], folder: Path, limits: Limits) -> Rows:
         if not part.schema.equals(first):
             raise EmbeddingSetError(f"{part.where}: its columns differ from those of {parts[0].where}; write all alike")
 
-    def read(names: list[str]) -> Iterator[pa.RecordBatch]:
+    def read_batches(names: list[str]) -> Iterator[pa.RecordBatch]:
         for part in parts:
             yield from part.read(names)
 
-    return Rows(str(folder), first, sum(part.n for part in parts), read, limits)
+    return Rows(str(folder), first, sum(part.n for part in parts), read_batches, limits)
 
 
 def _name_classes(table: Table, schema: pa.Schema) -> None:

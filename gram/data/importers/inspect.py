@@ -1,13 +1,13 @@
-"""What is in a file or a folder, without reading its vectors."""
+"""Inspection of a file or a folder: columns and guessed roles, without reading the vectors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gram.data.importers.base import INTEGERS, Source, Table
+from gram.data.importers.folder import read_paths
 from gram.data.importers.guess import ColumnRoles, count_rows, guess
 from gram.data.importers.limits import Limits, one_line
-from gram.data.importers.registry import open_path, open_paths
-from gram.data.importers.table import INTEGERS, Source, Table
 from gram.errors import EmbeddingSetError
 
 _SAMPLES, _SAMPLE = 3, 60
@@ -29,14 +29,14 @@ class Column:
 
 @dataclass(frozen=True)
 class Inspection:
-    """What is in a file or a folder.
+    """Columns of a file or a folder, and their guessed roles.
 
     Attributes:
-        path: what was looked at; the first of several files.
+        path: of the file or folder; the first of several files.
         format: in a few words.
         n: number of items.
         columns: in the file's order.
-        roles: a guess of which column is what.
+        roles: which column is guessed to be what.
         notes: sentences on what was left out, or made up.
         folder: below which media files may be.
         limits: what may be spent on reading it.
@@ -54,7 +54,7 @@ class Inspection:
 
 
 def inspect(path: str | Path | Sequence[str | Path], *, limits: Limits | None = None) -> Inspection:
-    """Return what is in a file, a folder or several files, read from headers and first rows where they say enough.
+    """Return the columns of a file, a folder or several files, from headers and first rows where they say enough.
 
     Args:
         path: a file, a folder, or files that make one set together (an .npy for each modality, a table).
@@ -65,13 +65,11 @@ def inspect(path: str | Path | Sequence[str | Path], *, limits: Limits | None = 
             holds no vectors; one line that says what to do.
     """
     limits = limits or Limits()
-    if isinstance(path, str | Path):
-        first, (table, folder) = Path(path), open_path(Path(path), limits)
-    else:
-        paths = [Path(part) for part in path]
-        if not paths:
-            raise EmbeddingSetError("no file was given; give the path of one with embeddings")
-        first, (table, folder) = paths[0], open_paths(paths, limits)
+    paths = [Path(path)] if isinstance(path, str | Path) else [Path(part) for part in path]
+    if not paths:
+        raise EmbeddingSetError("no file was given; give the path of one with embeddings")
+    first = paths[0]
+    table, folder = read_paths(paths, limits)
     if not any(source.is_matrix for source in table.columns.values()):
         raise EmbeddingSetError(f"{first}: no vectors in it ({_contents(table)}); give one of shape (n, d) a modality")
     n = count_rows(table)

@@ -1,4 +1,4 @@
-"""What a file may cost, and how the faults of the libraries that read it are told."""
+"""Limits on what reading a file may cost, and errors of libraries as one line."""
 
 import re
 from collections.abc import Iterator
@@ -15,17 +15,19 @@ _MESSAGE = 160
 
 @dataclass(frozen=True)
 class Limits:
-    """What may be spent on a file; checked from its headers, before memory is used.
+    """What may be spent on a file: checked against its headers, and enforced by the sandbox.
 
     Attributes:
         file: bytes of one file on disk.
         unpacked: bytes that its content may take once it is decompressed or converted.
         items: rows.
+        seconds: of processor time for reading a small file; each further MiB has one more.
     """
 
     file: int = 64 * GIB
     unpacked: int = 16 * GIB
     items: int = 20_000_000
+    seconds: int = 2
 
     def check_file(self, path: Path) -> int:
         """Return the size of a plain file.
@@ -83,7 +85,7 @@ class Limits:
 
 
 def format_bytes(size: int) -> str:
-    """Return a number of bytes as people say it."""
+    """Format a byte count, e.g. 1.2 GB."""
     for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if size >= factor:
             return f"{size / factor:,.3g} {unit}" if size < 1000 * factor else f"{size / factor:,.0f} {unit}"
@@ -116,9 +118,9 @@ def reraise_as_set_error(where: object, what: str, remedy: str, *errors: type[Ex
     except EmbeddingSetError:
         raise
     except MemoryError as error:
-        raise EmbeddingSetError(f"{where}: needs more memory than there is; leave items out, or store float16") from (
-            error
-        )
+        raise EmbeddingSetError(
+            f"{where}: needs more memory than it may take; leave items out, or store float16"
+        ) from (error)
     except RecursionError as error:
         raise EmbeddingSetError(f"{where}: is nested too deeply to be {what}; {remedy}") from error
     except errors as error:

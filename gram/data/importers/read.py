@@ -1,23 +1,28 @@
-"""A set made of a file's columns, and what stands against it, row by row."""
+"""Sets made of a file's columns, and the faults of its rows."""
+
+from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import torch
-from torch import Tensor
 
-from gram.data.embedding_set import FeatureSet
+from gram.core.paths import file_inside, stays_inside
+from gram.data.importers.base import Source
+from gram.data.importers.folder import is_embedding_set
 from gram.data.importers.guess import ColumnRoles
-from gram.data.importers.inside import file_inside
-from gram.data.importers.inspect import Inspection
-from gram.data.importers.limits import one_line
-from gram.data.importers.table import Source, as_tensor
-from gram.data.validation import Sources, blocks, media_columns, stays_inside
+from gram.data.importers.inspect import Inspection, inspect
+from gram.data.importers.limits import Limits, one_line
 from gram.errors import EmbeddingSetError
+
+if TYPE_CHECKING:  # torch is imported by what needs it, for processes of the sandbox must start soon
+    from torch import Tensor
+
+    from gram.data.embedding_set import EmbeddingSet, FeatureSet
 
 _MOST = 300
 _FRESH = ("modalities", "columns", "media", "anchor", "version", "kind")
@@ -25,7 +30,7 @@ _FRESH = ("modalities", "columns", "media", "anchor", "version", "kind")
 
 @dataclass(frozen=True)
 class RowError:
-    """Something that keeps a set from being made: a row (None if it is no single one), its id, and what is wrong."""
+    """A fault that keeps a set from being made: its row (None for the whole file), the row's id, and what is wrong."""
 
     row: int | None
     id: str
@@ -46,6 +51,11 @@ def read(inspection: Inspection, roles: ColumnRoles | None = None, *, without: C
         EmbeddingSetError: the roles name a column that is absent or does not fit, or a row is faulty: the first
             of `row_errors`, in one line.
     """
+    import torch
+
+    from gram.data.embedding_set import FeatureSet
+    from gram.data.validation import Sources
+
     roles = roles or inspection.roles
     _check_roles(inspection, roles)
     without = frozenset(without)
@@ -67,8 +77,28 @@ def read(inspection: Inspection, roles: ColumnRoles | None = None, *, without: C
     )
 
 
+def load(path: str | Path, *, limits: Limits | None = None) -> EmbeddingSet | FeatureSet:
+    """Return the set in a file or folder of any kind that is read: `inspect` and `read`, with the guessed roles.
+
+    Args:
+        path: a file or a folder.
+        limits: what may be spent on it.
+
+    Returns:
+        an `EmbeddingSet` for the folder of one, else a `FeatureSet` (which `.embedding_set()` turns into one where
+        all modalities share a space).
+
+    Raises:
+        EmbeddingSetError: there is nothing that is read, or the guessed roles do not make a set.
+    """
+    from gram.data.embedding_set import EmbeddingSet
+
+    path = Path(path)
+    return EmbeddingSet.load(path) if is_embedding_set(path) else read(inspect(path, limits=limits))
+
+
 def row_errors(inspection: Inspection, roles: ColumnRoles | None = None) -> list[RowError]:
-    """Return what keeps `read` from making a set, in words and by row; some hundred at most.
+    """Return the faults that keep `read` from making a set, by row; at most 300.
 
     Raises:
         EmbeddingSetError: the file itself cannot be read.
@@ -79,15 +109,15 @@ def row_errors(inspection: Inspection, roles: ColumnRoles | None = None) -> list
     except EmbeddingSetError as error:
         return [RowError(None, "", str(error))]
     ids = _ids(inspection, roles)
-    told = []
+    errors: list[RowError] = []
     for row, what in _all_errors(inspection, roles, ids):
-        told.append(RowError(row, str(ids.iloc[row]), what))
-        if len(told) == _MOST:
+        errors.append(RowError(row, str(ids.iloc[row]), what))
+        if len(errors) == _MOST:
             break
-    return sorted(told, key=lambda error: error.row or 0)
+    return sorted(errors, key=lambda error: error.row or 0)
 
 
-def _all_errors(inspection: Inspection, roles: ColumnRoles, ids: "pd.Series[Any]") -> Iterator[tuple[int, str]]:
+def _all_errors(inspection: Inspection, roles: ColumnRoles, ids: pd.Series[Any]) -> Iterator[tuple[int, str]]:
     for row in np.flatnonzero(ids.isna()).tolist():
         yield row, "has no id"
     for row in np.flatnonzero(ids.astype(str).duplicated() & ids.notna()).tolist():
@@ -108,6 +138,10 @@ def _all_errors(inspection: Inspection, roles: ColumnRoles, ids: "pd.Series[Any]
 
 
 def _faulty_rows(tensor: Tensor) -> Iterator[tuple[int, str]]:
+    import torch
+
+    from gram.data.validation import blocks
+
     for block in blocks(*tensor.shape):
         rows = tensor[block]
         norms = torch.linalg.vector_norm(rows, dim=1, dtype=torch.float32)
@@ -146,11 +180,16 @@ def _check_roles(inspection: Inspection, roles: ColumnRoles) -> None:
 
 def _vectors(inspection: Inspection, roles: ColumnRoles, name: str) -> tuple[Tensor, dict[int, str]]:
     """Return a modality's rows, NaN where its mask says so, and what is wrong with single ones."""
+    import torch
+
     source = inspection.table.columns[roles.modalities[name]]
     if source.dtype not in ("float16", "float32"):
         inspection.limits.check_unpacked(f"{inspection.path}: '{name}'", 4 * math.prod(source.shape))
     loaded = source.load()
-    tensor, faults = as_tensor(loaded.values if source.is_matrix else _one_number(loaded.values)), dict(loaded.faults)
+    tensor, faults = (
+        _as_tensor(loaded.values if source.is_matrix else _one_number(loaded.values), source),
+        dict(loaded.faults),
+    )
     if name in roles.masks:
         absent = torch.from_numpy(~_present(inspection, roles.masks[name]))
         if absent.any():
@@ -160,7 +199,22 @@ def _vectors(inspection: Inspection, roles: ColumnRoles, name: str) -> tuple[Ten
     return tensor, faults
 
 
-def _one_number(values: "pd.Series[Any]") -> np.ndarray:
+def _as_tensor(values: Any, source: Source) -> Tensor:
+    """Return numbers as a float tensor: float16 and float32 as they are, all else as float32."""
+    import torch
+
+    if not isinstance(values, torch.Tensor):
+        array = values.astype(values.dtype.newbyteorder("="), copy=False)
+        if source.dtype == "bfloat16" and array.dtype == np.uint16:  # mapped: numpy has no such type
+            return torch.from_numpy(np.require(array, requirements=["C", "W"])).view(torch.bfloat16).float()
+        if array.dtype.kind in "iub" or array.dtype.itemsize > 4:
+            with np.errstate(over="ignore"):  # what is too large becomes infinite, and is then named by row
+                array = array.astype(np.float32)
+        values = torch.from_numpy(np.require(array, requirements=["C", "W"]))
+    return values if values.dtype in (torch.float16, torch.float32) else values.to(torch.float32)
+
+
+def _one_number(values: pd.Series[Any]) -> np.ndarray:
     """Return one number an item as vectors with d = 1, NaN where there is none."""
     half = values.dtype == np.float16
     return values.to_numpy(np.float16 if half else np.float64, na_value=np.nan)[:, None]
@@ -177,7 +231,7 @@ def _present(inspection: Inspection, column: str) -> np.ndarray:
     return (given == 0) if "missing" in column.lower() else (given == 1)
 
 
-def _ids(inspection: Inspection, roles: ColumnRoles) -> "pd.Series[Any]":
+def _ids(inspection: Inspection, roles: ColumnRoles) -> pd.Series[Any]:
     if roles.id is None:
         return pd.Series([str(row) for row in range(inspection.n)], dtype="str")
     ids: pd.Series[Any] = inspection.table.columns[roles.id].load().values
@@ -208,6 +262,8 @@ def _called(source: Source, name: str, reserved: set[str], columns: dict[str, An
 
 def _no_media(items: pd.DataFrame, roles: ColumnRoles) -> list[str]:
     """Return columns that a set would take for media by their names, though they hold something else."""
+    from gram.data.validation import media_columns
+
     return [
         column
         for column in media_columns(items, {})

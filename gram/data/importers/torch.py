@@ -1,50 +1,100 @@
 """torch's .pt and .pth: a tensor, or a dict of tensors, in the zip form that torch writes since 1.6.
 
-The list of instructions in the file (its pickle) is read as text first, and may name nothing but the functions that
-rebuild tensors; then torch rebuilds them with `weights_only=True`, on the disk's own pages.
+Tensors are mapped where they lie in the file. What describes them is a pickle, of which an unpickler that resolves the
+functions that rebuild tensors, and nothing else, makes shapes and places; torch itself is not needed, and no other
+object is ever built.
 """
 
+import io
+import math
 import pickle
-import pickletools
 import zipfile
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
-import torch
-from torch import Tensor
 
-from gram.data.importers import archives as _archives
+from gram.data.importers.base import Mapped, Table, from_array
 from gram.data.importers.limits import Limits, one_line, reraise_as_set_error
-from gram.data.importers.table import HEAD, Loaded, Source, Table, from_tensor
+from gram.data.importers.zip import ERRORS as ZIP_ERRORS
+from gram.data.importers.zip import open_archive, start_of
 from gram.errors import EmbeddingSetError
 
+SUFFIXES = (".pt", ".pth")
+
 _REMEDY = "save tensors alone: torch.save({'text': text, 'video': video}, path)"
-_PICKLE = 256 * 2**20
-_REBUILDERS = frozenset(
-    (
-        "torch._utils _rebuild_tensor_v2",
-        "torch._utils _rebuild_parameter",
-        "collections OrderedDict",
-        *(
-            f"torch {kind}Storage"
-            for kind in ("Double", "Float", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool")
-        ),
-    )
-)
-_ERRORS = (
-    *_archives.ERRORS,
-    pickle.UnpicklingError,
-    AttributeError,
-    TypeError,
-    AssertionError,
-    OverflowError,
-    ImportError,
-)
+_DTYPES = {
+    "DoubleStorage": "float64", "FloatStorage": "float32", "HalfStorage": "float16", "BFloat16Storage": "bfloat16",
+    "LongStorage": "int64", "IntStorage": "int32", "ShortStorage": "int16", "CharStorage": "int8",
+    "ByteStorage": "uint8", "BoolStorage": "bool",
+}  # fmt: skip
+_ERRORS = (*ZIP_ERRORS, pickle.UnpicklingError, AttributeError, TypeError, ArithmeticError, ImportError)
 
 
-def read_torch(path: Path, limits: Limits) -> Table:
+class _Storage(NamedTuple):
+    dtype: str
+    key: str
+    length: int
+
+
+class _Tensor(NamedTuple):
+    """A tensor that is not read: its storage, and where its numbers lie there, in elements."""
+
+    storage: _Storage
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+def _rebuild_tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: object) -> _Tensor:
+    numbers = [offset, *shape, *strides]
+    if not isinstance(storage, _Storage) or len(shape) != len(strides) or not _all(numbers, int) or min(numbers) < 0:
+        raise pickle.UnpicklingError("a damaged tensor")
+    end = offset + 1 + sum((size - 1) * stride for size, stride in zip(shape, strides))
+    if 0 not in shape and end > storage.length:
+        raise pickle.UnpicklingError("a tensor that is larger than its storage")
+    return _Tensor(storage, offset, tuple(shape), tuple(strides))
+
+
+def _rebuild_parameter(tensor: Any, *_: object) -> Any:
+    return tensor
+
+
+class _Unpickler(pickle.Unpickler):
+    """Resolves what rebuilds tensors, and refuses every other name before it is imported."""
+
+    def __init__(self, data: bytes, path: Path) -> None:
+        super().__init__(io.BytesIO(data))
+        self.path = path
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return the stand-in for a name.
+
+        Raises:
+            EmbeddingSetError: it is none of those that describe tensors.
+        """
+        if module == "torch" and name in _DTYPES:
+            return _DTYPES[name]
+        known = {("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor, ("collections", "OrderedDict"): OrderedDict,
+                 ("torch._utils", "_rebuild_parameter"): _rebuild_parameter}  # fmt: skip
+        if (module, name) not in known:
+            held = one_line(f"{module}.{name}")[:80]
+            raise EmbeddingSetError(f"{self.path}: holds {held}, which is never unpickled; {_REMEDY}")
+        return known[module, name]
+
+    def persistent_load(self, saved: Any) -> _Storage:
+        """Return the storage that a tensor names."""
+        kind, dtype, key, _, count = saved
+        if kind != "storage" or dtype not in _DTYPES.values() or not isinstance(count, int):
+            raise pickle.UnpicklingError("a damaged storage")
+        return _Storage(dtype, str(key), count)
+
+
+def read(path: Path, limits: Limits) -> Table:
     """Return the tensors of a .pt file, and its lists of text or numbers; nested dicts give 'outer.inner'.
 
     Raises:
@@ -56,31 +106,50 @@ def read_torch(path: Path, limits: Limits) -> Table:
                 f"{path}: is not in the form that torch writes since 1.6, and older ones are not unpickled; load it "
                 "where you trust it, and save it again with torch.save"
             )
-    _check(path, limits)
-    with reraise_as_set_error(path, "tensors", _REMEDY, *_ERRORS):
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    with open_archive(path, limits, "a file of torch", _REMEDY) as archive:
+        entries = {entry.filename: entry for entry in archive.infolist()}
+        pickles = [name for name in entries if name.endswith("data.pkl")]
+        if len(pickles) != 1:
+            raise EmbeddingSetError(f"{path}: is not a file of tensors; {_REMEDY}")
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries.values()):
+            raise EmbeddingSetError(f"{path}: was packed anew, which torch cannot map; save it with torch.save")
+        root = pickles[0].removesuffix("data.pkl")
+        with reraise_as_set_error(path, "tensors", _REMEDY, *_ERRORS):
+            big = f"{root}byteorder" in entries and archive.read(f"{root}byteorder") == b"big"
+            content = _Unpickler(archive.read(pickles[0]), path).load()
     table = Table("PyTorch tensors")
+    unpacked = 0
     for name, value in _flat(content, path.stem, table):
-        _add(table, name, value, limits)
+        if isinstance(value, _Tensor):
+            with reraise_as_set_error(path, "tensors", _REMEDY, *_ERRORS):
+                mapped = _place(path, value, entries[f"{root}data/{value.storage.key}"], big=big)
+            size = _itemsize(value.storage) * math.prod(value.shape)
+            unpacked += size if size > _itemsize(value.storage) * value.storage.length else 0
+            limits.check_unpacked(f"{path}: '{one_line(name)}'", unpacked, path.stat().st_size)
+            load = partial(_load_bfloat16 if value.storage.dtype == "bfloat16" else Mapped.load, mapped)
+            from_array(table, name, value.shape, value.storage.dtype, load, limits, mapped=mapped)
+        else:
+            _add_list(table, name, value, limits)
     return table
 
 
-def _check(path: Path, limits: Limits) -> None:
-    """Check that the archive is sound and its pickle names only what rebuilds tensors."""
-    with _archives.open_archive(path, limits, "a file of torch", _REMEDY) as archive:
-        for entry in archive.infolist():
-            if entry.compress_type != zipfile.ZIP_STORED:
-                raise EmbeddingSetError(f"{path}: was packed anew, which torch cannot map; save it with torch.save")
-        pickles = [entry for entry in archive.infolist() if entry.filename.endswith("data.pkl")]
-        if len(pickles) != 1 or pickles[0].file_size > _PICKLE:
-            raise EmbeddingSetError(f"{path}: is not a file of tensors; {_REMEDY}")
-        with reraise_as_set_error(path, "tensors", _REMEDY, *_ERRORS):
-            for opcode, argument, _ in pickletools.genops(archive.read(pickles[0])):
-                if opcode.name in ("INST", "STACK_GLOBAL", "EXT1", "EXT2", "EXT4", "OBJ", "NEWOBJ", "NEWOBJ_EX") or (
-                    opcode.name == "GLOBAL" and argument not in _REBUILDERS
-                ):
-                    held = one_line(str(argument).replace(" ", ".")) if argument else "an object"
-                    raise EmbeddingSetError(f"{path}: holds {held[:80]}, which is never unpickled; {_REMEDY}")
+def _itemsize(storage: _Storage) -> int:
+    return 2 if storage.dtype == "bfloat16" else np.dtype(storage.dtype).itemsize
+
+
+def _place(path: Path, tensor: _Tensor, entry: zipfile.ZipInfo, *, big: bool) -> Mapped:
+    """Return where a tensor lies in the file; bfloat16 as the uint16 of the same bits."""
+    size = _itemsize(tensor.storage)
+    if entry.file_size < size * tensor.storage.length:
+        raise EOFError("a storage is cut short")
+    dtype = np.dtype("uint16" if tensor.storage.dtype == "bfloat16" else tensor.storage.dtype)
+    strides = tuple(size * stride for stride in tensor.strides)
+    name = dtype.newbyteorder(">" if big else "<").str
+    return Mapped(str(path), start_of(path, entry) + size * tensor.offset, name, tensor.shape, strides)
+
+
+def _load_bfloat16(mapped: Mapped) -> np.ndarray:
+    return (mapped.load().astype(np.uint32) << 16).view(np.float32)
 
 
 def _flat(content: Any, stem: str, table: Table) -> list[tuple[str, Any]]:
@@ -100,23 +169,14 @@ def _flat(content: Any, stem: str, table: Table) -> list[tuple[str, Any]]:
     return flat
 
 
-def _add(table: Table, name: str, value: Any, limits: Limits) -> None:
-    if isinstance(value, Tensor):
-        if value.layout != torch.strided or value.device.type != "cpu":
-            return table.leave_out(name, "it is no plain tensor; save tensor.to_dense().cpu()")
-        tensor = value.detach()
-        if not tensor.is_contiguous():
-            limits.check_unpacked(f"'{one_line(name)}'", tensor.numel() * tensor.element_size())
-        kind = str(tensor.dtype).removeprefix("torch.")
-        return from_tensor(table, name, tuple(tensor.shape), kind, tensor.contiguous, limits)
-    if isinstance(value, list | tuple) and value and (_all(value, str) or _all(value, int, float)):
-        limits.check_items(f"'{one_line(name)}'", len(value))
-        texts = isinstance(value[0], str)
-        with reraise_as_set_error(f"'{one_line(name)}'", "values", _REMEDY, OverflowError, ValueError, TypeError):
-            values = pd.Series(list(value), dtype="str" if texts else None)
-        kind = "text" if texts else str(values.dtype)
-        return table.add(name, Source((len(value),), kind, lambda: Loaded(values), values.head(HEAD)))
-    return table.leave_out(name, f"it is a {type(value).__name__}, not a tensor")
+def _add_list(table: Table, name: str, value: Any, limits: Limits) -> None:
+    if not isinstance(value, list | tuple) or not value or not (_all(value, str) or _all(value, int, float)):
+        return table.leave_out(name, f"it is a {type(value).__name__}, not a tensor")
+    limits.check_items(f"'{one_line(name)}'", len(value))
+    texts = isinstance(value[0], str)
+    with reraise_as_set_error(f"'{one_line(name)}'", "values", _REMEDY, OverflowError, ValueError, TypeError):
+        values = pd.Series(list(value), dtype="str" if texts else None)
+    return table.add_values(name, values, "text" if texts else str(values.dtype))
 
 
 def _all(values: Iterable[Any], *kinds: type) -> bool:

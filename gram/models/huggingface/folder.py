@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from gram.data.validation import stays_inside
+from gram.core.paths import stays_inside
 from gram.errors import EmbeddingSetError
 
 SUFFIXES = {

@@ -332,7 +332,8 @@ def test_wrong_usage(tmp_path, run):
 
 LOOK = """
 import sys, time
-import gram.data.importers, gram.data.importers.arrays, gram.data.importers.safetensors, gram.data.importers.frames
+import gram.data.importers, gram.data.importers.npy, gram.data.importers.safetensors, gram.data.importers.sandbox
+gram.data.importers.sandbox.start()
 def own():
     return int(next(line for line in open("/proc/self/status") if line.startswith("RssAnon")).split()[1])
 start, before = time.perf_counter(), own()
