@@ -11,17 +11,13 @@ from app import aligning, opened, session, theme, under_way
 from app.components import chart
 from app.plain import plain
 from app.your_data.closing import closing
+from gram import losses
 from gram.errors import GramError
 from gram.models.heads import KINDS
 from gram.plots.learning import learning
-from gram.training.align_config import AlignConfig, losses_for
+from gram.training.align_config import AlignConfig
 
 _FEATURES, _FAULT, _GO = "align_features", "align_fault", "align_go"
-_TITLES = {
-    "gram": "volume of all", "cosine": "cosine with the anchor", "all-pairs": "cosines of all pairs",
-    "gram-cosine": "volume and cosines", "log-volume": "logarithm of the volume", "triangle": "area of a triangle",
-    "singular": "largest singular value", "pmrl": "largest singular value as a share", "symile": "products of all",
-}  # fmt: skip
 _FIRST = ("gram", "cosine")
 _DIMENSIONS = (8, 16, 32, 64, 128, 256)
 
@@ -98,16 +94,16 @@ def _one(features: opened.Features) -> None:
 
 def _settings(names: Sequence[str]) -> list[AlignConfig]:
     """Show the controls for features of these modalities; return one setting a loss."""
-    offered = losses_for(len(names))
+    offered = losses.names(len(names))
     row = st.container(horizontal=True, vertical_alignment="top", gap="medium", key="align_controls")
-    losses = row.pills(
+    chosen = row.pills(
         "Losses",
         offered,
         selection_mode="multi",
         default=_FIRST,
         key="align_losses",
         help="Each gets heads of its own, trained on the same items in the same order: "
-        + "; ".join(f"{name}, {_TITLES[name]}" for name in offered),
+        + "; ".join(f"{name}, {losses.get(name).title}" for name in offered),
     )
     d = row.select_slider(
         "Dimensions of the space", _DIMENSIONS, 64, key="align_d", width=220,
@@ -125,13 +121,13 @@ def _settings(names: Sequence[str]) -> list[AlignConfig]:
             "split says which",
         )  # fmt: skip
         seed = columns[3].number_input("Seed", 0, 9999, 0, key="align_seed", help="Draws the split, heads and batches")
-    if not losses:
+    if not chosen:
         st.warning("Choose a loss, or two to compare them.")
         return []
     base = AlignConfig(
         d=int(d), head=str(head), steps=int(steps), batch_size=int(batch), held_out=held_out / 100, seed=int(seed)
     )
-    return [replace(base, loss=loss) for loss in offered if loss in losses]
+    return [replace(base, loss=loss) for loss in offered if loss in chosen]
 
 
 # watching

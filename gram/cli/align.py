@@ -8,7 +8,7 @@ from typing import Any
 from tqdm import tqdm
 
 from gram.cli._features import add_input, load_features
-from gram.cli.arguments import positive, usage_errors
+from gram.cli.arguments import LazyChoices, loss_names, positive, usage_errors
 from gram.cli.output import print_json, table
 
 ORDER = 30
@@ -20,10 +20,6 @@ DESCRIPTION = (
 )
 
 _HEADS = ("linear", "mlp")
-# Those of `gram.losses.LOSSES`, written out so that --help needs no torch.
-_LOSSES = (
-    "gram", "cosine", "all-pairs", "gram-cosine", "log-volume", "triangle", "singular", "pmrl", "symile",
-)  # fmt: skip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--loss",
         default="gram",
         metavar="NAMES",
-        help=f"{', '.join(_LOSSES)}; several with commas between them (default: gram)",
+        choices=LazyChoices(loss_names, check=False),
+        help="%(choices)s; several with commas between them (default: gram)",
     )
     parser.add_argument("--d", type=positive, default=64, help="dimensions of the shared space (default: %(default)s)")
     parser.add_argument("--head", choices=_HEADS, default="linear", help="default: %(default)s")
@@ -70,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
         ]  # fmt: skip
         select_device(args.device)
     if not chosen:
-        args.parser.error(f"--loss: expected one of {', '.join(_LOSSES)}, got nothing")
+        args.parser.error(f"--loss: expected one of {', '.join(loss_names())}, got nothing")
     features = load_features(args.set)
     stop = _Stop()
     found: list[dict[str, Any]] = []

@@ -1,10 +1,13 @@
 """Arguments that several commands share, and how mistakes in them are reported."""
 
 import argparse
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from gram.core.declarations import declared_classes
 
 if TYPE_CHECKING:
     from gram.data.embedding_set import EmbeddingSet
@@ -13,16 +16,50 @@ BUILT_IN = Path(__file__).parents[2] / "assets" / "numbers" / "gram"  # the gram
 
 
 class LazyChoices:
-    """Choices of an argument that are looked up when they are needed: when its value is checked, or in its help."""
+    """Choices of an argument that are looked up when they are needed: when its value is checked, or in its help.
 
-    def __init__(self, look_up: Callable[[], list[str]]) -> None:
-        self._look_up = look_up
+    Args:
+        look_up: returns the choices.
+        check: False where they are for the help alone, and the command checks the value.
+    """
+
+    def __init__(self, look_up: Callable[[], list[str]], *, check: bool = True) -> None:
+        self._look_up, self._check = look_up, check
 
     def __contains__(self, name: object) -> bool:
-        return name in self._look_up()
+        return not self._check or name in self._look_up()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._look_up())
+
+
+def measure_names() -> list[str]:
+    """Return the names of all measures."""
+    return _plugin_names("gram.measures", marker="formula")
+
+
+def loss_names(k: int | None = None) -> list[str]:
+    """Return the names of all losses, or of those for k modalities."""
+    return _plugin_names("gram.losses", marker="measure", k=k)
+
+
+def _plugin_names(package: str, *, marker: str, k: int | None = None) -> list[str]:
+    """Return the names in a package's registry; while it is not imported, as their sources declare them."""
+    if package in sys.modules:
+        return list(sys.modules[package].names(k))
+    declared = declared_classes(package, marker=marker)
+    return [each["name"] for each in declared if k is None or each.get("modalities") in (None, k)]
+
+
+def add_measure(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
+    """Add the argument that says by which measure to rank, or by which several; the command checks the names."""
+    known = LazyChoices(measure_names, check=False)
+    if several:
+        said = "measures, with commas: %(choices)s (default: volume)"
+        parser.add_argument("--measure", type=names, default=["volume"], metavar="NAMES", choices=known, help=said)
+    else:
+        said = "measure that ranks: %(choices)s (default: %(default)s)"
+        parser.add_argument("--measure", default="volume", metavar="NAME", choices=known, help=said)
 
 
 def names(text: str) -> list[str]:

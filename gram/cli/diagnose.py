@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from gram.cli.arguments import add_task, asked_candidates, positive, usage_errors
+from gram.cli.arguments import add_measure, add_task, asked_candidates, positive, usage_errors
 from gram.cli.output import print_json, progress_bar
 
 ORDER = 80
@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("set", type=Path, metavar="SET", help="folder of the embedding set")
     add_task(parser)
-    parser.add_argument("--measure", default="volume", metavar="NAME", help="what ranks (default: %(default)s)")
+    add_measure(parser)
     parser.add_argument(
         "--sample",
         type=positive,

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gram.cli.arguments import add_task, asked_candidates, names, usage_errors
+from gram.cli.arguments import add_measure, add_task, asked_candidates, usage_errors
 from gram.cli.output import print_json, table
 
 if TYPE_CHECKING:
@@ -26,13 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("sets", nargs="+", type=Path, metavar="SET", help="folder of an embedding set")
     add_task(parser)
-    parser.add_argument(
-        "--measure",
-        type=names,
-        default=["volume"],
-        metavar="NAMES",
-        help="measures, with commas (default: volume)",
-    )
+    add_measure(parser, several=True)
     parser.add_argument(
         "--direction",
         choices=(*DIRECTIONS, "both"),

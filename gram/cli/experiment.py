@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gram.cli.arguments import LazyChoices, positive, usage_errors
 from gram.cli.output import print_json, progress_bar, table
-from gram.core.module_registry import declared_names
+from gram.core.declarations import declared_names
 
 if TYPE_CHECKING:
     from gram.experiments import Budget, Workspace

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gram.cli.arguments import names, positive, usage_errors
+from gram.cli.arguments import add_measure, names, positive, usage_errors
 from gram.cli.output import print_json, progress_bar, table
 from gram.cli.search import add_content, gallery_of, query_of
 
@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     search.add_argument(
         "--device", default="auto", help="where the model runs: auto, cpu or cuda (default: %(default)s)"
     )
-    search.add_argument("--measure", default="volume", metavar="NAME", help="measure (default: %(default)s)")
+    add_measure(search)
     search.add_argument("-k", type=positive, default=10, help="how many hits (default: %(default)s)")
     search.add_argument(
         "--fetch", type=positive, metavar="N", help="candidates of each modality (default: 256 or more)"

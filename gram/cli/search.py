@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gram.cli.arguments import BUILT_IN, add_task, names, positive, usage_errors
+from gram.cli.arguments import BUILT_IN, add_measure, add_task, names, positive, usage_errors
 from gram.cli.output import print_json, table
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--true", metavar="ID", help="item to find, if you know it (default: that of --text or --item)")
     parser.add_argument("--set", type=Path, metavar="DIR", help="folder of the embedding set (default: the built-in)")
     parser.add_argument("--model", type=Path, metavar="DIR", help="model that made the set (default: SET/../model)")
-    parser.add_argument("--measure", default="volume", metavar="NAME", help="measure (default: %(default)s)")
+    add_measure(parser)
     parser.add_argument("-k", type=positive, default=10, help="how many hits (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print the hits as JSON")
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from gram.cli.arguments import LazyChoices, loss_names
+
 ORDER = 10
 HELP = "train the built-in model under one loss"
 DESCRIPTION = (
@@ -15,13 +17,22 @@ DESCRIPTION = (
     "OUT/trajectory and OUT/log.jsonl. Several GPUs: torchrun --nproc-per-node N -m gram train ..."
 )
 
-# Those of `gram.training.LOSSES`, written out so that --help needs no torch. The triangle's is for three modalities.
-LOSSES = ("gram", "cosine", "all-pairs", "gram-cosine", "log-volume", "singular", "pmrl", "symile")
+
+def _losses() -> list[str]:
+    from gram.datasets.spoken_numbers import MODALITIES
+
+    return loss_names(len(MODALITIES))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("--loss", choices=LOSSES, required=True, help="GRAM, pairwise InfoNCE (cosine), or a rival")
+    parser.add_argument(
+        "--loss",
+        choices=LazyChoices(_losses),
+        metavar="NAME",
+        required=True,
+        help="GRAM, pairwise InfoNCE (cosine), or a rival: %(choices)s",
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     parser.add_argument("--steps", type=int, help="batches to train on")
     parser.add_argument("--batch-size", type=int, help="numbers a batch, over all processes together")

@@ -18,45 +18,22 @@ True
 The batch may be spread over processes (`gather=True`). Each rank then compares its own items with all items, in both
 directions, and the gradients travel back to the ranks that the embeddings came from. Value and gradients on every rank
 are those of one process that holds the whole batch.
+
+To add a loss, write one file with a subclass of `ContrastiveLoss` and `@register`: in this package, in a file that the
+environment variable GRAM_PLUGINS names, or in an installed package with an entry point in the group `gram.losses`.
 """
 
-from gram.losses.base import TEMPERATURE_RANGE, ContrastiveLoss
-from gram.losses.cosines import AllPairsInfoNCE, PairwiseInfoNCE, all_pairs_info_nce, pairwise_info_nce
+from gram.losses.all_pairs import AllPairsInfoNCE, all_pairs_info_nce
+from gram.losses.base import LOSSES, MEASURES, TEMPERATURE_RANGE, ContrastiveLoss, contrast, get, names, register
+from gram.losses.gram import GramLoss, gram_loss
+from gram.losses.gram_pairwise import GramPairwiseLoss, gram_pairwise_loss
+from gram.losses.info_nce import PairwiseInfoNCE, pairwise_info_nce
+from gram.losses.log_volume import LogVolumeLoss, log_volume_loss
 from gram.losses.matching import AnchorMatching
-from gram.losses.singular import PMRLLoss, SingularLoss, pmrl_loss, singular_loss
+from gram.losses.pmrl import PMRLLoss, pmrl_loss
+from gram.losses.singular_value import SingularLoss, singular_loss
 from gram.losses.symile import SymileLoss, symile_loss
 from gram.losses.triangle import TriangleLoss, triangle_loss
-from gram.losses.volumes import (
-    GramLoss,
-    GramPairwiseLoss,
-    LogVolumeLoss,
-    gram_loss,
-    gram_pairwise_loss,
-    log_volume_loss,
-)
-
-LOSSES: dict[str, type[ContrastiveLoss]] = {
-    "gram": GramLoss,
-    "cosine": PairwiseInfoNCE,
-    "all-pairs": AllPairsInfoNCE,
-    "gram-cosine": GramPairwiseLoss,
-    "log-volume": LogVolumeLoss,
-    "triangle": TriangleLoss,
-    "singular": SingularLoss,
-    "pmrl": PMRLLoss,
-    "symile": SymileLoss,
-}
-MEASURES = {  # what each trains, and is judged by
-    "gram": "volume",
-    "cosine": "cosine",
-    "all-pairs": "cosine",  # the mean of all pairs would add the candidate's own, the same for every query
-    "gram-cosine": "volume",
-    "log-volume": "volume",
-    "triangle": "triangle",
-    "singular": "singular",
-    "pmrl": "singular",
-    "symile": "symile",
-}
 
 __all__ = [
     "LOSSES",
@@ -74,11 +51,15 @@ __all__ = [
     "SymileLoss",
     "TriangleLoss",
     "all_pairs_info_nce",
+    "contrast",
+    "get",
     "gram_loss",
     "gram_pairwise_loss",
     "log_volume_loss",
+    "names",
     "pairwise_info_nce",
     "pmrl_loss",
+    "register",
     "singular_loss",
     "symile_loss",
     "triangle_loss",

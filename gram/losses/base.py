@@ -1,13 +1,13 @@
-"""What all losses share: the batch on one process or several, the cross-entropies, the temperature.
+"""What all losses share: settings, the batch on one process or several, cross-entropies, the temperature, the registry.
 
 A loss compares the items of this process with those of all of them: each row of a matrix finds its own column, and
 the value is the mean over the ranks. A loss that is not symmetric in its modalities gives one matrix a direction.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypedDict, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gram.core.registry import Registry
 from gram.geometry.arrays import as_pairs
 from gram.losses.distributed import gather_rows, mean_over_ranks, sum_gradient_over_ranks
 
@@ -22,6 +23,23 @@ TEMPERATURE_RANGE = (0.01, 1.0)
 _APART = 1_000_000_007  # torch's generator on the CPU keeps 32 bits of a seed: two seeds' draws start this far apart
 
 Compare = Callable[..., list[Tensor]]  # anchors (q, d) and others (n, d)... to matrices (q, n)
+
+
+class Settings(TypedDict, total=False):
+    """Keyword arguments of every loss function; the modules of the same losses hold them.
+
+    Attributes:
+        temperature: what the scores are divided by, above 0; 0.07 by default. A tensor gets its gradient.
+        label_smoothing: the share of each target that is spread over all candidates, from 0 to below 1; 0.1 by default.
+        gather: compare with the items of all ranks of torch.distributed; without a process group it changes nothing.
+            Every rank must hold the same number of items (`drop_last=True`) and call backward.
+        ddp: multiply the embeddings' gradient by the number of ranks, because DistributedDataParallel divides by it.
+    """
+
+    temperature: float | Tensor
+    label_smoothing: float
+    gather: bool
+    ddp: bool
 
 
 @dataclass(frozen=True)
@@ -61,17 +79,23 @@ class Batch:
 
 def contrast(
     loss: Callable[[Batch], Tensor],
-    anchor: Tensor,
-    others: tuple[Tensor, ...],
-    temperature: float | Tensor,
-    label_smoothing: float,
-    gather: bool,
-    ddp: bool,
-) -> Tensor:
+    anchor: Float[Tensor, "b d"],
+    others: Sequence[Float[Tensor, "b d"]],
+    *,
+    temperature: float | Tensor = 0.07,
+    label_smoothing: float = 0.1,
+    gather: bool = False,
+    ddp: bool = False,
+) -> Float[Tensor, ""]:
     """Return the loss of the batch, or the mean over the ranks, each with a share of the items of all.
 
+    Args: as in `Settings`, and
+        loss: the loss of a batch.
+        anchor: (b, d), row i belongs to row i of the others.
+        others: one (b, d) a modality.
+
     Raises:
-        ValueError: when the shapes do not fit, or a number is out of its range.
+        ValueError: the shapes do not fit, or a number is out of its range.
     """
     anchor, others = as_pairs(anchor, *others)
     if len(anchor) != len(others[0]) or len(anchor) == 0:
@@ -98,15 +122,36 @@ def _check_smoothing(label_smoothing: float) -> None:
 
 
 class ContrastiveLoss(nn.Module):
-    """A loss with its temperature, kept as a logarithm so that it stays positive.
+    """A loss with its temperature; subclass it, declare the attributes, and add `@register`.
 
-    A learned temperature is kept in TEMPERATURE_RANGE by moving the parameter back to the bound, outside the graph,
-    before each use. The gradient at a bound is therefore the true one, and a step inwards is never lost.
+    The temperature is kept as a logarithm, so that it stays positive. A learned one is clamped in place to
+    TEMPERATURE_RANGE, without a gradient, before each forward pass: the gradient at a bound is the true one, and a step
+    inwards is never lost.
+
+    Args:
+        temperature: what the scores are divided by, at the start or for good.
+        learn_temperature: whether it is a parameter that trains.
+        label_smoothing: the share of each target that is spread over all candidates, from 0 to below 1.
+        gather: compare with the items of all ranks of torch.distributed; see `Settings`.
+        ddp: scale the embeddings' gradient for DistributedDataParallel; see `Settings`.
+
+    Raises:
+        ValueError: a number is out of its range.
 
     Attributes:
-        modalities: the number of modalities, the anchor's included, that the loss is defined for; None for any.
+        name: what `get` and the command line call it.
+        title: what it compares, in a few words.
+        measure: name of the measure that it trains, and is judged by.
+        function: the loss as a function of anchor, others and `Settings`; or override `forward`.
+        order: its place in lists; losses of the same order are listed by name.
+        modalities: the number of modalities, the anchor's included, that it is defined for; None for any.
     """
 
+    name: ClassVar[str]
+    title: ClassVar[str]
+    measure: ClassVar[str]
+    function: ClassVar[Callable[..., Tensor]]
+    order: ClassVar[float] = math.inf
     modalities: ClassVar[int | None] = None
 
     def __init__(
@@ -138,7 +183,12 @@ class ContrastiveLoss(nn.Module):
                 self.log_temperature.clamp_(*map(math.log, TEMPERATURE_RANGE))
         return self.log_temperature.exp()
 
+    def forward(self, anchor: Float[Tensor, "b d"], *others: Float[Tensor, "b d"]) -> Float[Tensor, ""]:
+        """Return the loss of a batch of matched items."""
+        return type(self).function(anchor, *others, **self._settings())
+
     def _settings(self) -> dict[str, Any]:
+        """Return the keyword arguments of `function`."""
         return {
             "temperature": self.temperature,
             "label_smoothing": self.label_smoothing,
@@ -175,3 +225,60 @@ class Draws(nn.Module):
     def extra_repr(self) -> str:
         """Return the seed, for printing."""
         return f"seed={self.seed}"
+
+
+L = TypeVar("L", bound=ContrastiveLoss)
+V = TypeVar("V")
+_REGISTRY: Registry[type[ContrastiveLoss]] = Registry("loss", "gram.losses", order=lambda loss: loss.order)
+
+
+def register(loss: type[L]) -> type[L]:
+    """Make a loss known by its name: a class decorator.
+
+    Raises:
+        TypeError: the class lacks an attribute.
+    """
+    if lacking := [each for each in ("name", "title", "measure") if not isinstance(getattr(loss, each, None), str)]:
+        raise TypeError(f"loss {loss.__name__}: declare {', '.join(lacking)}")
+    _REGISTRY.register(loss.name, loss)
+    return loss
+
+
+def names(k: int | None = None) -> list[str]:
+    """Return the names of all losses, in the order in which pages list them.
+
+    Args:
+        k: only those defined for so many modalities, the anchor's included.
+    """
+    return [name for name, loss in _REGISTRY.items() if k is None or loss.modalities in (None, k)]
+
+
+def get(name: str) -> type[ContrastiveLoss]:
+    """Return the loss of this name.
+
+    Raises:
+        ValueError: there is no such loss; the message lists those there are.
+    """
+    return _REGISTRY.get(name)
+
+
+class _ByName(Mapping[str, V]):
+    """What the registry knows of each loss, read when it is asked for, so that plug-ins are found."""
+
+    def __init__(self, value: Callable[[type[ContrastiveLoss]], V]) -> None:
+        self._value = value
+
+    def __getitem__(self, name: str) -> V:
+        if name not in _REGISTRY:
+            raise KeyError(name)
+        return self._value(_REGISTRY.get(name))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_REGISTRY)
+
+    def __len__(self) -> int:
+        return len(_REGISTRY)
+
+
+LOSSES: Mapping[str, type[ContrastiveLoss]] = _ByName(lambda loss: loss)
+MEASURES: Mapping[str, str] = _ByName(lambda loss: loss.measure)  # what each trains, and is judged by

@@ -1,24 +1,21 @@
 """Symile: the product of an item's vectors, coordinate by coordinate, against that of vectors of unlike items."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from gram.geometry.orthonormal import full_precision, missing_rows, unit_rows
-from gram.losses.base import Batch, ContrastiveLoss, Draws, contrast
+from gram.losses.base import Batch, ContrastiveLoss, Draws, Settings, contrast, register
 
 
 def symile_loss(
     anchor: Float[Tensor, "b d"],
     *others: Float[Tensor, "b d"],
-    temperature: float | Float[Tensor, ""] = 0.07,
-    label_smoothing: float = 0.1,
-    gather: bool = False,
-    ddp: bool = False,
     generator: torch.Generator | None = None,
+    **settings: Unpack[Settings],
 ) -> Float[Tensor, ""]:
     """Return the Symile loss: each modality in turn finds, by multilinear inner product, the rest of its item.
 
@@ -47,7 +44,7 @@ def symile_loss(
             rank one of the same state, and `gather` gives the value of one process.
 
     Raises:
-        ValueError: when the shapes do not fit, or a number is out of its range.
+        ValueError: the shapes do not fit, or a number is out of its range.
 
     Source: Saporta, Puli, Goldstein and Ranganath, "Contrasting with Symile: Simple Model-Agnostic Representation
     Learning for Unlimited Modalities", NeurIPS 2024, arXiv 2411.01053, section 3; code: github.com/rajesh-lab/symile.
@@ -59,7 +56,7 @@ def symile_loss(
         places = range(len(own))
         return batch.cross_entropy([_products(own, everything, place, batch.first, generator) for place in places])
 
-    return contrast(loss, anchor, others, temperature, label_smoothing, gather, ddp)
+    return contrast(loss, anchor, others, **settings)
 
 
 def _factors(rows: Sequence[Float[Tensor, "b d"]]) -> Float[Tensor, "k b d"]:
@@ -94,12 +91,19 @@ def _products(
     return torch.where(diagonal, matched.unsqueeze(1), products)
 
 
+@register
 class SymileLoss(ContrastiveLoss):
     """`symile_loss` with a temperature that is learned, and permutations that repeat.
 
-    Args and errors: as `GramLoss`, and
+    Args and errors: as `ContrastiveLoss`, and
         seed: of the permutations. Each call draws the next; how many were drawn is part of the state.
     """
+
+    name = "symile"
+    title = "products of all"
+    measure = "symile"
+    order = 90
+    function = staticmethod(symile_loss)
 
     def __init__(self, *args: Any, seed: int = 0, **settings: Any) -> None:
         super().__init__(*args, **settings)

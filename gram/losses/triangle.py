@@ -1,13 +1,13 @@
 """The area of the triangle between the tips of three vectors, in place of the volume."""
 
-from typing import ClassVar
+from typing import Unpack
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from gram.geometry.orthonormal import full_precision, tolerance, unit_rows, widest_dtype
-from gram.losses.base import Batch, ContrastiveLoss, contrast
+from gram.losses.base import Batch, ContrastiveLoss, Settings, contrast, register
 
 _SMALL = 1e-6  # of a squared height: below it |t - p|^2 - (t . e)^2 keeps too few of float64's digits
 
@@ -15,10 +15,7 @@ _SMALL = 1e-6  # of a squared height: below it |t - p|^2 - (t . e)^2 keeps too f
 def triangle_loss(
     anchor: Float[Tensor, "b d"],
     *others: Float[Tensor, "b d"],
-    temperature: float | Float[Tensor, ""] = 0.07,
-    label_smoothing: float = 0.1,
-    gather: bool = False,
-    ddp: bool = False,
+    **settings: Unpack[Settings],
 ) -> Float[Tensor, ""]:
     """Return the mean of the two cross-entropies, over rows and over columns, of -area / temperature. For k = 3.
 
@@ -37,7 +34,7 @@ def triangle_loss(
     Args: as `gram_loss`, with two others.
 
     Raises:
-        ValueError: when there are not two other modalities, the shapes do not fit, or a number is out of its range.
+        ValueError: there are not two other modalities, the shapes do not fit, or a number is out of its range.
 
     Source: Cicchetti, Grassucci and Comminiello, "A TRIANGLE Enables Multimodal Alignment Beyond Cosine Similarity",
     NeurIPS 2025, arXiv 2509.24734; code: github.com/ispamm/TRIANGLE, `utils/area.py`.
@@ -48,7 +45,7 @@ def triangle_loss(
     def loss(batch: Batch) -> Tensor:
         return batch.cross_entropy(batch.both_ways(lambda t, first, second: [-_areas(t, first, second)]))
 
-    return contrast(loss, anchor, others, temperature, label_smoothing, gather, ddp)
+    return contrast(loss, anchor, others, **settings)
 
 
 def _areas(
@@ -89,11 +86,13 @@ def _heights(
     return heights.index_put((rows, columns), exact.masked_fill(exact <= limit, 0))
 
 
+@register
 class TriangleLoss(ContrastiveLoss):
-    """`triangle_loss` with a temperature that is learned; arguments and errors as `GramLoss`."""
+    """`triangle_loss` with a temperature that is learned; arguments as `ContrastiveLoss`."""
 
-    modalities: ClassVar[int | None] = 3
-
-    def forward(self, anchor: Float[Tensor, "b d"], *others: Float[Tensor, "b d"]) -> Float[Tensor, ""]:
-        """Return the loss of a batch of matched items."""
-        return triangle_loss(anchor, *others, **self._settings())
+    name = "triangle"
+    title = "area of a triangle"
+    measure = "triangle"
+    order = 60
+    modalities = 3
+    function = staticmethod(triangle_loss)

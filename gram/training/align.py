@@ -15,11 +15,12 @@ from gram.core.device import select_device
 from gram.data.embedding_set import EmbeddingSet, FeatureSet
 from gram.errors import EmbeddingSetError, GramError
 from gram.losses import LOSSES
+from gram.losses import names as loss_names
 from gram.models.checkpoint import save_heads
 from gram.models.heads import Heads, first_layer
 from gram.retrieval.evaluate import evaluate
 from gram.retrieval.mixed import recommended_measure
-from gram.training.align_config import AlignConfig, losses_for
+from gram.training.align_config import AlignConfig
 from gram.training.optim import lr_factor, optimizer_of, optimizer_step
 from gram.training.preconditioning import merge_preconditioner, precondition
 from gram.training.split import Split, split_of
@@ -102,7 +103,7 @@ def align(
     settings = settings or AlignConfig()
     if len(features.names) < 2:
         raise EmbeddingSetError("one modality alone has nothing to be aligned with; give two or more")
-    if settings.loss not in (able := losses_for(len(features.names))):
+    if settings.loss not in (able := loss_names(len(features.names))):
         raise EmbeddingSetError(
             f"the loss {settings.loss} is for {LOSSES[settings.loss].modalities} modalities, and these are "
             f"{len(features.names)}: choose one of {', '.join(able)}"

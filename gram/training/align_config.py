@@ -7,11 +7,6 @@ from gram.losses import LOSSES, MEASURES
 from gram.models.heads import HeadsConfig
 
 
-def losses_for(k: int) -> list[str]:
-    """Return the losses that are defined for k modalities."""
-    return [name for name, loss in LOSSES.items() if loss.modalities in (None, k)]
-
-
 @dataclass(frozen=True, kw_only=True)
 class AlignConfig(HeadsConfig):
     """The heads and their training; two configs that differ only in `loss` see the same items in the same order.

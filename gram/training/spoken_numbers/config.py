@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass, field
 
+from gram import losses
 from gram.datasets.spoken_numbers import MODALITIES
-from gram.losses import LOSSES as ALL_LOSSES
 from gram.models import ModelConfig
 
 VARIED_BETWEEN, MOST_VARIED = (0.15, 0.5), 0.8  # shares of the steps over which variation comes in; of clips at last
-LOSSES = {name: loss for name, loss in ALL_LOSSES.items() if loss.modalities in (None, len(MODALITIES))}
 TWINS = ("gram", "cosine")  # the losses that the shipped models were trained with
 
 
@@ -32,8 +31,8 @@ class TrainingConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
 
     def __post_init__(self) -> None:
-        if self.loss not in LOSSES:
-            raise ValueError(f"loss must be one of {', '.join(LOSSES)}; got {self.loss!r}")
+        if self.loss not in (known := losses.names(len(MODALITIES))):
+            raise ValueError(f"loss must be one of {', '.join(known)}; got {self.loss!r}")
         for name in ("steps", "batch_size", "renderings", "evaluations", "checkpoints", "trajectory_items"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}")

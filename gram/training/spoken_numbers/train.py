@@ -18,12 +18,12 @@ from torch.nn.parallel import DistributedDataParallel
 import gram
 from gram.core.device import select_device
 from gram.datasets.spoken_numbers.voices import Voice
-from gram.losses import MEASURES
+from gram.losses import LOSSES, MEASURES
 from gram.models import Batch, MultimodalModel, save_model
 from gram.retrieval.evaluate import evaluate
 from gram.training.optim import lr_factor, optimizer_of, optimizer_step
 from gram.training.over_ranks import normalized_over_ranks, padded_over_ranks
-from gram.training.spoken_numbers.config import LOSSES, TrainingConfig
+from gram.training.spoken_numbers.config import TrainingConfig
 from gram.training.spoken_numbers.embedding import embed_prepared, half_precision, prepare_items, split_items
 from gram.training.spoken_numbers.pool import TrainingPool, render_pool
 

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from gram.core.module_registry import ModuleRegistry, declared_names
+from gram.core.module_registry import ModuleRegistry
 from gram.core.registry import Registry
 
 PLUGIN = "KIND = 'toy'\nNAME, ORDER = {name!r}, {order}\ndef play(): return {name!r}\n"
@@ -45,11 +45,6 @@ def test_modules_are_found_by_their_marker_and_listed_by_their_order(package, fu
     assert toys.get("kite").play() == "kite"
     with pytest.raises(ValueError, match="toy: expected one of old-bear, kite, ball; got 'helper'"):
         toys.get("helper")
-
-
-def test_names_are_read_from_the_sources_alone(package, further):
-    assert declared_names(package, marker="KIND") == ["old-bear", "kite", "ball"]
-    assert "toy_plugins.ball" not in sys.modules
 
 
 def test_a_file_of_plug_ins_is_found_by_every_registry(package, further):

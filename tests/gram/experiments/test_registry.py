@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gram.core.module_registry import declared_names
+from gram.core.declarations import declared_names
 from gram.experiments import EXPERIMENTS
 
 ROOT = Path(__file__).parents[3]

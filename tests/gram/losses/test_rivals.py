@@ -8,7 +8,7 @@ import torch
 from torch.nn.functional import normalize
 
 import gram
-import gram.losses.singular
+import gram.losses.singular_value
 import gram.losses.triangle
 from gram.losses import (
     LOSSES,
@@ -128,7 +128,7 @@ def test_an_anchor_with_no_part_in_the_largest_singular_value_has_no_gradient_bu
     first, second = torch.tensor([[1.0, 0, 0, 0], [1, 2, 0, 0]], dtype=torch.float64).unsqueeze(1).expand(2, 2, 4)
     inputs = [rows.clone().requires_grad_() for rows in (anchor, first, second)]
     weights = draw(20, 2, 2)
-    assert torch.autograd.gradcheck(lambda *rows: (weights * gram.losses.singular._largest(*rows)).sum(), inputs)
+    assert torch.autograd.gradcheck(lambda *rows: (weights * gram.losses.singular_value._largest(*rows)).sum(), inputs)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

@@ -9,9 +9,8 @@ import torch
 
 from gram.data.embedding_set import FeatureSet
 from gram.errors import EmbeddingSetError
-from gram.losses import LOSSES
+from gram.losses import LOSSES, names
 from gram.training.align import align
-from gram.training.align_config import losses_for
 
 from .test_align import QUICK, planted
 
@@ -57,8 +56,8 @@ def test_pmrl_is_ranked_by_the_singular_value():
 
 def test_a_loss_for_three_is_offered_and_taken_for_three_alone():
     two = planted(sizes={"text": 6, "image": 24})
-    assert set(losses_for(3)) == set(LOSSES)
-    assert set(losses_for(2)) == set(LOSSES) - {"triangle"}
+    assert set(names(3)) == set(LOSSES)
+    assert set(names(2)) == set(LOSSES) - {"triangle"}
     with pytest.raises(EmbeddingSetError, match=re.escape("the loss triangle is for 3 modalities, and these are 2")):
         align(two, replace(QUICK, loss="triangle"))
 

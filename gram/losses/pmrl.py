@@ -1,8 +1,8 @@
-"""Losses of the largest singular value of an item's vectors: PMRL's, and the value in the volume's place."""
+"""PMRL: the share of an item's largest singular value, and the contrast of leading directions."""
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 import torch.nn.functional as F
@@ -10,20 +10,17 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gram.geometry.orthonormal import full_precision, missing_rows, tolerance, unit_rows, widest_dtype
-from gram.geometry.singular_value import largest_singular_value, prepare_principal_axes
-from gram.losses.base import Batch, ContrastiveLoss, contrast
+from gram.losses.base import Batch, ContrastiveLoss, Settings, contrast, register
 
+_TEMPERATURE = 0.1  # the source's, fixed there
 _LEVEL = 1e-6  # a sum of a unit eigenvector's entries that is rounding, as that of (1, -1) is, and no side to stand on
 
 
 def pmrl_loss(
     anchor: Float[Tensor, "b d"],
     *others: Float[Tensor, "b d"],
-    temperature: float | Float[Tensor, ""] = 0.1,
-    label_smoothing: float = 0.1,
-    gather: bool = False,
-    ddp: bool = False,
     singular_temperature: float = 0.05,
+    **settings: Unpack[Settings],
 ) -> Float[Tensor, ""]:
     """Return PMRL's two terms: the share of the largest singular value, and the contrast of leading directions.
 
@@ -54,7 +51,7 @@ def pmrl_loss(
         singular_temperature: tau_1, above 0.
 
     Raises:
-        ValueError: when the shapes do not fit, or a number is out of its range.
+        ValueError: the shapes do not fit, or a number is out of its range.
 
     Source: Liu, Xia, Ng and Chua, "Principled Multimodal Representation Learning", arXiv 2507.17343; both terms and the
     temperatures 0.05 and 0.1 are checked against the authors' code, github.com/Xiaohao-Liu/PMRL, `model/pmrl.py` and
@@ -70,7 +67,8 @@ def pmrl_loss(
         largest = torch.zeros(len(values), dtype=torch.long, device=values.device)
         return F.cross_entropy(values / singular_temperature, largest) + separate
 
-    return contrast(loss, anchor, others, temperature, label_smoothing, gather, ddp)
+    chosen: Settings = {"temperature": _TEMPERATURE, **settings}
+    return contrast(loss, anchor, others, **chosen)
 
 
 def _singular(rows: Sequence[Float[Tensor, "b d"]]) -> tuple[Float[Tensor, "b k"], Float[Tensor, "b d"]]:
@@ -110,99 +108,25 @@ def _check_singular_temperature(singular_temperature: float) -> None:
         raise ValueError(f"singular_temperature: expected a number above 0, got {singular_temperature}")
 
 
-def singular_loss(
-    anchor: Float[Tensor, "b d"],
-    *others: Float[Tensor, "b d"],
-    temperature: float | Float[Tensor, ""] = 0.07,
-    label_smoothing: float = 0.1,
-    gather: bool = False,
-    ddp: bool = False,
-) -> Float[Tensor, ""]:
-    """Return the mean of the two cross-entropies, over rows and columns, of the largest singular value / temperature.
-
-    With S[i, j] the largest singular value of anchor i's and candidate j's unit vectors, stacked,
-
-        L = 1/2 (CE(S / tau, i) + CE(S^T / tau, i)).
-
-    This is the GRAM loss with PMRL's measure of alignment in the volume's place. S lies between 1, all at right angles,
-    and sqrt(k), all on one line; -v counts as v.
-
-    The vectors are divided by their length. By a unit vector the gradient is the leading direction times that vector's
-    part in it: finite everywhere, and one of the subgradients where a second singular value is as large. It can be
-    taken once, not twice. A missing modality (a row of NaN) of a candidate is left out; an anchor of NaN makes the loss
-    NaN. Vectors of zeros have singular values 0 and gradient 0.
-
-    Args and errors: as `gram_loss`.
-
-    Source: the measure is that of Liu et al., arXiv 2507.17343 (see `pmrl_loss`); its contrast is this project's own
-    variation.
-    """
-
-    def loss(batch: Batch) -> Tensor:
-        return batch.cross_entropy(batch.both_ways(lambda t, *rest: [_largest(t, *rest)]))
-
-    return contrast(loss, anchor, others, temperature, label_smoothing, gather, ddp)
-
-
-def _largest(anchor: Float[Tensor, "q d"], *others: Float[Tensor, "n d"]) -> Float[Tensor, "q n"]:
-    """Return the largest singular value of every anchor with every candidate, in float64 inside.
-
-    Its square is q^T G q for the leading eigenvector q, which is taken without gradient: the derivative is q^T dG q.
-    """
-    wide = widest_dtype(anchor.device)
-    tips, rows = unit_rows(anchor.to(wide)), unit_rows(torch.stack(others, dim=1).to(wide))
-    rows = rows.masked_fill(missing_rows(rows).unsqueeze(-1), 0)
-    with full_precision(anchor.device):
-        cosines = [tips @ each.mT for each in rows.unbind(dim=1)]
-        own = rows @ rows.mT
-    first, weights = _leading_weights(tips, rows, cosines)
-    squared = first.square() * torch.linalg.vecdot(tips, tips).unsqueeze(1)
-    for place, weight in enumerate(weights):
-        inside = sum(own[:, place, other] * weights[other] for other in range(len(weights)))
-        squared = squared + weight * (2 * first * cosines[place] + inside)
-    nothing = squared <= 0
-    return squared.masked_fill(nothing, 1).sqrt().masked_fill(nothing, 0).to(anchor.dtype)
-
-
-@torch.no_grad()
-def _leading_weights(
-    tips: Float[Tensor, "q d"], rows: Float[Tensor, "n m d"], cosines: list[Float[Tensor, "q n"]]
-) -> tuple[Float[Tensor, "q n"], list[Float[Tensor, "q n"]]]:
-    """Return the unit eigenvector of the largest eigenvalue lambda of each pair's Gram matrix, an entry a modality.
-
-    On the candidate's principal axes a_i, of squared length s_i, it is (1, z_i / (lambda - s_i)) for z_i = t . a_i, and
-    entry m of the rows is (m . (t + sum_i a_i z_i / (lambda - s_i))) / lambda. Where lambda is s_max, the anchor has no
-    part in it, and the eigenvector is the candidate's own.
-    """
-    axes, squares = prepare_principal_axes(rows)
-    largest = largest_singular_value(tips, axes, squares).square()
-    tiny = tolerance(rows.shape[1] + 1, tips.dtype)
-    gaps = [largest - square for square in squares.unbind(dim=1)]
-    alone = gaps[-1] <= tiny
-    with full_precision(tips.device):
-        parts = [tips @ axis.mT / gap for axis, gap in zip(axes.unbind(dim=1), gaps)]
-        shares = rows @ axes.mT
-    first = (~alone).to(tips.dtype)
-    weights = []
-    for place, cosine in enumerate(cosines):
-        mixed = cosine + sum(shares[:, place, axis] * part for axis, part in enumerate(parts))
-        weights.append(torch.where(alone, shares[:, place, -1], mixed) / largest.clamp_min(tiny))
-    length = torch.stack([first, *weights]).square().sum(dim=0).sqrt().clamp_min(tiny)
-    return first / length, [weight / length for weight in weights]
-
-
+@register
 class PMRLLoss(ContrastiveLoss):
     """`pmrl_loss` with its two temperatures, fixed as in the source.
 
-    Args and errors: as `GramLoss`, and
+    Args and errors: as `ContrastiveLoss`, and
         temperature: tau_2, of the contrast of items; 0.1 as in the source.
         learn_temperature: whether it trains; not in the source, see `pmrl_loss`.
         singular_temperature: tau_1, of the singular values; it never trains.
     """
 
+    name = "pmrl"
+    title = "largest singular value as a share"
+    measure = "singular"
+    order = 80
+    function = staticmethod(pmrl_loss)
+
     def __init__(
         self,
-        temperature: float = 0.1,
+        temperature: float = _TEMPERATURE,
         learn_temperature: bool = False,
         label_smoothing: float = 0.1,
         *,
@@ -213,18 +137,9 @@ class PMRLLoss(ContrastiveLoss):
         _check_singular_temperature(singular_temperature)
         self.singular_temperature = singular_temperature
 
-    def forward(self, anchor: Float[Tensor, "b d"], *others: Float[Tensor, "b d"]) -> Float[Tensor, ""]:
-        """Return the loss of a batch of matched items."""
-        return pmrl_loss(anchor, *others, singular_temperature=self.singular_temperature, **self._settings())
+    def _settings(self) -> dict[str, Any]:
+        return {**super()._settings(), "singular_temperature": self.singular_temperature}
 
     def extra_repr(self) -> str:
         """Return the settings, for printing."""
         return f"{super().extra_repr()}, singular_temperature={self.singular_temperature}"
-
-
-class SingularLoss(ContrastiveLoss):
-    """`singular_loss` with a temperature that is learned; arguments and errors as `GramLoss`."""
-
-    def forward(self, anchor: Float[Tensor, "b d"], *others: Float[Tensor, "b d"]) -> Float[Tensor, ""]:
-        """Return the loss of a batch of matched items."""
-        return singular_loss(anchor, *others, **self._settings())

@@ -1,0 +1,80 @@
+"""What plug-ins declare, read from their sources: nothing is imported, so a command's help comes at once."""
+
+import ast
+import importlib.metadata
+import importlib.util
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from gram.core.registry import plugin_files
+
+
+def declared_names(package: str, *, marker: str) -> list[str]:
+    """Return the names in a `ModuleRegistry`, in order.
+
+    `NAME` and `ORDER` must be written as literals. Plug-ins of installed packages have the entry point's name.
+
+    Args:
+        package: as in `ModuleRegistry`.
+        marker: as in `ModuleRegistry`.
+    """
+    modules = (_constants(source.body) for source in _sources(package))
+    found = [{"name": each.get("NAME"), "order": each.get("ORDER")} for each in modules if marker in each]
+    return [str(each["name"]) for each in _listed(package, found)]
+
+
+def declared_classes(package: str, *, marker: str) -> list[dict[str, Any]]:
+    """Return the literal attributes of the classes that register themselves in a `Registry`, in order.
+
+    `name` and `order` must be written as literals. Plug-ins of installed packages have the entry point's name alone.
+
+    Args:
+        package: as in `Registry`.
+        marker: an attribute that every such class declares, and no plug-in of another kind.
+    """
+    bodies = [node.body for source in _sources(package) for node in source.body if isinstance(node, ast.ClassDef)]
+    return _listed(package, [each for each in map(_constants, bodies) if marker in each])
+
+
+def _listed(package: str, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what has a name, once each, in order, and what entry points name."""
+    by_name = {each["name"]: each for each in found if isinstance(each.get("name"), str)}
+    for point in importlib.metadata.entry_points(group=package):
+        by_name.setdefault(point.name, {"name": point.name})
+    return sorted(by_name.values(), key=lambda each: (_order(each), each["name"]))
+
+
+def _order(declared: dict[str, Any]) -> float:
+    order = declared.get("order")
+    return order if isinstance(order, int | float) else math.inf
+
+
+def _sources(package: str) -> Iterator[ast.Module]:
+    """Yield the parsed sources of a package's modules and of the files that `GRAM_PLUGINS` names."""
+    spec = importlib.util.find_spec(package)
+    folders = spec.submodule_search_locations if spec is not None else None
+    files = [file for folder in folders or () for file in Path(folder).glob("*.py")]
+    for file in (*files, *plugin_files()):
+        yield ast.parse(file.read_bytes())
+
+
+def _constants(body: list[ast.stmt]) -> dict[str, Any]:
+    """Return the names that statements assign to, with their values; None for what is no literal."""
+    found: dict[str, Any] = {}
+    for node in body:
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                names, values = [target], [node.value]
+                if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+                    names, values = target.elts, node.value.elts
+                found |= {name.id: _literal(value) for name, value in zip(names, values) if isinstance(name, ast.Name)}
+    return found
+
+
+def _literal(node: ast.expr) -> Any:
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        return None
