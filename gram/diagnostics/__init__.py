@@ -13,11 +13,12 @@ from gram.diagnostics.dataset.modality_gap import ModalityGap, centred, find_mod
 from gram.diagnostics.dataset.sign_flips import PairCosines, SignFlips, find_sign_flips, reorient
 from gram.diagnostics.dataset.swapped_rows import SwappedRows, find_swapped, misaligned_rows
 from gram.diagnostics.dataset.synthetic import make_faulty_set, plantable_faults
-from gram.diagnostics.failures.attribution import Attribution, Side, attribute
+from gram.diagnostics.failures.attribution import Attribution, Side
 from gram.diagnostics.failures.breakdown import confusions, failure_rate
 from gram.diagnostics.failures.cases import CAUSES, Cases, Cause, find_cases
 from gram.diagnostics.failures.comparison import CELLS, Proportion, RankingComparison, compare_outcomes, wilson
 from gram.diagnostics.failures.remedies import Remedy, csls, dual_softmax, measure_remedies
+from gram.diagnostics.failures.single_case import attribute
 from gram.diagnostics.failures.statistics import GalleryStatistics
 
 __all__ = [

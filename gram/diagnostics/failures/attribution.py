@@ -1,18 +1,16 @@
-"""One failure taken apart: true item and winner side by side, what single changes would do, and a plain sentence."""
+"""One failure taken apart, true item and winner side by side, and its cause as a plain sentence.
 
-from collections.abc import Mapping, Sequence
+A sentence is made of the numbers of its attribution and of nothing else. It says "the tones modality", as some names
+are plural.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
-import torch
-from torch.nn.functional import cosine_similarity
+from gram import measures
 
-from gram.data.embedding_set import EmbeddingSet
-from gram.diagnostics.failures import sentences as _sentences
-from gram.diagnostics.failures.cases import Cases, decide, find_cases, is_hub_by_base
-from gram.diagnostics.failures.statistics import CaseStatistics, GalleryStatistics, case_task, examine, examine_known
-from gram.geometry import heights, volume
-from gram.retrieval.task import RetrievalTask
+_COLLINEAR = 0.9  # two vectors with a cosine beyond this, either way, are called nearly collinear
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,116 +109,177 @@ class Attribution:
     at_fault: str
 
     def sentence(self) -> str:
-        """Return the cause in plain words, built only from the numbers above."""
-        return _sentences.sentence(self)
+        """Return the cause in plain words, built only from the numbers above, in one to three sentences."""
+        if self.cause == "right":
+            return f"{self.true.label} is first: it scores {_n(self.margin)} more than {self.winner.label}."
+        if self.margin > 0:
+            return (
+                f"{self.true.label} scores {_n(self.margin)} more than {self.winner.label}, yet is only "
+                f"{_place(self.rank)}: others come before it."
+            )
+        return _SENTENCES[self.cause](self)
 
 
-def attribute(
-    embedding_set: EmbeddingSet,
-    item: object,
-    winner: object | None = None,
-    *,
-    query: str | None = None,
-    candidates: Sequence[str] | None = None,
-    measure: str = "volume",
-    device: str | torch.device = "auto",
-    cases: Cases | None = None,
-) -> Attribution:
-    """Return why an item's query found another item first.
+def _duplicate(of: Attribution) -> str:
+    if of.alike:
+        return f"{of.winner.label} has the same {_and(of.candidates)} as the true item: no measure tells the two apart."
+    return f"{of.winner.label} ties with the true item: both score {_n(of.true.score)}."
 
-    Args:
-        embedding_set: n items; vectors are used as given.
-        item: id of the item whose query it is.
-        winner: id of the item to compare it with; the best other one if None.
-        query: name of a modality; the set's anchor if None.
-        candidates: names of modalities; all but the query if None.
-        measure: one of `gram.measures.names()`.
-        device: "cpu", "cuda", or "auto" for cuda where there is one.
-        cases: what `find_cases` gave for the same set, query, candidates and measure: tells what is usual in the set,
-            which is else worked out anew. Of an item and winner that it has, nothing is ranked again.
 
-    Raises:
-        ValueError: as `find_cases`; an item that is its own winner; cases of another task.
-        EmbeddingSetError: an id that the set does not have; an item that lacks the query or too many candidates.
-    """
-    task = case_task(embedding_set, query, candidates, measure, device)
-    at = task.position(item)
-    against = None if winner is None else torch.tensor([task.position(winner)])
-    if against is not None and int(against) == at:
-        raise ValueError(f"winner: '{winner}' is the item itself; give another id, or none for the best other item")
-    if cases is None:
-        cases = find_cases(embedding_set, task.query, task.candidates, task.measure, device=device)
-    asked_of = (cases.query, cases.candidates, cases.measure, cases.gallery)
-    if asked_of != (task.query, task.candidates, task.measure, len(task)):
-        raise ValueError(
-            f"cases: expected those of {task.query} against {', '.join(task.candidates)} by {task.measure} on "
-            f"{len(task):,} items, got "
-            f"{cases.query} against {', '.join(cases.candidates)} by {cases.measure} on {cases.gallery:,}"
+def _unresolved(of: Attribution) -> str:
+    if of.margin == 0:
+        return (
+            f"Both score 0, as near as {of.dtype} can tell: with the query, the vectors of either item are dependent, "
+            "and nothing is left to rank by."
         )
-    place, known = torch.tensor([at]), cases.table[cases.table["id"] == str(item)]
-    if winner is not None:
-        known = known[known["winner"] == str(winner)]
-    if len(known):
-        against = torch.tensor([task.position(known["winner"].iloc[0])])
-        statistics = examine_known(task, place, against, cases.statistics, known)
-        return _attribution(task, statistics, cases.statistics, *known[["cause", "at_fault"]].iloc[0])
-    statistics, gallery = examine(task, place, winner=against, gallery=cases.statistics)
-    return _attribution(task, statistics, gallery, *(str(each[0]) for each in decide(task, statistics, gallery)))
-
-
-def _attribution(
-    task: RetrievalTask, statistics: CaseStatistics, gallery: GalleryStatistics, cause: str, at_fault: str
-) -> Attribution:
-    score, margin = float(statistics.score[0]), float(statistics.margin[0])
-    turned = tuple(name for place, name in enumerate(task.candidates) if statistics.sign_flipped[0, place])
-    return Attribution(
-        query=task.query,
-        candidates=task.candidates,
-        measure=task.measure,
-        true=_side(task, int(statistics.at[0]), int(statistics.at[0]), score),
-        winner=_side(task, int(statistics.at[0]), int(statistics.winner[0]), score - margin),
-        margin=margin,
-        rank=float(statistics.rank[0]),
-        gallery=len(task),
-        without={name: float(statistics.without[0, place]) for place, name in enumerate(task.candidates)},
-        rank_same_base=float(statistics.rank_same_base[0]),
-        rank_by_height=float(statistics.rank_by_height[0]),
-        sign_flipped=turned,
-        modality_flipped=tuple(name for name in turned if name in gallery.sign_flipped),
-        rank_sign_flipped=float(statistics.rank_sign_flipped[0]),
-        rank_without_hubs=float(statistics.rank_without_hubs[0]),
-        occurrences=int(gallery.top1_counts[statistics.winner[0]]),
-        asked=gallery.asked,
-        hub_threshold=gallery.hub_threshold,
-        median_base=gallery.median_base,
-        height_limit=gallery.height_limit,
-        alike=bool(statistics.alike[0]),
-        rounding=float(statistics.rounding[0]),
-        dtype=str(task.others[0].dtype).removeprefix("torch."),
-        hub_by_base=bool(is_hub_by_base(task, statistics, gallery)[0]),
-        cause=cause,
-        at_fault=at_fault,
+    return (
+        f"The two scores differ by {_n(-of.margin)}, and rounding the stored {of.dtype} vectors another way changes "
+        f"that by about {_n(of.rounding)}: rounding decides who is first."
     )
 
 
-def _side(task: RetrievalTask, asked: int, place: int, score: float) -> Side:
-    own = torch.stack([other[place].double() for other in task.others])
-    vectors = torch.cat([task.anchors[asked].double()[None], own])
-    each = dict(zip((task.query, *task.candidates), heights(vectors).tolist()))
-    base, height = float(volume(own)), each[task.query]
-    row, items = int(task.rows[place]), task.embedding_set.items
-    return Side(
-        id=str(items["id"].iloc[row]),
-        label=str(items["label" if "label" in items else "id"].iloc[row]),
-        row=row,
-        score=score,
-        base=base,
-        height=height,
-        volume=base * height,
-        heights=each,
-        cosines=dict(zip(task.candidates, cosine_similarity(vectors[:1], own, dim=1).tolist())),
-        own_cosines={
-            (task.candidates[a], task.candidates[b]): float(cosine_similarity(own[a], own[b], dim=0))
-            for a, b in combinations(range(len(own)), 2)
-        },
+def _missing(of: Attribution) -> str:
+    first = f"With {of.at_fault} left out of all candidates, the true item is first."
+    if of.at_fault not in of.true.missing:
+        return f"The winner lacks its {of.at_fault} and is judged by the rest. {first}"
+    said = f"The true item lacks its {_and(of.true.missing)} and is judged by the rest"
+    said += ", and so is the winner." if set(of.true.missing) == set(of.winner.missing) else "."
+    return f"{said} {first}" if of.without[of.at_fault] == 1 else said
+
+
+def _hub(of: Attribution) -> str:
+    counted = f"it is first for {of.occurrences:,} of {of.asked:,} queries"
+    if not of.hub_by_base:
+        said = (
+            f"This winner is a hub: {counted}, where chance hardly gives any item {of.hub_threshold:,} or more. "
+            "Without the items of that kind the true item is first."
+        )
+        if of.measure in ("volume", "normalized-volume") and of.winner.base < of.median_base:
+            said += f" Its own vectors span less than usual: base {_n(of.winner.base)}, median {_n(of.median_base)}."
+        return said
+    bases = f"base {_n(of.winner.base)} against {_n(of.true.base)}"
+    cosines = {pair: value for pair, value in of.winner.own_cosines.items() if not math.isnan(value)}
+    pair = max(cosines, key=lambda each: abs(cosines[each]), default=())
+    if pair and abs(cosines[pair]) > _COLLINEAR:
+        why = f"its own {_and(pair)} are nearly collinear (cosine {cosines[pair]:.3f}, {bases})"
+    else:
+        why = f"its own vectors span little ({bases}, median {_n(of.median_base)})"
+    if of.rank_same_base == 1:
+        change = "with the true item's base in place of the winner's, the true item is first."
+    elif of.rank_by_height == 1:
+        change = "by height, which leaves the base out, it is first."
+    else:
+        change = (
+            f"by height, which leaves the base out, it is before this winner, though only {_place(of.rank_by_height)}."
+        )
+    return (
+        f"This winner is a hub: {why}, and {counted}. The query is no farther from the true item, height "
+        f"{_n(of.true.height)} against {_n(of.winner.height)}: {change}"
     )
+
+
+def _sign(of: Attribution) -> str:
+    cosines = ", ".join(f"{name} {of.true.cosines[name]:.2f}" for name in of.sign_flipped)
+    if of.at_fault == of.query:
+        return (
+            f"The query is turned away from every vector of the true item (cosines: {cosines}). Turned into its "
+            "opposite, it finds the true item first."
+        )
+    if of.modality_flipped:
+        whole = _and(of.modality_flipped)
+        return (
+            f"In the whole set, {whole} and the query point opposite ways; here the cosines are: {cosines}. With "
+            f"{_and(of.sign_flipped)} turned into the opposite, the true item is first."
+        )
+    which = "that vector" if len(of.sign_flipped) == 1 else "those vectors"
+    return (
+        f"Turned away from the query is what the true item has for {_and(of.sign_flipped)} (cosine: {cosines}). "
+        f"With {which} turned into the opposite, the true item is first."
+    )
+
+
+def _modality(of: Attribution) -> str:
+    said = f"The {of.at_fault} modality is at fault: without it the true item is first, with it {_place(of.rank)}."
+    also = [name for name, rank in of.without.items() if rank == 1 and name != of.at_fault]
+    if also:
+        said += f" It is first without {_or(also)}, too, but less far ahead."
+    return said + _how_far(of)
+
+
+def _how_far(of: Attribution) -> str:
+    """Return how far the modality at fault is off: by its cosine, or by its distance where the measure sees no sign."""
+    if measures.get(of.measure).compares_by_span:
+        mine, theirs, what = of.true.heights, of.winner.heights, "distance from the span of the other vectors and the"
+        worse = mine[of.at_fault] > theirs[of.at_fault]
+    else:
+        mine, theirs, what = of.true.cosines, of.winner.cosines, "cosine with the"
+        worse = mine[of.at_fault] < theirs[of.at_fault]
+    if not worse:
+        return ""
+    return (
+        f" Its {what} query is {_n(mine[of.at_fault])} for the true item and {_n(theirs[of.at_fault])} for the winner."
+    )
+
+
+def _query(of: Attribution) -> str:
+    far = (
+        f"The query is at fault: the true item's own vectors agree no worse than usual (base {_n(of.true.base)}, "
+        f"median {_n(of.median_base)}), but the {of.query} is {_n(of.true.height)} off their span; nine of ten queries "
+        f"that are answered right stay below {_n(of.height_limit)}."
+    )
+    if of.winner.height > of.height_limit:
+        return f"{far} It is near neither item: {_n(of.winner.height)} off the winner's, too."
+    return f"{far} To the winner it is near: {_n(of.winner.height)}."
+
+
+def _several(of: Attribution) -> str:
+    if len(of.candidates) == 1:
+        name = of.candidates[0]
+        return (
+            f"The query's cosine is {of.true.cosines[name]:.3f} with its own {name} and {of.winner.cosines[name]:.3f} "
+            "with the winner's; of two vectors nothing tells which one is off."
+        )
+    said = f"The true item is {_place(of.rank)}"
+    ranks = [f"{_place(rank)} without {name}" for name, rank in of.without.items() if not math.isnan(rank)]
+    said += f", and leaving out one modality does not make it first: {_and(ranks)}." if ranks else "."
+    if of.rank_by_height == 1 and of.measure != "height":
+        said += (
+            f" By height it is first, {_n(of.true.height)} against {_n(of.winner.height)} for the winner: the query "
+            "lies near the span of its vectors, which this measure does not reward."
+        )
+    if of.occurrences >= of.hub_threshold:
+        said += f" The winner is first for {of.occurrences:,} of {of.asked:,} queries."
+    return said
+
+
+def _n(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def _place(rank: float) -> str:
+    return f"rank {rank:,.1f}".removesuffix(".0")
+
+
+def _and(names: Sequence[str]) -> str:
+    return _joined(names, "and")
+
+
+def _or(names: Sequence[str]) -> str:
+    return _joined(names, "or")
+
+
+def _joined(names: Sequence[str], word: str) -> str:
+    *most, last = names
+    return f"{', '.join(most)} {word} {last}" if most else last
+
+
+_SENTENCES: dict[str, Callable[[Attribution], str]] = {
+    "duplicate": _duplicate,
+    "unresolved": _unresolved,
+    "missing modality": _missing,
+    "hub": _hub,
+    "sign": _sign,
+    "modality": _modality,
+    "query": _query,
+    "several": _several,
+}

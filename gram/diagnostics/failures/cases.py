@@ -33,8 +33,10 @@ import pandas as pd
 import torch
 
 from gram import measures
+from gram.core.progress import Progress, no_progress
 from gram.data.embedding_set import EmbeddingSet
-from gram.diagnostics.failures.statistics import CaseStatistics, GalleryStatistics, Progress, case_task, examine
+from gram.diagnostics.failures.statistics import CaseStatistics, GalleryStatistics, examine
+from gram.errors import EmbeddingSetError
 from gram.retrieval.task import RetrievalTask
 
 SAMPLE = 2000
@@ -122,7 +124,7 @@ def find_cases(
     sample: int = SAMPLE,
     seed: int = 0,
     device: str | torch.device = "auto",
-    progress: Progress = lambda share, stage: None,
+    progress: Progress = no_progress,
 ) -> Cases:
     """Return each query of a set as a case, with its cause.
 
@@ -172,6 +174,24 @@ def find_cases(
         task.left_out,
         gallery,
     )
+
+
+def case_task(
+    embedding_set: EmbeddingSet,
+    query: str | None,
+    candidates: Sequence[str] | None,
+    measure: str,
+    device: str | torch.device,
+) -> RetrievalTask:
+    """Return the retrieval task of these arguments.
+
+    Raises:
+        ValueError, EmbeddingSetError: as `RetrievalTask`; fewer than two items are ranked.
+    """
+    task = RetrievalTask(embedding_set, query, candidates, measure, device=device)
+    if len(task) < 2:
+        raise EmbeddingSetError(f"only one item has {task.needed}; a failure takes two")
+    return task
 
 
 def _table(task: RetrievalTask, statistics: CaseStatistics, gallery: GalleryStatistics) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Two rankings of the same items: which each gets right, and whether the difference is more than chance."""
+"""Two rankings of the same items: which items each gets right, and whether the difference is significant."""
 
 import math
 from dataclasses import dataclass, field
@@ -11,11 +11,10 @@ from gram.diagnostics.failures.cases import Cases
 from gram.errors import EmbeddingSetError
 
 CELLS = ("both right", "only left", "only right", "both wrong")
-_NORMAL_95 = 1.959964
 
 
 class Proportion(NamedTuple):
-    """A share and the ends of its 95 % interval."""
+    """A proportion and the ends of its 95 % interval."""
 
     value: float
     low: float
@@ -24,7 +23,7 @@ class Proportion(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class RankingComparison:
-    """A 2 x 2 of right and wrong.
+    """Two rankings of the same items as a 2 x 2 table of right and wrong.
 
     Attributes:
         n: how many items both ranked.
@@ -81,7 +80,7 @@ def compare_outcomes(left: Cases, right: Cases) -> RankingComparison:
         "only right": ~both["left"] & both["right"],
         "both wrong": ~both["left"] & ~both["right"],
     }
-    ids = {cell: tuple(_ids(both, mask)) for cell, mask in cells.items()}
+    ids = {cell: tuple(both.index[mask].astype(str)) for cell, mask in cells.items()}
     counts = {cell: len(each) for cell, each in ids.items()}
     only_left, only_right = counts["only left"], counts["only right"]
     apart = only_left + only_right
@@ -93,29 +92,26 @@ def compare_outcomes(left: Cases, right: Cases) -> RankingComparison:
         p_value=float(binomtest(only_left, apart).pvalue) if apart else 1.0,
         left=wilson(counts["both right"] + only_left, n),
         right=wilson(counts["both right"] + only_right, n),
-        difference=_difference(counts),
+        difference=_newcombe(counts),
     )
 
 
 def wilson(count: int, n: int) -> Proportion:
-    """Return a share with Wilson's 95 % interval; NaN where there is nothing to take a share of.
+    """Return a proportion with Wilson's 95 % interval; NaN where n is 0.
 
     Source: E. B. Wilson, Journal of the American Statistical Association 22, 209 (1927).
     """
     if not n:
         return Proportion(math.nan, math.nan, math.nan)
-    share, z2 = count / n, _NORMAL_95**2
-    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = _NORMAL_95 * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-    return Proportion(share, 0.0 if count == 0 else middle - half, 1.0 if count == n else middle + half)
+    interval = binomtest(count, n).proportion_ci(method="wilson")
+    return Proportion(count / n, float(interval.low), float(interval.high))
 
 
-def _ids(both: pd.DataFrame, mask: pd.Series) -> list[str]:
-    return both.index[mask].astype(str).tolist()
+def _newcombe(counts: dict[str, int]) -> Proportion:
+    """Return left minus right with Newcombe's interval, method 10: with continuity-corrected phi.
 
-
-def _difference(counts: dict[str, int]) -> Proportion:
-    """Return left minus right with Newcombe's interval: method 10, that is, with his continuity-corrected phi."""
+    Source: R. G. Newcombe, Statistics in Medicine 17, 2635 (1998).
+    """
     a, b, c, d = (counts[cell] for cell in CELLS)
     n = a + b + c + d
     left, right = wilson(a + b, n), wilson(a + c, n)

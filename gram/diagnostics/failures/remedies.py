@@ -14,15 +14,18 @@ import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Float, Int
+from scipy.stats import bootstrap
 from torch import Tensor
 
 from gram import measures
+from gram.core.progress import Progress, no_progress
 from gram.data.embedding_set import EmbeddingSet
 from gram.diagnostics.dataset.sign_flips import reorient
-from gram.diagnostics.failures.scan import usual_score
-from gram.diagnostics.failures.statistics import Progress, case_task
+from gram.diagnostics.failures.cases import case_task
 from gram.errors import EmbeddingSetError
-from gram.retrieval.scoring import TOLERANCE
+from gram.retrieval.ranks import Ranks
+from gram.retrieval.rivals import scale_of_scored
+from gram.retrieval.scoring import tie_margin
 from gram.retrieval.task import RetrievalTask
 
 SAMPLE = 4000
@@ -44,7 +47,7 @@ class Remedy:
         recall: R@1 with it, ties broken at random.
         untouched: R@1 without, of the same queries.
         difference: recall - untouched.
-        interval: its 95 % interval, from a bootstrap that draws items with both of their outcomes.
+        interval: its 95 % interval, from a percentile bootstrap over items.
         gained: how many items are first with it and not without.
         lost: how many the other way round.
         items: how many queries, ranked against as many items.
@@ -81,7 +84,7 @@ def measure_remedies(
     sample: int = SAMPLE,
     seed: int = 0,
     device: str | torch.device = "auto",
-    progress: Progress = lambda share, stage: None,
+    progress: Progress = no_progress,
 ) -> tuple[Remedy, ...]:
     """Return what each remedy does to R@1, the untouched ranking first; see the head of this module.
 
@@ -128,18 +131,18 @@ def measure_remedies(
 
 
 class _Ranking(NamedTuple):
-    """The scores of all pairs of a half, the true ones on the diagonal, and the size of a usual score."""
+    """Scores of all pairs of a half, the true ones on the diagonal, and their scale (see `score_scale`)."""
 
     scores: Float[Tensor, "h h"]
-    usual: float
+    scale: float
 
     def hits(self) -> Float[np.ndarray, " h"]:
         """Return how likely each true item is first, ties broken at random."""
         own = self.scores.diagonal().unsqueeze(1)
-        slack = TOLERANCE * (own.abs().masked_fill(own.isinf(), 0) + self.usual)
-        better = (self.scores > own + slack).sum(1)
-        tied = (self.scores >= own - slack).sum(1) - better
-        return ((better == 0).double() / tied.clamp(min=1)).cpu().numpy()
+        margin = tie_margin(own.masked_fill(own.isinf(), 0), self.scale)
+        better = (self.scores > own + margin).sum(1)
+        tied = (self.scores >= own - margin).sum(1) - better
+        return Ranks(better, tied.clamp(min=1)).recall_at(1).cpu().numpy()
 
 
 class _Half(NamedTuple):
@@ -158,8 +161,8 @@ def _half(task: RetrievalTask, places: Int[Tensor, " h"]) -> _Half:
 
 
 def _ranked(measure: str, vectors: Sequence[Float[Tensor, "h d"]]) -> _Ranking:
-    usual = usual_score(measures.get(measure), vectors[0], vectors[1:], vectors[0].device)
-    return _Ranking(measures.score(measure, *vectors), float(usual))
+    scale = scale_of_scored(measure, vectors[0], vectors[1:])
+    return _Ranking(measures.score(measure, *vectors), float(scale))
 
 
 def csls(scores: Float[Tensor, "q n"], neighbours: int) -> Float[Tensor, "q n"]:
@@ -238,7 +241,7 @@ def _unit(rows: Float[Tensor, "h d"]) -> Float[Tensor, "h d"]:
 
 def _csls(task: RetrievalTask, chooser: _Half, judge: _Half) -> tuple[str, _Ranking]:
     def scaled(half: _Half, neighbours: int) -> _Ranking:
-        return _Ranking(csls(half.ranking.scores, neighbours), 4 * half.ranking.usual)
+        return _Ranking(csls(half.ranking.scores, neighbours), 4 * half.ranking.scale)
 
     best = _best({each: scaled(chooser, each) for each in NEIGHBOURS})
     return f"{best} neighbours" if best > 1 else "1 neighbour", scaled(judge, best)
@@ -249,7 +252,7 @@ def _dual_softmax(task: RetrievalTask, chooser: _Half, judge: _Half) -> tuple[st
     spread = float(scores[scores.isfinite()].std()) or 1.0
 
     def shared(half: _Half, temperature: float) -> _Ranking:
-        return _Ranking(dual_softmax(half.ranking.scores, temperature), 4 * half.ranking.usual / temperature)
+        return _Ranking(dual_softmax(half.ranking.scores, temperature), 4 * half.ranking.scale / temperature)
 
     best = _best({part * spread: shared(chooser, part * spread) for part in TEMPERATURES})
     return f"temperature {best:.3g}", shared(judge, best)
@@ -274,6 +277,9 @@ def _judged(
     name: str, title: str, parameter: str, hits: Float[np.ndarray, " h"], untouched: Float[np.ndarray, " h"], seed: int
 ) -> Remedy:
     change = hits - untouched
+    interval = bootstrap(
+        (change,), np.mean, n_resamples=_RESAMPLES, method="percentile", rng=np.random.default_rng(seed)
+    ).confidence_interval
     remedy = Remedy(
         name=name,
         title=title,
@@ -281,24 +287,13 @@ def _judged(
         recall=float(hits.mean()),
         untouched=float(untouched.mean()),
         difference=float(change.mean()),
-        interval=_interval(change, seed),
+        interval=(float(interval.low), float(interval.high)),
         gained=int((change > 0).sum()),
         lost=int((change < 0).sum()),
         items=len(hits),
         text="",
     )
     return replace(remedy, text=_text(remedy))
-
-
-def _interval(change: Float[np.ndarray, " h"], seed: int) -> tuple[float, float]:
-    """Return the percentile bootstrap interval of the mean change.
-
-    Source: B. Efron, R. Tibshirani, An Introduction to the Bootstrap (1993), section 13.3.
-    """
-    rng = np.random.default_rng(seed)
-    means = [change[rng.integers(len(change), size=len(change))].mean() for _ in range(_RESAMPLES)]
-    low, high = np.quantile(means, [0.025, 0.975])
-    return float(low), float(high)
 
 
 def _text(remedy: Remedy) -> str:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,11 +14,10 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity, normalize
 
 from gram import measures
-from gram.data.embedding_set import EmbeddingSet
-from gram.diagnostics.failures.scan import Scan, own_scores, paired, ranks, scan
-from gram.errors import EmbeddingSetError
+from gram.core.progress import Progress, no_progress, subprogress
 from gram.geometry import volume
-from gram.retrieval.scoring import BLOCK
+from gram.retrieval.rivals import RivalRanks, rank_with_rivals, ranks_of, true_scores
+from gram.retrieval.scoring import BLOCK, score_pairs
 from gram.retrieval.task import RetrievalTask
 
 _CHANCE = 0.01  # how likely chance makes a hub of any item of a gallery
@@ -26,36 +26,18 @@ _RELIABLE = 3.29  # standard errors: 99.9 % of a normal distribution lie within,
 _FEWEST = 10  # items from whose mean anything is told
 _FAR = 0.9  # a query is far if it is farther than this share of the queries that are answered right
 _DRAWS = 16  # of other roundings of the stored vectors
-Progress = Callable[[float, str], None]
-
-
-def case_task(
-    embedding_set: EmbeddingSet,
-    query: str | None,
-    candidates: Sequence[str] | None,
-    measure: str,
-    device: str | torch.device,
-) -> RetrievalTask:
-    """Return the retrieval task of these arguments.
-
-    Raises:
-        ValueError, EmbeddingSetError: as `RetrievalTask`; fewer than two items are ranked.
-    """
-    task = RetrievalTask(embedding_set, query, candidates, measure, device=device)
-    if len(task) < 2:
-        raise EmbeddingSetError(f"only one item has {task.needed}; a failure takes two")
-    return task
 
 
 @dataclass(frozen=True, eq=False)
 class GalleryStatistics:
-    """What is usual in a set, against which a single case is judged.
+    """What is usual in a gallery, against which a single case is judged.
 
     Attributes:
-        top1_counts: (n,) how many of the asked queries each item of the gallery comes first for, by place. A query that
-            ties at the top counts for its own item.
+        top1_counts: (n,) how many of the asked queries each item of the gallery is first for. A query that ties at the
+            top counts for its own item.
         asked: how many queries were asked.
-        hub_threshold: from how many on an item is first for more queries than chance gives any item (1 in 100).
+        hub_threshold: for so many queries chance makes an item of the gallery first in 1 of 100 galleries; see
+            `hub_threshold`.
         median_base: the median base of the gallery.
         height_limit: what nine of ten of the right items' queries stay below; NaN where none is right.
         sign_flipped: the candidate modalities that are turned away from the query as a whole: over the asked items,
@@ -72,11 +54,11 @@ class GalleryStatistics:
 
 @dataclass(frozen=True, eq=False)
 class CaseStatistics:
-    """What is known of each of m cases; (m, c) has a column a candidate modality.
+    """Statistics of m cases; (m, c) has a column a candidate modality.
 
     Attributes:
-        at: the true item's place in the gallery.
-        winner: the winner's.
+        at: position of the true item in the gallery.
+        winner: position of the winner.
         score: the true item's score.
         margin: that minus the winner's; 0 for a tie.
         rank: the true item's.
@@ -126,44 +108,40 @@ def examine(
     *,
     winner: Int[Tensor, " m"] | None = None,
     gallery: GalleryStatistics | None = None,
-    progress: Progress = lambda share, stage: None,
+    progress: Progress = no_progress,
 ) -> tuple[CaseStatistics, GalleryStatistics]:
-    """Return the statistics of cases, and the gallery: of these very cases where none is given.
+    """Return the statistics of cases and of their gallery.
 
     Args:
-        task: who asks whom.
-        at: places of the true items.
-        winner: places of the items to compare them with; the best other item of each if None.
-        gallery: what is usual.
+        task: the retrieval task.
+        at: positions of the true items.
+        winner: positions of the items to compare them with; each query's best other item if None.
+        gallery: what is usual; computed from these very cases if None.
         progress: called with the share done and the stage in words.
     """
-    steps = 3 + len(task.others)
+    without_each = [f"ranking without {name}" for name in task.candidates]
+    stages = ["ranking", "ranking by height", *without_each, "looking at failures"]
 
-    def told(step: int, stage: str) -> Callable[[float], None]:
-        return lambda share: progress((step + share) / steps, stage)
+    def part(stage: int) -> Progress:
+        return subprogress(progress, stage / len(stages), (stage + 1) / len(stages), stages[stage])
 
-    asked = task.anchors[at]
-    found = scan(task.measure, asked, task.others, at, device=task.device, progress=told(0, "ranking"))
-    by_height = found
-    if task.measure != "height":
-        by_height = scan("height", asked, task.others, at, device=task.device, progress=told(1, "ranking by height"))
-    without = [
-        scan_without(task, at, place, told(2 + place, f"ranking without {name}"))
-        for place, name in enumerate(task.candidates)
-    ]
-    winner = found.best_at if winner is None else winner
-    statistics = _compared(task, at, winner, found)
+    found = _rank(task, at, progress=part(0))
+    by_height = found if task.measure == "height" else _rank(task, at, "height", progress=part(1))
+    without = [_rank_without(task, at, place, part(2 + place)) for place in range(len(task.others))]
+    winner = found.rival if winner is None else winner
+    statistics = replace(_compare(task, at, winner, found.score, found.tolerance), rank=found.ranks)
     if gallery is None:
         gallery = _gallery_statistics(task, found, statistics)
     statistics = replace(
         statistics,
         rank_by_height=by_height.ranks,
-        without=torch.stack([ranked for ranked, _ in without], dim=1),
+        rank_same_base=_rank_same_base(task, found, statistics),
+        without=torch.stack([ranks for ranks, _ in without], dim=1),
         lead=torch.stack([lead for _, lead in without], dim=1),
         sign_flipped=_sign_flipped(task, statistics, gallery),
     )
-    told(steps - 1, "looking at failures")(0.0)
-    statistics = _of_wrong_ones(task, statistics, gallery)
+    part(len(stages) - 1)(0.0)
+    statistics = _with_failures(task, statistics, gallery)
     progress(1.0, "done")
     return statistics, gallery
 
@@ -173,86 +151,96 @@ def examine_known(
     at: Int[Tensor, " m"],
     winner: Int[Tensor, " m"],
     gallery: GalleryStatistics,
-    ranks_of: pd.DataFrame,
+    ranks: pd.DataFrame,
 ) -> CaseStatistics:
-    """Return the statistics of cases whose ranks are known, without ranking anything; `lead` is left out, as NaN.
+    """Return the statistics of cases whose ranks are known, without ranking anything; `lead` is NaN.
 
     Args:
-        task: who asks whom.
-        at: places of the true items.
-        winner: places of the best other items.
+        task: the retrieval task.
+        at: positions of the true items.
+        winner: positions of the best other items.
         gallery: what is usual.
-        ranks_of: these cases' rows of the table of `find_cases`.
+        ranks: these cases' rows of the table of `find_cases`.
     """
-    found = own_scores(task.measure, task.anchors[at], task.others, at, device=task.device)
-    statistics = _compared(task, at, winner, found)
-
-    def known(*columns: str) -> Tensor:
-        return torch.from_numpy(ranks_of[list(columns)].to_numpy(dtype=np.float64, copy=True))
-
+    statistics = _compare(task, at, winner, *true_scores(*_asked(task, at), device=task.device))
+    names = ("rank", "rank_by_height", "rank_same_base", "rank_sign_flipped", "rank_without_hubs")
+    known = {name: torch.tensor(ranks[name].to_numpy(dtype=np.float64)) for name in names}
+    without = ranks[[f"without_{name}" for name in task.candidates]].to_numpy(dtype=np.float64)
     statistics = replace(
         statistics,
-        rank=known("rank")[:, 0],
-        rank_by_height=known("rank_by_height")[:, 0],
-        rank_same_base=known("rank_same_base")[:, 0],
-        without=known(*(f"without_{name}" for name in task.candidates)),
+        **known,
+        without=torch.tensor(without),
         sign_flipped=_sign_flipped(task, statistics, gallery),
-        rank_sign_flipped=known("rank_sign_flipped")[:, 0],
-        rank_without_hubs=known("rank_without_hubs")[:, 0],
     )
     return replace(
         statistics, rounding=_filled(statistics.rank != 1, lambda rows: _rounding(task, at[rows], winner[rows]))
     )
 
 
-def _compared(task: RetrievalTask, at: Int[Tensor, " m"], winner: Int[Tensor, " m"], found: Scan) -> CaseStatistics:
-    """Return what a true item and a winner tell without another ranking; the rest is NaN."""
-    beaten = paired(task.measure, task.anchors[at], task.others, winner, device=task.device).cpu()
-    margin = (found.score - beaten).masked_fill((found.score - beaten).abs() <= found.tolerance, 0)
-    base, height = _bases_and_heights(task, at, winner)
-    lacks = [torch.stack([other[rows, 0].isnan() for rows in (at, winner)], dim=1) for other in task.others]
-    anchors = task.anchors[at].double()
-    cosines = torch.stack([cosine_similarity(anchors, other[at].double(), dim=1) for other in task.others], dim=1)
+def _asked(
+    task: RetrievalTask, at: Int[Tensor, " m"], measure: str = "", others: Sequence[Tensor] = ()
+) -> tuple[str, Tensor, Sequence[Tensor], Tensor]:
+    """Return the arguments that rank these true items, by another measure or candidate vectors where given."""
+    return measure or task.measure, task.anchors[at], others or task.others, at
+
+
+def _rank(
+    task: RetrievalTask, at: Int[Tensor, " m"], measure: str = "", others: Sequence[Tensor] = (), **options: Any
+) -> RivalRanks:
+    return rank_with_rivals(*_asked(task, at, measure, others), device=task.device, **options)
+
+
+def _compare(
+    task: RetrievalTask,
+    at: Int[Tensor, " m"],
+    winner: Int[Tensor, " m"],
+    score: Float[Tensor, " m"],
+    tolerance: Float[Tensor, " m"],
+) -> CaseStatistics:
+    """Return what true item and winner tell without a ranking; ranks and what needs them are NaN."""
+    beaten = score_pairs(task.measure, task.anchors, task.others, at, winner, device=task.device).cpu()
+    margin = (score - beaten).masked_fill((score - beaten).abs() <= tolerance, 0)
+    anchors, mine = task.anchors[at].double(), [other[at].double() for other in task.others]
+    cosines = torch.stack([cosine_similarity(anchors, each, dim=1) for each in mine], dim=1)
     unknown, unknown_each = torch.full_like(margin, torch.nan), torch.full_like(cosines, torch.nan)
     return CaseStatistics(
         at=at,
         winner=winner,
-        score=found.score,
+        score=score,
         margin=margin,
-        rank=found.ranks,
-        base=base,
-        height=height,
+        rank=unknown,
+        base=torch.stack([_bases(task, places) for places in (at, winner)], dim=1),
+        height=torch.stack([_heights(task, at, places) for places in (at, winner)], dim=1),
         rank_by_height=unknown,
-        rank_same_base=_same_base(task, found, beaten, base[:, 0] * height[:, 1]),
+        rank_same_base=unknown,
         without=unknown_each,
         lead=unknown_each,
-        lacks=torch.stack(lacks, dim=1),
+        lacks=torch.stack(
+            [torch.stack([other[places, 0].isnan() for places in (at, winner)], dim=1) for other in task.others], dim=1
+        ),
         cosines=cosines,
-        excess=cosines - _usual_cosines(task, anchors),
+        excess=cosines - _mean_cosines(task, anchors),
         sign_flipped=torch.zeros_like(cosines, dtype=torch.bool),
         rank_sign_flipped=unknown,
         rank_without_hubs=unknown,
         alike=_alike(task, at, winner),
-        nothing=measures.get(task.measure).small_is_aligned & (found.score.abs() <= found.tolerance) & (margin == 0),
+        nothing=measures.get(task.measure).small_is_aligned & (score.abs() <= tolerance) & (margin == 0),
         rounding=unknown,
     )
 
 
-def _of_wrong_ones(task: RetrievalTask, statistics: CaseStatistics, gallery: GalleryStatistics) -> CaseStatistics:
-    """Return the statistics with those filled in that only failures have, and of them only the ones concerned."""
+def _with_failures(task: RetrievalTask, statistics: CaseStatistics, gallery: GalleryStatistics) -> CaseStatistics:
+    """Return the statistics with those that only failures have, computed for the failures concerned alone."""
     wrong = statistics.rank != 1
     hubs = gallery.top1_counts >= gallery.hub_threshold
-
-    def without_hubs(rows: Int[Tensor, " w"]) -> Tensor:
-        at = statistics.at[rows]
-        return scan(task.measure, task.anchors[at], task.others, at, skip=hubs, device=task.device).ranks
-
     return replace(
         statistics,
         rank_sign_flipped=_filled(
             wrong & statistics.sign_flipped.any(1), lambda rows: _rank_sign_flipped(task, statistics, gallery, rows)
         ),
-        rank_without_hubs=_filled(wrong & hubs[statistics.winner], without_hubs),
+        rank_without_hubs=_filled(
+            wrong & hubs[statistics.winner], lambda rows: _rank(task, statistics.at[rows], skip=hubs).ranks
+        ),
         rounding=_filled(wrong, lambda rows: _rounding(task, statistics.at[rows], statistics.winner[rows])),
     )
 
@@ -266,16 +254,16 @@ def _filled(which: Bool[Tensor, " m"], values: Callable[[Tensor], Tensor]) -> Fl
     return filled
 
 
-def scan_without(
-    task: RetrievalTask, at: Int[Tensor, " m"], place: int, progress: Callable[[float], None] = lambda share: None
+def _rank_without(
+    task: RetrievalTask, at: Int[Tensor, " m"], place: int, progress: Progress
 ) -> tuple[Float[Tensor, " m"], Float[Tensor, " m"]]:
     """Return rank and margin with one candidate modality left out of all; NaN where that leaves no score."""
-    others = [other for number, other in enumerate(task.others) if number != place]
+    others = [*task.others[:place], *task.others[place + 1 :]]
     if not others or not measures.get(task.measure).supports(1 + len(others)):
         unknown = torch.full((len(at),), torch.nan, dtype=torch.float64)
         return unknown, unknown
-    found = scan(task.measure, task.anchors[at], others, at, device=task.device, progress=progress)
-    return found.ranks, found.margin.masked_fill(found.score == -torch.inf, torch.nan)
+    found = _rank(task, at, others=others, progress=progress)
+    return found.ranks, found.margin
 
 
 def sign_flip_cosine(d: int) -> float:
@@ -297,15 +285,14 @@ def hub_threshold(asked: int, n: int) -> int:
     return 1 + int(scipy.stats.poisson.isf(_CHANCE / n, asked / n))
 
 
-def _gallery_statistics(task: RetrievalTask, found: Scan, statistics: CaseStatistics) -> GalleryStatistics:
-    first = torch.where(found.better == 0, statistics.at, found.best_at)
-    bases = torch.cat([_bases(task, places) for places in torch.arange(len(task)).split(BLOCK)])
+def _gallery_statistics(task: RetrievalTask, found: RivalRanks, statistics: CaseStatistics) -> GalleryStatistics:
+    first = torch.where(found.better == 0, statistics.at, found.rival)
     right = statistics.height[statistics.rank == 1, 0]
     return GalleryStatistics(
         top1_counts=torch.bincount(first, minlength=len(task)),
         asked=len(statistics.at),
         hub_threshold=hub_threshold(len(statistics.at), len(task)),
-        median_base=float(bases.median()),
+        median_base=float(_bases(task, torch.arange(len(task))).median()),
         height_limit=float(np.quantile(right.numpy(), _FAR)) if len(right) else math.nan,
         sign_flipped=tuple(
             name for name, excess in zip(task.candidates, statistics.excess.unbind(1)) if _reliably_negative(excess)
@@ -319,7 +306,7 @@ def _reliably_negative(values: Float[Tensor, " m"]) -> bool:
     return len(known) >= _FEWEST and bool(known.mean() < -_RELIABLE * known.std() / math.sqrt(len(known)))
 
 
-def _usual_cosines(task: RetrievalTask, anchors: Float[Tensor, "m d"]) -> Float[Tensor, "m c"]:
+def _mean_cosines(task: RetrievalTask, anchors: Float[Tensor, "m d"]) -> Float[Tensor, "m c"]:
     """Return each query's mean cosine with each modality of the gallery: its product with the mean of unit rows."""
     centres = []
     for other in task.others:
@@ -339,46 +326,38 @@ def _sign_flipped(task: RetrievalTask, statistics: CaseStatistics, gallery: Gall
 
 
 def _bases(task: RetrievalTask, places: Int[Tensor, " m"]) -> Float[Tensor, " m"]:
-    return volume(torch.stack([other[places].double() for other in task.others], dim=1))
+    blocks = places.split(BLOCK)
+    return torch.cat([volume(torch.stack([other[block].double() for other in task.others], dim=1)) for block in blocks])
 
 
-def _bases_and_heights(
-    task: RetrievalTask, at: Int[Tensor, " m"], winner: Int[Tensor, " m"]
-) -> tuple[Float[Tensor, "m 2"], Float[Tensor, "m 2"]]:
-    bases, heights = [], []
-    for places in (at, winner):
-        bases.append(torch.cat([_bases(task, block) for block in places.split(BLOCK)]))
-        heights.append(-paired("height", task.anchors[at], task.others, places, device=task.device).cpu())
-    return torch.stack(bases, dim=1), torch.stack(heights, dim=1)
+def _heights(task: RetrievalTask, at: Int[Tensor, " m"], places: Int[Tensor, " m"]) -> Float[Tensor, " m"]:
+    return -score_pairs("height", task.anchors, task.others, at, places, device=task.device).cpu()
 
 
-def _same_base(
-    task: RetrievalTask, found: Scan, beaten: Float[Tensor, " m"], volumes: Float[Tensor, " m"]
-) -> Float[Tensor, " m"]:
-    """Return the true item's rank if the winner's volume were this one: its height with the true item's base."""
+def _rank_same_base(task: RetrievalTask, found: RivalRanks, statistics: CaseStatistics) -> Float[Tensor, " m"]:
+    """Return the rank if the winner's volume were its height times the true item's base."""
     if task.measure != "volume":
-        return torch.full_like(volumes, torch.nan)
+        return torch.full_like(found.score, torch.nan)
     low, high = found.score - found.tolerance, found.score + found.tolerance
     better, tied = found.better.clone(), found.tied.clone()
-    for scores, sign in ((beaten, -1), (-volumes, 1)):
+    beaten = score_pairs("volume", task.anchors, task.others, statistics.at, statistics.winner, device=task.device)
+    for scores, sign in ((beaten.cpu(), -1), (-statistics.base[:, 0] * statistics.height[:, 1], 1)):
         better += sign * (scores > high).long()
         tied += sign * ((scores >= low) & (scores <= high)).long()
-    return ranks(found.score, better, tied)
+    return ranks_of(found.score, better, tied)
 
 
 def _rank_sign_flipped(
     task: RetrievalTask, statistics: CaseStatistics, gallery: GalleryStatistics, rows: Int[Tensor, " w"]
 ) -> Float[Tensor, " w"]:
-    """Return ranks with turned vectors turned back: of whole modalities everyone's, of others the true item's alone."""
-    at, anchors = statistics.at[rows], task.anchors[statistics.at[rows]]
+    """Return ranks with flipped vectors flipped back: for whole modalities all candidates', else the true item's."""
+    at = statistics.at[rows]
     others = [-each if name in gallery.sign_flipped else each for name, each in zip(task.candidates, task.others)]
-    mine = [
-        torch.where(statistics.sign_flipped[rows, place, None] & (name not in gallery.sign_flipped), -1, 1)
-        * other[at].double()
-        for place, (name, other) in enumerate(zip(task.candidates, others))
-    ]
-    scores = paired(task.measure, anchors, mine, torch.arange(len(at)), device=task.device)
-    return scan(task.measure, anchors, others, at, scores=scores, device=task.device).ranks
+    alone = statistics.sign_flipped[rows] & ~torch.tensor([name in gallery.sign_flipped for name in task.candidates])
+    mine = [torch.where(flip[:, None], -1, 1) * other[at].double() for flip, other in zip(alone.unbind(1), others)]
+    everyone = torch.arange(len(at))
+    scores = score_pairs(task.measure, task.anchors[at], mine, everyone, everyone, device=task.device)
+    return _rank(task, at, others=others, scores=scores).ranks
 
 
 def _alike(task: RetrievalTask, at: Int[Tensor, " m"], winner: Int[Tensor, " m"]) -> Bool[Tensor, " m"]:
@@ -399,11 +378,13 @@ def _rounding(task: RetrievalTask, at: Int[Tensor, " w"], winner: Int[Tensor, " 
     """
     generator = torch.Generator().manual_seed(0)
     sides = [task.anchors[at], *(other[places] for places in (at, winner) for other in task.others)]
-    everyone, half = torch.arange(len(at)), len(task.others)
+    rows, half = torch.arange(len(at)), len(task.others)
 
     def margin(vectors: list[Tensor]) -> Tensor:
-        candidates = (vectors[first : first + half] for first in (1, 1 + half))
-        mine, theirs = (paired(task.measure, vectors[0], each, everyone, device=task.device) for each in candidates)
+        mine, theirs = (
+            score_pairs(task.measure, vectors[0], vectors[first : first + half], rows, rows, device=task.device)
+            for first in (1, 1 + half)
+        )
         return (mine - theirs).cpu()
 
     def rounded(vectors: Tensor) -> Tensor:

@@ -77,8 +77,8 @@ def test_blocks_do_not_matter(measure, monkeypatch):
     arrays["image"][9] = arrays["image"][31]
     arrays["speech"][9] = arrays["speech"][31]
     whole = find_cases(made_sets.as_set(arrays), measure=measure).table
-    for module in ("scan", "statistics"):
-        monkeypatch.setattr(f"gram.diagnostics.failures.{module}.BLOCK", 7)
+    for module in ("retrieval.scoring", "diagnostics.failures.statistics"):
+        monkeypatch.setattr(f"gram.{module}.BLOCK", 7)
     parts = find_cases(made_sets.as_set(arrays), measure=measure).table
     exact = [column for column in whole if whole[column].dtype.kind != "f" or "rank" in column or "without" in column]
     assert whole[exact].equals(parts[exact])
