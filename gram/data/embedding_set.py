@@ -15,11 +15,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gram.data.validation import CACHED_ELEMENTS, blocks
+from gram.data.segments import CACHED_ELEMENTS, blocks
 from gram.data.vector_set import VectorSet
 from gram.errors import EmbeddingSetError
 
-_UNIT = 1e-6  # rows scaled in float32 are of length one to within 6e-8 a coordinate; in float16, only to 2e-5 or so
+_UNIT = 1e-6  # float32 rows scaled to length one are so to within 6e-8 a coordinate; float16 rows, to about 2e-5
 
 
 class EmbeddingSet(VectorSet):
@@ -58,14 +58,11 @@ class EmbeddingSet(VectorSet):
         return next(iter(self.modalities.values())).shape[1]
 
     def normalized(self) -> Self:
-        """Return the set with rows of length one, in float32; NaN rows stay NaN.
-
-        Rows of float32 that are of length one to within 1e-6 stay bit by bit as they are.
-        """
-        return self._with(
+        """Return the set with rows of length one, in float32; NaN rows stay NaN. See `unit_rows`."""
+        return self._replace(
             {name: unit_rows(tensor) for name, tensor in self.modalities.items()},
             self.items,
-            {name: self._lacking(name) for name in self.names},
+            {name: self._missing_rows(name) for name in self.names},
         )
 
 
@@ -120,17 +117,19 @@ class FeatureSet(VectorSet):
                 f"the modalities differ in size ({sizes}), so they share no space; align them first: "
                 "python -m gram align"
             )
-        return self._as(EmbeddingSet, self.modalities, self.items, {name: self._lacking(name) for name in self.names})
+        return self._convert(
+            EmbeddingSet, self.modalities, self.items, {name: self._missing_rows(name) for name in self.names}
+        )
 
 
 def unit_rows(rows: Float[Tensor, "m d"]) -> Float[Tensor, "m d"]:
-    """Return rows scaled to length one, in float32; those of float32 that are so already stay bit by bit as they are.
+    """Return rows scaled to length one, in float32; lengths are taken in float64. NaN rows stay NaN.
 
-    So scaling twice is scaling once. Lengths are taken in float64; NaN rows stay NaN.
+    float32 rows of length one to within 1e-6 stay bit by bit as they are, so scaling is idempotent.
     """
     unit = torch.empty(rows.shape, dtype=torch.float32)
     for block in blocks(*rows.shape, elements=CACHED_ELEMENTS):
-        wide = rows[block].float().double()  # float16 is widened several times as fast in two steps
+        wide = rows[block].float().double()  # float16 is widened faster in two steps
         lengths = torch.linalg.vector_norm(wide, dim=1, keepdim=True)
         if rows.dtype == torch.float32:
             lengths[(lengths - 1).abs() < _UNIT] = 1.0

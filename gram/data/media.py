@@ -1,7 +1,6 @@
-"""Pictures and recordings that other people made, opened safely: checked before they are decoded, whatever their name.
+"""Open pictures and recordings safely: their bytes, not their names, decide, and sizes are checked before decoding.
 
-Everything is decided by what the bytes are. A file that cannot be used raises one `MediaError` line that says
-what is wrong and what to do.
+A file that cannot be used raises a `MediaError` of one line that says what is wrong and what to do.
 """
 
 import io
@@ -31,8 +30,8 @@ MAX_PIXELS = 50_000_000
 AUDIO_HINT = "give a WAV, FLAC, OGG or MP3 recording"
 IMAGE_HINT = "give a PNG, JPEG, WebP, GIF, BMP or TIFF picture"
 
-_UNKNOWN_FRAMES = 2**62  # libsndfile counts frames it cannot know as 2^63 - 1
-_STREAMED_BYTES = 0x7FFFF000  # from here on, a WAV file's size means that it was streamed and not known
+_UNKNOWN_FRAMES = 2**62  # libsndfile gives 2^63 - 1 for an unknown length
+_STREAMED_BYTES = 0x7FFFF000  # a WAV file that was streamed says this size or more
 
 _IMAGE_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 _IMAGE_STARTS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\x00", b"MM\x00*")
@@ -48,7 +47,7 @@ _KNOWN_OTHERS = {
 
 
 def sniff(data: bytes) -> Literal["image", "audio"]:
-    """Say whether bytes hold a picture or a recording, by their first bytes.
+    """Return whether bytes hold a picture or a recording, by their first bytes.
 
     Raises:
         MediaError: the bytes are empty, too many, or start like neither; a familiar format that cannot be
@@ -69,7 +68,7 @@ def sniff(data: bytes) -> Literal["image", "audio"]:
 
 
 def read_bytes(source: Source, *, limit: int = MAX_BYTES) -> bytes:
-    """Return a file's bytes, given themselves or by its path; one that is too large is not read.
+    """Return a file's bytes, given as such or by its path; a file that is too large is not read.
 
     Raises:
         MediaError: no such file, one that cannot be read, empty, or of more than `limit` bytes.
@@ -97,11 +96,11 @@ def _check_size(size: int, limit: int) -> None:
 
 @contextmanager
 def open_recording(data: bytes) -> Iterator[tuple[soundfile.SoundFile, int]]:
-    """Open a recording; yield it, and how many frames it has or says to have. Nothing is decoded yet.
+    """Open a recording; yield it and its number of frames, as counted or as its header says. Nothing is decoded yet.
 
     Raises:
-        MediaError: not a recording, or one whose decoding fails meanwhile; empty, of a length that it does not say,
-            more than 8 channels, a rate above 384 kHz.
+        MediaError: not a recording, or its decoding fails meanwhile; it is empty, of unknown length, has more than 8
+            channels or a rate above 384 kHz.
     """
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as recording:
@@ -116,11 +115,11 @@ def open_recording(data: bytes) -> Iterator[tuple[soundfile.SoundFile, int]]:
 
 
 def read_mono(recording: soundfile.SoundFile, *, frames: int = -1) -> Waveform:
-    """Return a recording's samples, at its own rate, its channels averaged; full scale = 1.
+    """Return a recording's samples at its own rate, the mean of its channels; full scale = 1.
 
     Args:
         recording: open, at its start.
-        frames: how many to read at the most; -1 reads all.
+        frames: most frames to read; -1 reads all.
 
     Raises:
         MediaError: samples that are not finite numbers.
@@ -135,8 +134,8 @@ def read_mono(recording: soundfile.SoundFile, *, frames: int = -1) -> Waveform:
 
 
 def resample(waveform: Waveform, rate: int, wanted: int) -> Waveform:
-    """Return a waveform at another rate, brought there by a polyphase filter."""
-    from scipy.signal import resample_poly  # takes as long to import as torch, and few need it
+    """Return a waveform resampled to another rate by a polyphase filter."""
+    from scipy.signal import resample_poly  # slow to import
 
     divisor = np.gcd(rate, wanted)
     return resample_poly(waveform, wanted // divisor, rate // divisor).astype(np.float32)
@@ -157,7 +156,7 @@ def _check_frames(frames: int) -> None:
 
 
 def _promised_frames(data: bytes) -> int:
-    """Return how many frames the header of a WAV file promises, there or not; 0 where it is another or says none."""
+    """Return the number of frames in the header of a WAV file; 0 for other files, or where it says none."""
     if not (data[:4] == b"RIFF" and data[8:12] == b"WAVE"):
         return 0
     at, width = 12, 0
@@ -173,14 +172,14 @@ def _promised_frames(data: bytes) -> int:
 
 @contextmanager
 def open_picture(data: bytes) -> Iterator[Image.Image]:
-    """Open a picture; yield it, its size checked and nothing decoded yet.
+    """Open a picture and check its size; yield it. Nothing is decoded yet.
 
     Raises:
-        MediaError: not a picture, or one whose decoding fails meanwhile; more than 50 million pixels.
+        MediaError: not a picture, or its decoding fails meanwhile; it has more than 50 million pixels.
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # metadata that Pillow frowns at; sizes are checked here
+            warnings.simplefilter("ignore")  # Pillow warns of odd metadata; sizes are checked here
             with Image.open(io.BytesIO(data), formats=_IMAGE_FORMATS) as picture:
                 _check_pixels(*picture.size)
                 yield picture
@@ -201,8 +200,8 @@ def _check_pixels(width: int, height: int) -> None:
 
 
 def to_eight_bit(picture: Image.Image) -> Image.Image:
-    """Return a picture of 16 or 32 bits a pixel with its levels spread over 8; any other as it is."""
-    if not picture.mode.startswith(("I", "F")):  # Pillow would clip, not scale
+    """Return a picture of 16 or 32 bits a pixel scaled to 8 bits; any other unchanged."""
+    if not picture.mode.startswith(("I", "F")):  # Pillow would clip
         return picture
     levels = np.asarray(picture, dtype=np.float32)
     low, high = float(levels.min()), float(levels.max())
@@ -210,7 +209,7 @@ def to_eight_bit(picture: Image.Image) -> Image.Image:
 
 
 def _unreadable(data: bytes, wanted: Literal["recording", "picture"]) -> str:
-    """Say what bytes are that are not what was wanted, where that is known."""
+    """Return the message for bytes that are not the wanted kind; names what they are, where known."""
     hint = AUDIO_HINT if wanted == "recording" else IMAGE_HINT
     known = [what.split(";")[0] for mark, what in _KNOWN_OTHERS.items() if mark in data[:16]]
     if known:

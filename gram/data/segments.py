@@ -1,28 +1,42 @@
-"""Work on many rows, segment by segment, by two threads: one reads while the other computes."""
+"""Work on many rows in pieces: blocks that fit the cache, and segments that two threads work on."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 R = TypeVar("R")
+BLOCK_ELEMENTS = 1 << 22  # 16 MB of float32: large enough to stream at memory speed
+CACHED_ELEMENTS = (1 << 15) - 1  # 128 KB; torch starts threads, which wait for each other, only above it
 _THREADS = 2
-_SEGMENTS = 64  # of long work: enough to tell the share that is done
+_SEGMENTS = 64  # at most: enough to report progress
+
+
+def blocks(n: int, row_elements: int, *, elements: int = BLOCK_ELEMENTS) -> Iterator[slice]:
+    """Yield slices over n rows, each of at most `elements` numbers but of at least one row.
+
+    Args:
+        n: number of rows.
+        row_elements: numbers in a row.
+        elements: numbers in a block.
+    """
+    size = max(1, elements // max(1, row_elements))
+    for start in range(0, n, size):
+        yield slice(start, min(start + size, n))
 
 
 def map_segments(n: int, row_elements: int, work: Callable[[slice], R], *, elements: int) -> Iterator[tuple[slice, R]]:
-    """Yield what `work` gives for each segment of n rows, with the segment, in order.
+    """Yield each segment of n rows with the result of `work`, in order; two threads work, one reads while one computes.
 
-    Threads of torch's own would meet after every step on a few hundred rows, and wait for each other; these two meet
-    at the end. What fits in one segment is done in the thread that asks.
+    torch's own threads would wait for each other after every step on a few hundred rows; these wait once a segment. A
+    single segment is done in the calling thread.
 
     Args:
-        n: how many rows there are.
+        n: number of rows.
         row_elements: numbers in a row.
-        work: takes a segment; of two at once.
+        work: takes a segment; called for two at once.
         elements: numbers that a segment has at least.
     """
-    size = max(1, elements // max(1, row_elements), -(-n // _SEGMENTS))
-    segments = [slice(start, min(start + size, n)) for start in range(0, n, size)]
+    segments = list(blocks(n, 1, elements=max(elements // max(1, row_elements), -(-n // _SEGMENTS))))
     if len(segments) < 2:
         yield from ((segment, work(segment)) for segment in segments)
         return

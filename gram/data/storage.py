@@ -1,41 +1,101 @@
-"""The three files of an embedding set, read and written."""
+"""Read and write the three files of an embedding set."""
 
 import json
+import mmap
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 import pyarrow
 import safetensors
+import torch
+from jaxtyping import Float, Int
 from safetensors.numpy import save_file
 from torch import Tensor
 
 from gram.core.atomic import COMMITTED, current_file, read_consistently, replace_files
-from gram.data.row_file import RowFile
 from gram.errors import EmbeddingSetError
 
 VERSION = 1
 EMBEDDINGS, ITEMS, INFO = "embeddings.safetensors", "items.parquet", "info.json"
 FEATURES = "features"  # info["kind"] of a set whose modalities do not share one space
-Parts = tuple[dict[str, Tensor], pd.DataFrame, dict[str, Any], RowFile | None]
+_NUMPY_DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
+_SPARSE = 8  # single rows are read where fewer than one in so many is asked for
+
+
+class RowReader:
+    """Single rows of a safetensors file, from a map in memory that reads no more of the disk than their pages.
+
+    Ordinary maps, safetensors' own included, read some hundred kilobytes around each row. The file may be replaced
+    meanwhile: the map stays with the one that was opened.
+    """
+
+    def __init__(self, file: Path) -> None:
+        """Map the file and read its header.
+
+        Raises:
+            OSError, ValueError, KeyError: it cannot be mapped, or is no safetensors file of float32 or float16.
+        """
+        with file.open("rb") as opened:
+            length = int.from_bytes(opened.read(8), "little")
+            header = json.loads(opened.read(length))
+            self._map = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
+        self._map.madvise(mmap.MADV_RANDOM)
+        self._arrays, self._begins = {}, {}
+        for name in header.keys() - {"__metadata__"}:
+            dtype, shape = _NUMPY_DTYPES[header[name]["dtype"]], header[name]["shape"]
+            self._begins[name] = 8 + length + header[name]["data_offsets"][0]
+            flat = np.frombuffer(self._map, dtype, count=int(np.prod(shape)), offset=self._begins[name])
+            self._arrays[name] = flat.reshape(shape)
+
+    @classmethod
+    def open(cls, file: Path) -> Self | None:
+        """Return a reader of the file; None where the system has no such maps, or the file is not of the format."""
+        if not hasattr(mmap, "MADV_RANDOM"):
+            return None
+        try:
+            return cls(file)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None  # reported by whoever reads the file whole
+
+    def take(self, names: Iterable[str], rows: Int[Tensor, " m"]) -> dict[str, Float[Tensor, "m d"]]:
+        """Return rows of some modalities, in the order asked for; modalities of which many are asked are left out.
+
+        All pages are requested before the first is waited for.
+
+        Args:
+            names: of the modalities.
+            rows: row numbers, from 0.
+        """
+        sparse = [name for name in names if name in self._arrays and len(rows) * _SPARSE <= len(self._arrays[name])]
+        for name in sparse:
+            size = self._arrays[name][0].nbytes
+            for row in rows.sort().values.tolist():
+                begin = self._begins[name] + row * size
+                page = begin // mmap.PAGESIZE * mmap.PAGESIZE
+                self._map.madvise(mmap.MADV_WILLNEED, page, begin + size - page)
+        return {name: torch.from_numpy(self._arrays[name][rows.numpy()]) for name in sparse}
+
+
+Parts = tuple[dict[str, Tensor], pd.DataFrame, dict[str, Any], RowReader | None]
 
 
 def read_set(folder: Path) -> Parts:
-    """Return modalities (mapped into memory, in order), items and info of a set, not yet checked, and the open file.
+    """Return the parts of a set, unchecked: modalities (mapped into memory, in order), items, info and a row reader.
 
-    The file is that of the modalities, for what takes a few of their rows; None where the system has no such way.
+    The row reader is None where the system has none.
 
     Raises:
-        EmbeddingSetError: a file is absent or unreadable, the version is unknown, or the files disagree on
-            the modalities.
+        EmbeddingSetError: a file is absent or unreadable, the version is unknown, or the files disagree on the
+            modalities.
     """
     if not folder.exists():
         raise EmbeddingSetError(f"{folder}: does not exist; give the folder of an embedding set")
     if not folder.is_dir():
-        raise EmbeddingSetError(f"{folder}: is not a folder; an embedding set is a folder with {EMBEDDINGS}")
+        raise EmbeddingSetError(f"{folder}: is not a folder; an embedding set is a folder that holds {EMBEDDINGS}")
     return read_consistently(folder, lambda: _read(folder), witness=INFO)
 
 
@@ -43,14 +103,19 @@ def _read(folder: Path) -> Parts:
     info = read_info(folder)
     items = _read_items(folder)
     modalities = _read_embeddings(folder, info.pop("modalities", None), info.get("anchor"))
-    return modalities, items, info, RowFile.opened(current_file(folder, EMBEDDINGS))
+    return modalities, items, info, RowReader.open(current_file(folder, EMBEDDINGS))
 
 
 def check_kind(info: dict[str, Any], where: str, *, one_space: bool) -> None:
-    """Take the kind of a set out of its info, once it is known to be what is asked for.
+    """Check the kind of a set and remove it from `info`.
+
+    Args:
+        info: of the set; changed in place.
+        where: name of the file in the message.
+        one_space: whether embeddings that share one space are needed.
 
     Raises:
-        EmbeddingSetError: the set holds features, and embeddings that share one space are asked for.
+        EmbeddingSetError: the set holds features, and `one_space` is true.
     """
     if info.get("kind") != FEATURES:
         return
@@ -63,7 +128,7 @@ def check_kind(info: dict[str, Any], where: str, *, one_space: bool) -> None:
 
 
 def write_set(folder: Path, modalities: Mapping[str, Tensor], items: pd.DataFrame, info: Mapping[str, Any]) -> None:
-    """Replace the three files of the set in `folder`, all or none; whatever else is there stays.
+    """Replace the three files of the set in `folder`, all or none; its other files stay.
 
     Raises:
         EmbeddingSetError: the folder holds files but no set, the disk refuses, or `items` or `info` hold what
@@ -75,7 +140,7 @@ def write_set(folder: Path, modalities: Mapping[str, Tensor], items: pd.DataFram
         _write_embeddings(pending / EMBEDDINGS, modalities)
         _write_items(pending / ITEMS, items)
         _write_info(pending / INFO, {**info, "version": VERSION, "modalities": list(modalities)})
-        shutil.copymode(pending / INFO, pending / EMBEDDINGS)  # safetensors lets the owner alone read what it writes
+        shutil.copymode(pending / INFO, pending / EMBEDDINGS)  # safetensors writes for the owner alone
 
     try:
         replace_files(folder, write)
@@ -86,7 +151,7 @@ def write_set(folder: Path, modalities: Mapping[str, Tensor], items: pd.DataFram
 
 
 def check_writable(folder: Path) -> None:
-    """Check that a set may be saved here.
+    """Check that a set may be saved in `folder`.
 
     Raises:
         EmbeddingSetError: the folder holds files but no set.
@@ -98,7 +163,7 @@ def check_writable(folder: Path) -> None:
 
 
 def _may_write(folder: Path) -> bool:
-    """Return whether saving here surprises nobody: a set, or a folder with nothing or only media in it."""
+    """Return whether the folder holds a set, or nothing but media."""
     if not folder.is_dir():
         return False
     return any((folder / name).exists() for name in (EMBEDDINGS, COMMITTED)) or all(
@@ -131,10 +196,13 @@ def _write_info(file: Path, info: Mapping[str, Any]) -> None:
 
 
 def read_info(folder: Path) -> dict[str, Any]:
-    """Return what info.json of a set's folder holds.
+    """Return the info of a set, without its version: name, anchor, and "modalities", their order.
+
+    Args:
+        folder: of the set; a save that was cut off after its commit is taken into account.
 
     Raises:
-        EmbeddingSetError: the file is missing or is no JSON object.
+        EmbeddingSetError: info.json is missing or is no JSON object, or its version is unknown.
     """
     file = _existing(folder, INFO)
     try:

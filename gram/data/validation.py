@@ -1,7 +1,7 @@
-"""What must hold of an embedding set: checks that name the source, the modality and the first bad row."""
+"""Checks of an embedding set; messages name the source, the modality and the first bad row."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,25 +12,23 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from gram.core.paths import stays_inside
-from gram.data.segments import map_segments
+from gram.data.segments import BLOCK_ELEMENTS, CACHED_ELEMENTS, blocks, map_segments
 from gram.errors import EmbeddingSetError
 
 STORED_DTYPES = (torch.float32, torch.float16)
-_BLOCK_ELEMENTS = 1 << 22  # 16 MB of float32: large enough to stream at memory speed, small enough to forget
-CACHED_ELEMENTS = (1 << 15) - 1  # 128 KB; torch has its threads wait for each other only over more
 _MEDIA_NAME = re.compile(r"media(_.*)?|.*_media")
 
 
 @dataclass(frozen=True)
 class Sources:
-    """How messages name where each part of a set came from: paths, or arguments of the constructor."""
+    """Names of the parts of a set in messages: paths, or arguments of the constructor."""
 
     embeddings: str = "modalities"
     items: str = "items"
     info: str = "info"
 
     def modality(self, name: str) -> str:
-        """Return how messages name a modality."""
+        """Return the name of a modality in messages."""
         return f"{self.embeddings}: modality '{name}'"
 
 
@@ -42,14 +40,14 @@ def check_set(
     *,
     one_space: bool = True,
 ) -> "pd.Index[Any]":
-    """Check everything but the rows of the modalities, for which see `check_rows`; return the ids to be looked up.
+    """Check all but the values of the modalities, for which see `check_rows`; return the index of ids.
 
     Args:
         modalities: name -> (n, d), of one d if `one_space`.
         items: n rows.
         info: of the set.
-        sources: how messages name the parts.
-        one_space: whether a d of its own is refused.
+        sources: names of the parts in messages.
+        one_space: whether all modalities must have the same d.
 
     Raises:
         EmbeddingSetError: on the first thing that is wrong.
@@ -90,30 +88,23 @@ def _check_shape(tensor: Tensor, n: int, where: str, sources: Sources) -> None:
         )
 
 
-def blocks(n: int, row_elements: int, *, elements: int = _BLOCK_ELEMENTS) -> Iterator[slice]:
-    """Yield slices over n rows, each of so many elements at the most, if a row has no more."""
-    size = max(1, elements // max(1, row_elements))
-    for start in range(0, n, size):
-        yield slice(start, min(start + size, n))
-
-
 def check_rows(
     tensor: Float[Tensor, "n d"], ids: "pd.Series[Any]", where: str, *, numbers: Int[Tensor, " n"] | None = None
 ) -> Bool[Tensor, " n"]:
-    """Return which rows are NaN; after one pass, only rows whose norm is suspect get a second look.
+    """Return which rows are NaN; only rows whose norm is 0 or not finite are read twice.
 
     Args:
         tensor: a modality, or rows of it.
         ids: of the items, one a row of the whole modality.
-        where: how messages name the modality.
-        numbers: which of its rows these are; default: all.
+        where: name of the modality in messages.
+        numbers: row numbers of these rows in the modality; default: all rows.
 
     Raises:
         EmbeddingSetError: a row with an infinite value, NaN in part, or of zeros alone.
     """
     missing = torch.zeros(len(tensor), dtype=torch.bool)
     for _, suspects in map_segments(
-        len(tensor), tensor.shape[1], lambda part: _suspects(tensor, part), elements=_BLOCK_ELEMENTS
+        len(tensor), tensor.shape[1], lambda part: _suspects(tensor, part), elements=BLOCK_ELEMENTS
     ):
         if len(suspects):
             named = suspects if numbers is None else numbers[suspects]
@@ -124,7 +115,7 @@ def check_rows(
 def _suspects(tensor: Float[Tensor, "n d"], part: slice) -> Int[Tensor, " s"]:
     """Return which rows of a part have a norm that is 0 or not finite.
 
-    Float16 is squared four times as fast once it is copied, into memory that stays in a processor's cache.
+    float16 is first copied to float32, in cached memory: four times as fast.
     """
     norms = torch.empty(part.stop - part.start)
     wide = torch.empty(0)
@@ -189,7 +180,7 @@ def _check_items(items: pd.DataFrame, sources: Sources) -> "pd.Index[Any]":
 
 
 def index_of(ids: "pd.Series[Any]") -> "pd.Index[Any]":
-    """Return ids to be looked up: as text, or as whole numbers where they are that, which takes less memory."""
+    """Return an index of ids: as text, or as integers where they are integers, which takes less memory."""
     is_number = isinstance(ids.dtype, np.dtype) and ids.dtype.kind == "i"
     return pd.Index(ids if is_number else ids.astype(str))
 

@@ -1,4 +1,4 @@
-"""What embedding sets and feature sets share: vectors of n items in k modalities, and a table of the items."""
+"""The base of embedding sets and feature sets: vectors of n items in k modalities, and a table of the items."""
 
 import copy
 from collections.abc import Mapping
@@ -14,15 +14,15 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from gram.core.paths import stays_inside
-from gram.data.row_file import RowFile
-from gram.data.storage import EMBEDDINGS, FEATURES, INFO, ITEMS, check_kind, read_set, write_set
-from gram.data.validation import Sources, blocks, check_rows, check_set, index_of, media_columns
+from gram.data.segments import blocks
+from gram.data.storage import EMBEDDINGS, FEATURES, INFO, ITEMS, RowReader, check_kind, read_set, write_set
+from gram.data.validation import Sources, check_rows, check_set, index_of, media_columns
 from gram.errors import EmbeddingSetError
 
 S = TypeVar("S", bound="VectorSet")
 
 _NARROWED_DTYPES = (torch.float64, torch.bfloat16)
-_DIGITS = 19  # an id as text that is longer is no whole number of 64 bits
+_DIGITS = 19  # a longer id is no 64-bit integer
 
 
 class VectorSet:
@@ -37,10 +37,10 @@ class VectorSet:
     items: pd.DataFrame
     info: dict[str, Any]
     path: Path | None
-    _missing: dict[str, Bool[Tensor, " n"]]  # of the modalities whose rows have been looked at
+    _missing: dict[str, Bool[Tensor, " n"]]  # of the modalities whose rows have been checked
     _sources: Sources = Sources()
-    _held: object = None  # whatever must live as long as the set: an unpacked archive, say
-    _file: RowFile | None = None  # that of the vectors, where they were loaded whole and are still as they were
+    _keep_alive: object = None  # lives as long as the set: an unpacked archive, say
+    _row_reader: RowReader | None = None  # of the vectors, where they are those of a set's folder
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class VectorSet:
         items: pd.DataFrame,
         info: Mapping[str, Any] | None = None,
     ) -> None:
-        """Check and hold the parts; arrays are shared, not copied, where their type allows it.
+        """Check and store the parts; arrays are shared, not copied, where their type allows it.
 
         Args:
             modalities: name -> (n, d) array or tensor; NaN rows where an item lacks the modality.
@@ -61,13 +61,13 @@ class VectorSet:
                 repeated or empty id, an unknown anchor, a media path that leaves the set's folder.
         """
         tensors = {name: _as_tensor(values, name) for name, values in modalities.items()}
-        self._hold(tensors, items, copy.deepcopy(dict(info or {})), Sources())
-        self._look_at_rows()
+        self._assign(tensors, items, copy.deepcopy(dict(info or {})), Sources())
+        self._check_all_rows()
 
-    def _hold(
+    def _assign(
         self, modalities: dict[str, Tensor], items: pd.DataFrame, info: dict[str, Any], sources: Sources
     ) -> "pd.Index[Any]":
-        """Check and hold the parts; return the ids to be looked up."""
+        """Check and store the parts, but not the rows; return the index of ids."""
         ids = check_set(modalities, items, info, sources, one_space=self._one_space)
         self.modalities = modalities
         self.items = items.reset_index(drop=True)
@@ -76,72 +76,74 @@ class VectorSet:
         self._missing, self._sources = {}, sources
         return ids
 
-    def _look_at_rows(self) -> None:
+    def _check_all_rows(self) -> None:
         for name in self.names:
-            self._lacking(name)
+            self._missing_rows(name)
 
-    def _lacking(self, name: str) -> Bool[Tensor, " n"]:
-        """Return which items lack a modality; its rows are looked at the first time."""
+    def _missing_rows(self, name: str) -> Bool[Tensor, " n"]:
+        """Return which items lack a modality; its rows are checked at the first call."""
         if name not in self._missing:
             self._missing[name] = check_rows(self.modalities[name], self.items["id"], self._sources.modality(name))
         return self._missing[name]
 
     @classmethod
-    def _of(
+    def _from_parts(
         cls,
         modalities: dict[str, Tensor],
         items: pd.DataFrame,
         info: dict[str, Any],
         sources: Sources,
         path: Path,
-        held: object,
+        keep_alive: object,
     ) -> Self:
-        """Return a set of parts from elsewhere, checked; messages name `sources`, media are below `path`."""
+        """Return a set of imported parts, checked.
+
+        Args:
+            modalities: name -> (n, d).
+            items: n rows with a column "id".
+            info: of the set.
+            sources: names of the parts in messages.
+            path: folder of the media.
+            keep_alive: lives as long as the set.
+        """
         made = cls.__new__(cls)
-        made._hold(modalities, items, info, sources)
-        made._look_at_rows()
-        made.path, made._held = path, held
+        made._assign(modalities, items, info, sources)
+        made._check_all_rows()
+        made.path, made._keep_alive = path, keep_alive
         return made
 
     @classmethod
     def load(cls, path: str | Path, *, lazily: bool = False) -> Self:
         """Return the set in the folder `path`; its vectors stay on disk, mapped into memory, until used.
 
-        Every row is looked at once, in blocks, so a bad file is found here and not amid later work.
+        Every row is checked once, in blocks, so a bad file is found here and not in later work.
 
         Args:
             path: the folder.
-            lazily: look at rows only once it matters which are there: `subset` looks at those that it takes,
-                `present`, `missing` and `normalized` at all. A bad row is refused then. A set of any size opens so
-                in the time that its items take.
+            lazily: check rows at first use: `subset` checks those it takes, `present`, `missing` and `normalized` all.
+                A bad row is refused then. A set of any size opens in the time that its items take.
 
         Raises:
             EmbeddingSetError: a file that is absent, cut short or unreadable, an unknown version, modalities
                 unlike those that `info.json` lists, or anything that the constructor refuses.
         """
         folder = Path(path)
-        if not folder.exists():
-            raise EmbeddingSetError(f"{folder}: does not exist; give the folder of an embedding set")
-        if not folder.is_dir():
-            raise EmbeddingSetError(f"{folder}: is not a folder; an embedding set is a folder that holds {EMBEDDINGS}")
         sources = Sources(*(str(folder / name) for name in (EMBEDDINGS, ITEMS, INFO)))
-        modalities, items, info, file = read_set(folder)
+        modalities, items, info, row_reader = read_set(folder)
         check_kind(info, sources.info, one_space=cls._one_space)
         loaded = cls.__new__(cls)
-        ids = loaded._hold(modalities, items, info, sources)
+        ids = loaded._assign(modalities, items, info, sources)
         if lazily:
-            loaded.__dict__["_rows_by_id"] = ids  # of a million, to take them in twice would be felt
+            loaded.__dict__["_rows_by_id"] = ids  # a million take time to index
         else:
-            loaded._look_at_rows()
-        loaded.path, loaded._file = folder, file
+            loaded._check_all_rows()
+        loaded.path, loaded._row_reader = folder, row_reader
         return loaded
 
     def save(self, path: str | Path) -> None:
-        """Write the set to the folder `path`: a crash at any point leaves the old set or the new one, whole.
+        """Write the set to the folder `path`, atomically: a crash at any point leaves the old set or the new one.
 
-        The three files are written and flushed beside the old ones, then come into force by one rename. All
-        else in the folder, `media/` included, is kept. One process may save at a time; others may load
-        meanwhile.
+        All else in the folder, `media/` included, stays. One process may save at a time; others may load meanwhile.
 
         Raises:
             EmbeddingSetError: the folder holds files but no set, the disk refuses, or `items` or `info`
@@ -166,8 +168,8 @@ class VectorSet:
         return str(self.info.get("anchor", self.names[0]))
 
     def missing(self) -> dict[str, int]:
-        """Return, by modality, how many items lack it."""
-        return {name: int(self._lacking(name).sum()) for name in self.names}
+        """Return the number of items that lack each modality."""
+        return {name: int(self._missing_rows(name).sum()) for name in self.names}
 
     def present(self, name: str) -> Bool[Tensor, " n"]:
         """Return which items have the modality `name`.
@@ -177,10 +179,10 @@ class VectorSet:
         """
         if name not in self.modalities:
             raise ValueError(f"modality {name!r} is not in this set; it has {', '.join(self.names)}")
-        return ~self._lacking(name)
+        return ~self._missing_rows(name)
 
     def has(self, row: int, name: str) -> bool:
-        """Return whether the item at a row has a modality; no other row is looked at for it.
+        """Return whether the item at a row has a modality; no other row is read.
 
         Raises:
             ValueError: the set has no such modality.
@@ -192,7 +194,7 @@ class VectorSet:
     def find(self, item_id: object) -> int | None:
         """Return the row of the item with this id, None where no item has it; ids are compared as text.
 
-        The first call takes the ids in, so they must stay as they are; the rest are as quick as a dictionary.
+        The first call indexes the ids, which must not change afterwards; later calls take constant time.
         """
         text = str(item_id)
         if self._rows_by_id.dtype.kind != "i":
@@ -208,7 +210,7 @@ class VectorSet:
 
     @cached_property
     def _rows_by_id(self) -> "pd.Index[Any]":
-        """The ids to be looked up."""
+        """The index of ids."""
         return index_of(self.items["id"])
 
     def row(self, item_id: object) -> int:
@@ -246,29 +248,26 @@ class VectorSet:
         items = self.items.iloc[index if isinstance(index, slice) else index.numpy()].reset_index(drop=True)
         if items.empty:
             raise EmbeddingSetError("subset: no rows; a set holds at least one item")
-        read = self._read_alone(index)
+        read = self._read_single_rows(index)
         taken = {name: read[name] if name in read else tensor[index] for name, tensor in self.modalities.items()}
-        return self._with(
-            taken, items, {name: self._lacking_of(name, index, vectors) for name, vectors in taken.items()}
+        return self._replace(
+            taken, items, {name: self._missing_of(name, index, vectors) for name, vectors in taken.items()}
         )
 
-    def _lacking_of(
+    def _missing_of(
         self, name: str, index: slice | Int[Tensor, " m"], taken: Float[Tensor, "m d"]
     ) -> Bool[Tensor, " m"]:
-        """Return which of the rows taken are missing."""
+        """Return which of the rows taken are missing; checked if they were not."""
         if name in self._missing:
             return self._missing[name][index]
         numbers = torch.arange(len(self))[index]
         return check_rows(taken, self.items["id"], self._sources.modality(name), numbers=numbers)
 
-    def _read_alone(self, index: slice | Int[Tensor, " m"]) -> dict[str, Float[Tensor, "m d"]]:
-        """Return rows that nobody has looked at, and so may still be on disk alone, without what is around them."""
-        if self._file is None or isinstance(index, slice):
+    def _read_single_rows(self, index: slice | Int[Tensor, " m"]) -> dict[str, Float[Tensor, "m d"]]:
+        """Return rows not yet checked, which may still be on disk, without reading what is around them."""
+        if self._row_reader is None or isinstance(index, slice):
             return {}
-        try:
-            return self._file.take(self.modalities, [name for name in self.names if name not in self._missing], index)
-        except OSError:
-            return {}  # what is wrong with the file is met again in its map
+        return self._row_reader.take([name for name in self.names if name not in self._missing], index)
 
     def with_items(self, items: pd.DataFrame) -> Self:
         """Return the set with another table of the same items in the same order; vectors are shared.
@@ -278,10 +277,10 @@ class VectorSet:
         """
         if len(items) != len(self) or "id" not in items:
             raise ValueError(f"items: expected {len(self)} rows with a column 'id', got {len(items)}")
-        other = self._with(self.modalities, items, self._missing)
-        other._file = self._file
+        other = self._replace(self.modalities, items, self._missing)
+        other._row_reader = self._row_reader
         if self.items["id"].equals(items["id"]):
-            other.__dict__["_rows_by_id"] = self._rows_by_id  # ids are taken in once for both
+            other.__dict__["_rows_by_id"] = self._rows_by_id
         return other
 
     def _row_numbers(self, rows: ArrayLike | Tensor) -> np.ndarray:
@@ -301,23 +300,23 @@ class VectorSet:
             raise EmbeddingSetError(f"subset: row {repeated} comes twice; each item may come once, for ids are unique")
         return numbers
 
-    def _with(self, modalities: dict[str, Tensor], items: pd.DataFrame, missing: dict[str, Tensor]) -> Self:
-        """Return a set of parts that are known to be sound."""
-        return self._as(type(self), modalities, items, missing)
+    def _replace(self, modalities: dict[str, Tensor], items: pd.DataFrame, missing: dict[str, Tensor]) -> Self:
+        """Return a set of this kind with other parts, not checked again."""
+        return self._convert(type(self), modalities, items, missing)
 
-    def _as(
+    def _convert(
         self, kind: "type[S]", modalities: dict[str, Tensor], items: pd.DataFrame, missing: dict[str, Tensor]
     ) -> "S":
-        """Return a set of another kind, of parts that are known to be sound."""
+        """Return a set of another kind with other parts, not checked again."""
         other = kind.__new__(kind)
         other.modalities, other.items, other._missing = modalities, items, missing
         other._sources = self._sources
-        other.info, other.path, other._held = copy.deepcopy(self.info), self.path, self._held
+        other.info, other.path, other._keep_alive = copy.deepcopy(self.info), self.path, self._keep_alive
         return other
 
     @cached_property
     def media_columns(self) -> list[str]:
-        """Columns of `items` that hold paths of media files; found out once."""
+        """Columns of `items` that hold paths of media files."""
         return media_columns(self.items, self.info)
 
     def media_file(self, row: int, column: str) -> Path | None:
@@ -342,7 +341,7 @@ class VectorSet:
 
 
 def _as_tensor(values: ArrayLike | Tensor, name: str) -> Tensor:
-    """Return values as a CPU tensor of a type that a set keeps; other types go on to be refused."""
+    """Return values as a CPU tensor; float64 and bfloat16 become float32, other types are left to `check_set`."""
     if isinstance(values, Tensor):
         tensor = values.detach().cpu()
     else:
@@ -355,5 +354,5 @@ def _as_tensor(values: ArrayLike | Tensor, name: str) -> Tensor:
 
 
 def row_lengths(tensor: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
-    """Return the lengths of rows; in float64, where no float32 vector is too long or too short to square."""
+    """Return the lengths of rows, in float64: squares of float32 neither over- nor underflow there."""
     return torch.cat([torch.linalg.vector_norm(tensor[block].double(), dim=1) for block in blocks(*tensor.shape)])

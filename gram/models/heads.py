@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gram.data.embedding_set import EmbeddingSet, FeatureSet
-from gram.data.validation import blocks
+from gram.data.segments import blocks
 from gram.errors import ModelError
 
 KINDS = ("linear", "mlp")

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from gram.data.validation import blocks
+from gram.data.segments import blocks
 
 # c below: how many times the ordinary variance an axis may have before it is held down. On made-up features, some
 # nearly collinear and some not, 100 costs the latter some points of R@1, and 1,000 leaves some of the former unlearned.

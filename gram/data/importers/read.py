@@ -72,7 +72,7 @@ def read(inspection: Inspection, roles: ColumnRoles | None = None, *, without: C
         kept = np.setdiff1d(np.arange(inspection.n), list(without))
         items = items.iloc[kept].reset_index(drop=True)
         tensors = {name: tensor[torch.from_numpy(kept)] for name, tensor in tensors.items()}
-    return FeatureSet._of(
+    return FeatureSet._from_parts(
         tensors, items, info, Sources(*[str(inspection.path)] * 3), inspection.folder, inspection.table.held
     )
 
@@ -140,7 +140,7 @@ def _all_errors(inspection: Inspection, roles: ColumnRoles, ids: pd.Series[Any])
 def _faulty_rows(tensor: Tensor) -> Iterator[tuple[int, str]]:
     import torch
 
-    from gram.data.validation import blocks
+    from gram.data.segments import blocks
 
     for block in blocks(*tensor.shape):
         rows = tensor[block]
