@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from gram.models import ModelConfig
 from gram.training.spoken_numbers.config import TrainingConfig
 from gram.training.spoken_numbers.train import train
+from gram.training.trainer import Trainer
 
 AIM, FIRST = 1e-4, 10
 SMALL = ModelConfig(d=32, text_width=32, image_channels=8, audio_channels=32, audio_width=32)
@@ -37,15 +38,15 @@ def work(options: argparse.Namespace) -> None:
     dist.init_process_group("gloo")
     losses = []
 
-    def keep(phase: str, done: int, whole: int, shown: dict[str, float]) -> None:
-        if phase == "training":
-            losses.append(shown["loss"])
+    def keep(trainer: Trainer) -> None:
+        if trainer.step:
+            losses.append(trainer.last_loss)
 
     config = TrainingConfig(
         loss=options.loss, steps=options.steps, batch_size=options.batch_size, renderings=1, evaluations=1,
         checkpoints=1, trajectory_items=1, model=SMALL,
     )  # fmt: skip
-    train(config, options.work, device="cpu", report=keep)
+    train(config, options.work, device="cpu", callbacks=[keep])
     if dist.get_rank() == 0:
         print(json.dumps(losses))
     dist.destroy_process_group()

@@ -24,12 +24,15 @@ def main(work: str) -> None:
         settings = AlignConfig(**each)
         _say([place / len(asked["settings"]), f"{settings.loss} heads"])
 
-        def report(row: dict[str, Any], place: int = place, settings: AlignConfig = settings) -> None:
-            _say({"loss": settings.loss, "row": row})
-            share = (place + row["step"] / settings.steps) / len(asked["settings"])
-            _say([share, f"{settings.loss} heads, step {row['step']:,} of {settings.steps:,}"])
+        def keep(row: dict[str, Any], loss: str = settings.loss) -> None:
+            _say({"loss": loss, "row": row})
 
-        made = align(features, settings, progress=report, should_stop=stop.exists, device=asked["device"])
+        def report(share: float, stage: str = "", /, place: int = place, loss: str = settings.loss) -> None:
+            _say([(place + share) / len(asked["settings"]), f"{loss} heads, {stage}"])
+
+        made = align(
+            features, settings, progress=report, on_partial=keep, should_stop=stop.exists, device=asked["device"]
+        )
         made.save(Path(asked["out"]) / settings.loss)
         _say({"done": settings.loss})
         if stop.exists():

@@ -5,11 +5,9 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from gram.cli._features import add_input, load_features
 from gram.cli.arguments import LazyChoices, loss_names, positive, usage_errors
-from gram.cli.output import print_json, table
+from gram.cli.output import print_json, progress_bar, table
 
 ORDER = 30
 HELP = "train heads that take features of unlike size into one space"
@@ -72,11 +70,11 @@ def run(args: argparse.Namespace) -> int:
     stop = _Stop()
     found: list[dict[str, Any]] = []
     for settings in chosen:
-        with tqdm(total=settings.steps, desc=settings.loss, unit="step", dynamic_ncols=True) as bar, stop:
+        with progress_bar(settings.loss) as report, stop:
             made = align(
                 features,
                 settings,
-                progress=lambda row: _show(bar, row),
+                progress=report,
                 should_stop=stop,
                 device=args.device,
             )
@@ -109,11 +107,6 @@ class _Stop:
 
     def __exit__(self, *error: object) -> None:
         signal.signal(signal.SIGINT, self._before)
-
-
-def _show(bar: "tqdm[Any]", row: dict[str, Any]) -> None:
-    bar.update(row["step"] - bar.n)
-    bar.set_postfix(loss=f"{row['loss']:.3f}", held_out=f"{100 * row['recall']:.1f} %")
 
 
 def _print(args: argparse.Namespace, found: list[dict[str, Any]], held_out: int) -> None:

@@ -84,7 +84,7 @@ def _built_in(args: argparse.Namespace) -> int:
             half=args.float16,
             info={"model": str(model.info.get("loss", "unknown"))},
             processes=args.processes,
-            progress=lambda done, n: report(done / n, f"{done:,} of {n:,} items"),
+            progress=report,
         )
     found = {"out": str(args.out), "items": len(embedded), "modalities": list(embedded.modalities)}
     print(json.dumps(found) if args.json else f"{len(embedded):,} items in {args.out}")
@@ -103,7 +103,7 @@ def _own(args: argparse.Namespace) -> int:
             text=args.text,
             batch_size=args.batch,
             skip_bad=args.skip_bad,
-            progress=lambda done, n: report(done / n, f"{done:,} of {n:,} inputs"),
+            progress=report,
         )
     _print(args, made)
     return 0

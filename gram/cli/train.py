@@ -3,12 +3,11 @@
 import argparse
 import json
 import os
-from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
-from tqdm import tqdm
-
 from gram.cli.arguments import LazyChoices, loss_names
+from gram.cli.output import progress_bar
 
 ORDER = 10
 HELP = "train the built-in model under one loss"
@@ -60,9 +59,11 @@ def run(args: argparse.Namespace) -> int:
     """Train, embed the test set, and print where it went; return the exit status."""
     import torch.distributed as dist
 
+    from gram.core.progress import no_progress
     from gram.datasets.spoken_numbers.fsdd import TRAINING_SPEAKERS, load_speaker
     from gram.errors import ModelError
     from gram.models import ModelConfig
+    from gram.training.processes import rank
     from gram.training.spoken_numbers.config import TrainingConfig
     from gram.training.spoken_numbers.embedding import embed_items, half_precision, split_items
     from gram.training.spoken_numbers.train import train
@@ -76,48 +77,20 @@ def run(args: argparse.Namespace) -> int:
         voices = [load_speaker(args.recordings, name, split="train") for name in TRAINING_SPEAKERS]
     if "RANK" in os.environ:
         dist.init_process_group()
-    bars = _Bars()
     try:
         config = TrainingConfig(loss=args.loss, robust=args.robust, **settings)
-        model = train(config, args.out, device=args.device, extra_voices=voices, resume=args.resume, report=bars)
-        if not dist.is_initialized() or dist.get_rank() == 0:
-            test = embed_items(
-                model,
-                split_items("test"),
-                info={"model": args.loss},
-                progress=lambda done, whole: bars("embedding the test set", done, whole, {}),
+        with progress_bar("training") if rank() == 0 else nullcontext(no_progress) as report:
+            model = train(
+                config, args.out, device=args.device, extra_voices=voices, resume=args.resume, progress=report
             )
+        if rank() == 0:
+            with progress_bar("embedding the test set") as report:
+                test = embed_items(model, split_items("test"), info={"model": args.loss}, progress=report)
             half_precision(test).save(args.out / "test")
-            bars.close()
             print(json.dumps({"out": str(args.out), **model.info}) if args.json else f"trained: {args.out}")
     except ValueError as error:
         raise ModelError(str(error)) from error
     finally:
-        bars.close()
         if dist.is_initialized():
             dist.destroy_process_group()
     return 0
-
-
-class _Bars:
-    """A progress bar a phase, with the time left and the numbers last reported."""
-
-    def __init__(self) -> None:
-        self._phase = ""
-        self._bar: tqdm | None = None
-        self._shown: dict[str, str] = {}
-
-    def __call__(self, phase: str, done: int, whole: int, numbers: Mapping[str, float]) -> None:
-        self._shown.update({name: f"{value:.3g}" for name, value in numbers.items()})
-        if phase == "validation":
-            return
-        if self._bar is None or phase != self._phase:
-            self.close()
-            self._phase, self._bar = phase, tqdm(total=whole, desc=phase, unit="", dynamic_ncols=True)
-        self._bar.set_postfix(self._shown, refresh=False)
-        self._bar.update(done - self._bar.n)
-
-    def close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None

@@ -1,11 +1,11 @@
-"""The model of a run with its loss: encoders, what makes a modality unequal, and what the text names."""
+"""The model and the loss of a run: encoders, the degraded modality, and what a text names."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from gram.experiments.runs import DEGRADED, MIXED, TEXTS, Budget, RunConfig
@@ -16,14 +16,28 @@ from gram.models.multimodal import ModelConfig
 
 NARROW = 8  # dimensions of the bottleneck
 NOISE = 2.0  # standard deviations of a modality's inputs
-_LEAST = 2  # items of a group: one alone has nothing to be told from
+_MIN_GROUP = 2  # items: one alone has nothing to be told from
 _LACK_DRAW = 30  # sets the draw of who lacks a modality apart from others
 
 
-class ExperimentModel(nn.Module):
-    """A run's encoders, loss and matching head as one module, drawn by the run's seed.
+class RunBatch(NamedTuple):
+    """Inputs of some items.
 
-    Two arms of a seed that differ in loss, temperature, degradation or text start from the same encoders.
+    Attributes:
+        inputs: modality -> padded inputs; the degraded modality's are of the items that have it.
+        there: which items have it.
+        noise: draws the noise of its inputs.
+    """
+
+    inputs: dict[str, Batch]
+    there: Bool[Tensor, " b"]
+    noise: torch.Generator
+
+
+class ExperimentModel(nn.Module):
+    """The encoders of a run and what makes one modality unequal, drawn by the run's seed.
+
+    Two models of a seed that differ in loss, temperature, degradation or text start from the same encoders.
     """
 
     def __init__(self, run: RunConfig, budget: Budget, *, spread: float = 1.0) -> None:
@@ -32,29 +46,44 @@ class ExperimentModel(nn.Module):
         torch.manual_seed(run.seed)
         d = run.width(budget)
         self.model = MultimodalModel(ModelConfig(**{**vars(budget.model), "d": d}))
-        given: dict[str, Any] = (
-            {} if run.temperature is None else {"temperature": run.temperature, "learn_temperature": False}
-        )
-        self.loss = LOSSES[run.loss](**given)
         self.narrow = nn.Sequential(nn.Linear(d, NARROW), nn.Linear(NARROW, d)) if run.degradation == "narrow" else None
-        self.matching = AnchorMatching(d, len(run.modalities), seed=run.seed) if run.matching else None
         if run.text != TEXTS[0]:
             self.parity_words = _widen(self.model, 2)
 
-    def embed(
-        self, batches: Mapping[str, Batch], there: Bool[Tensor, " b"], noise: torch.Generator
-    ) -> dict[str, Tensor]:
-        """Return unit vectors (b, d) of each modality; rows of NaN where an item lacks the degraded one.
+    def batch(
+        self,
+        examples: Mapping[str, Sequence[Tensor]],
+        rows: Sequence[int],
+        labels: Sequence[str],
+        kinds: Sequence[str],
+        noise: torch.Generator,
+    ) -> RunBatch:
+        """Return the batch of some rows, on the model's device.
 
         Args:
-            batches: the inputs; the degraded modality's are of the items that have it.
-            there: which these are.
+            examples: modality -> inputs of all items.
+            rows: those of the batch.
+            labels: their numbers.
+            kinds: what their texts name.
             noise: draws the noise.
         """
+        there = torch.from_numpy(~lacking(labels, self.run.missing))
+        inputs = {}
+        for name in self.run.modalities:
+            found = [examples[name][row] for row, has in zip(rows, there.tolist()) if has or name != DEGRADED]
+            if name == "text" and self.run.text != TEXTS[0]:
+                found = [coarse_text(*each, self.parity_words) for each in zip(found, labels, kinds)]
+            if found:
+                inputs[name] = collate([example.float() for example in found]).to(self.model.device)
+        return RunBatch(inputs, there, noise)
+
+    def forward(self, batch: RunBatch) -> dict[str, Tensor]:
+        """Return unit vectors (b, d) of each modality; rows of NaN where an item lacks the degraded one."""
+        inputs, there, noise = batch
         vectors = {}
-        for name, batch in batches.items():
+        for name, given in inputs.items():
             degraded = name == DEGRADED and self.run.degradation != "none"
-            hidden = self.model.encoders[name](self._noised(batch, noise) if degraded else batch).float()
+            hidden = self.model.encoders[name](self._noised(given, noise) if degraded else given).float()
             if degraded and self.narrow is not None:
                 hidden = self.narrow(hidden).float()
             unit = nn.functional.normalize(hidden, dim=-1)
@@ -66,27 +95,6 @@ class ExperimentModel(nn.Module):
             vectors[DEGRADED] = torch.full_like(vectors["text"], torch.nan)
         return {name: vectors[name] for name in self.run.modalities}
 
-    def value(self, vectors: Mapping[str, Tensor], there: Bool[Tensor, " b"]) -> Tensor:
-        """Return the loss of a batch: the mean over items that have the same modalities, in groups, by their number.
-
-        An item that lacks a modality takes part with those it has, under every loss alike.
-        """
-        if bool(there.all()):
-            return self._of_group(list(vectors.values()))
-        parts, counts = [], []
-        for group, names in ((there, list(vectors)), (~there, [name for name in vectors if name != DEGRADED])):
-            rows = group.nonzero().flatten().to(next(iter(vectors.values())).device)
-            if len(rows) >= _LEAST:
-                parts.append(self._of_group([vectors[name][rows] for name in names]) * len(rows))
-                counts.append(len(rows))
-        return torch.stack(parts).sum() / sum(counts)
-
-    def _of_group(self, vectors: Sequence[Tensor]) -> Tensor:
-        loss: Tensor = self.loss(*vectors)
-        if self.matching is not None:
-            loss = loss + self.matching.weight * self.matching(*vectors)
-        return loss
-
     def _noised(self, batch: Batch, noise: torch.Generator) -> Batch:
         if self.run.degradation not in ("noisy", "pure-noise"):
             return batch
@@ -95,6 +103,45 @@ class ExperimentModel(nn.Module):
             values = torch.zeros_like(values)  # pictures are all of one size, so that nothing of the item is left
         drawn = torch.randn(values.shape, generator=noise).to(values)
         return Batch(values + NOISE * self.spread * drawn, lengths)
+
+
+class RunLoss(nn.Module):
+    """The loss of a run with its matching head: the mean over items, in groups that have the same modalities.
+
+    An item that lacks a modality (a row of NaN) takes part with those it has, under every loss alike; an item that no
+    other shares its modalities with takes no part.
+    """
+
+    def __init__(self, run: RunConfig, budget: Budget) -> None:
+        super().__init__()
+        fixed: dict[str, Any] = {} if run.temperature is None else {"temperature": run.temperature}
+        self.contrastive = LOSSES[run.loss](**fixed, learn_temperature=not fixed)
+        width, k = run.width(budget), len(run.modalities)
+        self.matching = AnchorMatching(width, k, seed=run.seed) if run.matching else None
+
+    @property
+    def temperature(self) -> Tensor:
+        """Temperature of the contrastive loss."""
+        temperature: Tensor = self.contrastive.temperature
+        return temperature
+
+    def forward(self, *vectors: Float[Tensor, "b d"]) -> Float[Tensor, ""]:
+        """Return the loss of a batch, the anchor's vectors first."""
+        there = torch.stack([~rows[:, 0].isnan() for rows in vectors], dim=1)  # (b, k)
+        if bool(there.all()):
+            return self._of_group(vectors)
+        patterns, group = there.unique(dim=0, return_inverse=True)
+        parts, counts = [], []
+        for number, pattern in reversed(list(enumerate(patterns.tolist()))):  # whole items first
+            rows = (group == number).nonzero().flatten()
+            if len(rows) >= _MIN_GROUP:
+                parts.append(self._of_group([each[rows] for each, has in zip(vectors, pattern) if has]) * len(rows))
+                counts.append(len(rows))
+        return torch.stack(parts).sum() / sum(counts)
+
+    def _of_group(self, vectors: Sequence[Tensor]) -> Tensor:
+        loss: Tensor = self.contrastive(*vectors)
+        return loss if self.matching is None else loss + self.matching.weight * self.matching(*vectors)
 
 
 def _widen(model: MultimodalModel, words: int) -> range:
@@ -133,35 +180,3 @@ def text_kinds(run: RunConfig, seed: Sequence[int], count: int) -> list[str]:
     if run.text != MIXED:
         return [run.text] * count
     return [TEXTS[place] for place in np.random.default_rng(seed).integers(len(TEXTS), size=count)]
-
-
-def inputs(
-    model: ExperimentModel,
-    examples: Callable[[str, int], Tensor],
-    rows: Sequence[int],
-    labels: Sequence[str],
-    kinds: Sequence[str],
-    device: torch.device,
-) -> tuple[dict[str, Batch], Bool[Tensor, " b"]]:
-    """Return the inputs of `ExperimentModel.embed`: padded batches, and which items have the degraded modality.
-
-    Args:
-        model: whose run says which modalities, and what is missing.
-        examples: the example of a modality in a row.
-        rows: those of the batch.
-        labels: their numbers.
-        kinds: what their texts name.
-        device: where to.
-    """
-    there = torch.from_numpy(~lacking(labels, model.run.missing))
-    batches = {}
-    for name in model.run.modalities:
-        wanted = [row for row, has in zip(rows, there.tolist()) if has or name != DEGRADED]
-        found = [examples(name, int(row)) for row in wanted]
-        if name == "text" and model.run.text != TEXTS[0]:
-            found = [
-                coarse_text(text, label, kind, model.parity_words) for text, label, kind in zip(found, labels, kinds)
-            ]
-        if found:
-            batches[name] = collate([example.float() for example in found]).to(device)
-    return batches, there

@@ -101,9 +101,12 @@ class Heads(nn.Module):
         self.get_buffer(f"mean_{place}").copy_(mean)
         self.get_buffer(f"scale_{place}").copy_(scale)
 
-    def forward(self, modality: str, rows: Float[Tensor, "n size"]) -> Float[Tensor, "n d"]:
-        """Return unit vectors of the shared space; gradients reach the head."""
-        return nn.functional.normalize(self.layers[self.modalities.index(modality)](self.standardise(modality, rows)))
+    def forward(self, features: Mapping[str, Float[Tensor, "n size"]]) -> dict[str, Float[Tensor, "n d"]]:
+        """Return unit vectors of the shared space, modality by modality; gradients reach the heads."""
+        return {
+            name: nn.functional.normalize(self.layers[self.modalities.index(name)](self.standardise(name, rows)))
+            for name, rows in features.items()
+        }
 
     def standardise(self, modality: str, rows: Float[Tensor, "n size"]) -> Float[Tensor, "n size"]:
         """Return rows with the mean taken away, in units of their spread."""
@@ -125,7 +128,8 @@ class Heads(nn.Module):
                 f"the head of {modality} takes {self.sizes[modality]:,} numbers a row, got shape "
                 f"{tuple(features.shape)}: give features of the encoder that it was trained on"
             )
-        parts = [self(modality, block.to(self.get_buffer("mean_0").device)).cpu() for block in features.split(_BLOCK)]
+        device = self.get_buffer("mean_0").device
+        parts = [self({modality: block.to(device)})[modality].cpu() for block in features.split(_BLOCK)]
         return torch.cat(parts) if parts else torch.empty(0, self.d)
 
     def apply_to(self, features: FeatureSet) -> EmbeddingSet:

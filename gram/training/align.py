@@ -1,4 +1,4 @@
-"""Training heads on features: batches of items alike in what they lack, and a part of the items that is only ranked."""
+"""Heads trained on frozen features: items with missing modalities take part, held-out items are only ranked."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,8 +12,9 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from gram.core.device import select_device
+from gram.core.progress import Progress, no_progress
 from gram.data.embedding_set import EmbeddingSet, FeatureSet
-from gram.errors import EmbeddingSetError, GramError
+from gram.errors import EmbeddingSetError
 from gram.losses import LOSSES
 from gram.losses import names as loss_names
 from gram.models.checkpoint import save_heads
@@ -21,15 +22,14 @@ from gram.models.heads import Heads, first_layer
 from gram.retrieval.evaluate import evaluate
 from gram.retrieval.mixed import recommended_measure
 from gram.training.align_config import AlignConfig
-from gram.training.optim import lr_factor, optimizer_of, optimizer_step
 from gram.training.preconditioning import merge_preconditioner, precondition
-from gram.training.split import Split, split_of
+from gram.training.split import split_of
+from gram.training.trainer import Schedule, Trainer
 
 COLUMN = "aligned"  # of the items: which part each was in
-_RANKED, _WARMUP = 2000, 0.05
-_FEWEST = 2  # items of a batch: one alone has nothing to be told from
-
-Progress = Callable[[dict[str, Any]], None]
+_MAX_RANKED = 2000  # held-out items ranked at each evaluation
+_REPORTS = 100  # times, about, that progress is reported
+_MIN_BATCH = 2  # one item alone has nothing to be told from
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,13 @@ class Alignment:
 
     Attributes:
         heads: one a modality.
-        history: a row an evaluation: step, loss (mean since the row before), temperature, and R@1 of the held-out
+        history: one row an evaluation: step, loss (mean since the row before), temperature, and R@1 of the held-out
             items, the anchor asking the rest, by the loss's own measure ("recall", and under the measure's name such
             as "recall_singular"), by volume and by mean cosine.
         held_out: rows of the features that were only ranked, ascending.
         embedding_set: all items in the shared space; the items' column "aligned" says "train", "held-out", or "unused"
-            of what was set aside as validation beside test items.
-        steps: how many were made; fewer than asked for when it was stopped.
+            (validation items where there are test items).
+        steps: number of steps made; fewer than asked for when it was stopped.
     """
 
     heads: Heads
@@ -73,9 +73,10 @@ class Alignment:
 
 def align(
     features: FeatureSet,
-    settings: AlignConfig | None = None,
+    config: AlignConfig | None = None,
     *,
-    progress: Progress | None = None,
+    progress: Progress = no_progress,
+    on_partial: Callable[[dict[str, Any]], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
     device: str = "auto",
 ) -> Alignment:
@@ -83,61 +84,62 @@ def align(
 
     An item that lacks modalities takes part with those it has: a batch holds items that have the same ones, drawn in
     proportion to how many such items there are, and the loss is that of those modalities. Items that lack the anchor,
-    or have nothing else, teach nothing. Standardisation and the axes that condition nearly collinear features are
-    fitted on training rows alone, and nothing is chosen by the held-out ones. The same settings give the same heads on
-    the same machine.
+    or have nothing else, teach nothing. Standardisation and preconditioning are fitted on training rows alone, and
+    nothing is chosen by the held-out ones. The same config gives the same heads on the same machine.
 
     Args:
         features: n items in k modalities of any sizes.
-        settings: see `AlignConfig`.
-        progress: called with each row of the history.
-        should_stop: asked at each step; once true, what was learned so far is kept.
+        config: see `AlignConfig`.
+        progress: called at each step with the share that is done and the stage.
+        on_partial: called with each row of the history.
+        should_stop: asked after each step; once true, what was learned so far is kept.
         device: "cpu", "cuda", or "auto" for cuda where there is one.
 
     Raises:
         EmbeddingSetError: fewer than two modalities, a number of them that the loss is not defined for, or too few
             items to learn from or to rank.
         GramError: the loss is no longer finite.
-        ValueError: no such device.
+        DeviceError: the device is not available.
     """
-    settings = settings or AlignConfig()
+    config = config or AlignConfig()
+    _check(features, config)
+    split, chosen = split_of(features, config), select_device(device)
+    heads = _untrained(features, config, split.train).to(chosen)
+    loss = LOSSES[config.loss](config.temperature, label_smoothing=config.label_smoothing).to(chosen)
+    history = _History(heads, _ranked(features, split.held_out, config), config, progress, on_partial, should_stop)
+    batches = _batches(features, split.train, config, chosen)
+    trainer = Trainer(
+        heads,
+        loss,
+        lambda step: next(batches),
+        Schedule(steps=config.steps, learning_rate=config.learning_rate, weight_decay=config.weight_decay),
+        callbacks=[history],
+        clipped=heads.parameters(),
+        autocast=False,
+    )
+    trainer.fit()
+    merge_preconditioner(heads.cpu().eval().modules())
+    heads.info = {"name": features.info.get("name"), "train": int(split.train.sum()), "steps": trainer.step}
+    embedded = heads.apply_to(features)
+    embedded.items = embedded.items.assign(**{COLUMN: split.names()})
+    return Alignment(heads, pd.DataFrame(history.rows), split.held_out.nonzero().flatten(), embedded, trainer.step)
+
+
+def _check(features: FeatureSet, config: AlignConfig) -> None:
     if len(features.names) < 2:
         raise EmbeddingSetError("one modality alone has nothing to be aligned with; give two or more")
-    if settings.loss not in (able := loss_names(len(features.names))):
+    if config.loss not in (able := loss_names(len(features.names))):
         raise EmbeddingSetError(
-            f"the loss {settings.loss} is for {LOSSES[settings.loss].modalities} modalities, and these are "
+            f"the loss {config.loss} is for {LOSSES[config.loss].modalities} modalities, and these are "
             f"{len(features.names)}: choose one of {', '.join(able)}"
         )
-    split = split_of(features, settings)
-    place = select_device(device)
-    heads = _start(features, settings, split.train)
-    training = _Training(features, settings, heads.to(place), split.train)
-    ranked = _ranked(features, split.held_out, settings)
-    rows: list[dict[str, Any]] = []
-    losses: list[float] = []
-    at = {round(settings.steps * (i + 1) / settings.evaluations) for i in range(settings.evaluations)}
-    done = 0
-    for done in range(1, settings.steps + 1):
-        losses.append(training.step(done))
-        stopped = should_stop is not None and should_stop()
-        if done in at or stopped:
-            rows.append(_row(done, settings, losses, training.temperature, heads, ranked))
-            losses = []
-            if progress:
-                progress(rows[-1])
-        if stopped:
-            break
-    merge_preconditioner(heads.cpu().eval().modules())
-    heads.info = {"name": features.info.get("name"), "train": int(split.train.sum()), "steps": done}
-    held_out = split.held_out.nonzero().flatten()
-    return Alignment(heads, pd.DataFrame(rows), held_out, _embed(heads, features, split), done)
 
 
-def _start(features: FeatureSet, settings: AlignConfig, train: Bool[Tensor, " n"]) -> Heads:
-    """Return untrained heads, drawn by the seed, with the statistics of the training rows, conditioned by them."""
+def _untrained(features: FeatureSet, config: AlignConfig, train: Bool[Tensor, " n"]) -> Heads:
+    """Return heads drawn by the seed, standardising and preconditioned by the training rows."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.seed)
-        heads = Heads(features.sizes, settings.heads, training=settings.training)
+        torch.manual_seed(config.seed)
+        heads = Heads(features.sizes, config.heads, training=config.training)
     for name, head in zip(features.names, heads.layers, strict=True):
         there = features.present(name) & train
         if not there.any():
@@ -148,98 +150,91 @@ def _start(features: FeatureSet, settings: AlignConfig, train: Bool[Tensor, " n"
     return heads
 
 
-class _Training:
-    """The state of a training: heads, loss, optimizer, and the batches to come."""
-
-    def __init__(self, features: FeatureSet, settings: AlignConfig, heads: Heads, train: Bool[Tensor, " n"]) -> None:
-        self.settings, self.heads = settings, heads
-        self.device = heads.get_buffer("mean_0").device
-        self.loss = LOSSES[settings.loss](settings.temperature, label_smoothing=settings.label_smoothing)
-        self.loss.to(self.device)
-        learned = [*heads.parameters(), *self.loss.parameters()]
-        self.optimizer = optimizer_of(learned, settings.learning_rate, settings.weight_decay)
-        self.features = features
-        self.names = [features.anchor, *(name for name in features.names if name != features.anchor)]
-        self.batches = _batches(features, self.names, train, settings)
-
-    @property
-    def temperature(self) -> float:
-        """The temperature now."""
-        return float(self.loss.temperature.detach())
-
-    def step(self, number: int) -> float:
-        """Learn from one batch, and return its loss.
-
-        Raises:
-            GramError: it is not finite.
-        """
-        rows, names = next(self.batches)
-        vectors = [self.heads(name, self.features.modalities[name][rows].to(self.device)) for name in names]
-        loss: Tensor = self.loss(*vectors)
-        if not torch.isfinite(loss):
-            raise GramError(f"the loss is not finite at step {number}: take a lower learning rate")
-        rate = self.settings.learning_rate * lr_factor(number - 1, self.settings.steps, _WARMUP)
-        optimizer_step(self.heads.parameters(), loss, self.optimizer, rate)
-        return float(loss.detach())
-
-
 def _batches(
-    features: FeatureSet, names: list[str], train: Bool[Tensor, " n"], settings: AlignConfig
-) -> Iterator[tuple[Int[Tensor, " b"], list[str]]]:
-    """Yield rows without end, each time of items that have the same modalities, and which these are."""
+    features: FeatureSet, train: Bool[Tensor, " n"], config: AlignConfig, device: torch.device
+) -> Iterator[dict[str, Tensor]]:
+    """Yield, without end, features of items that have the same modalities, the anchor first."""
+    names = [features.anchor, *(name for name in features.names if name != features.anchor)]
     there = torch.stack([features.present(name) for name in names], dim=1)
-    wanted = LOSSES[settings.loss].modalities
+    wanted = LOSSES[config.loss].modalities
     enough = there.sum(dim=1) > 1 if wanted is None else there.sum(dim=1) == wanted
     able = train & there[:, 0] & enough
     patterns, group = there[able].unique(dim=0, return_inverse=True)
     rows = able.nonzero().flatten()
     groups = [rows[group == number] for number in range(len(patterns))]
-    known = [(rows, pattern) for rows, pattern in zip(groups, patterns) if len(rows) >= _FEWEST]
+    known = [(rows, pattern) for rows, pattern in zip(groups, patterns) if len(rows) >= _MIN_BATCH]
     if not known:
         raise EmbeddingSetError(
             f"no two training items have {names[0]} and another modality in common: give more items, or another anchor"
         )
     weights = torch.tensor([len(rows) for rows, _ in known], dtype=torch.float64)
-    generator = torch.Generator().manual_seed(settings.seed)
+    generator = torch.Generator().manual_seed(config.seed)
     waiting: list[Tensor] = [torch.empty(0, dtype=torch.int64) for _ in known]
     while True:
         number = int(torch.multinomial(weights, 1, generator=generator))
         rows, pattern = known[number]
-        size = min(settings.batch_size, len(rows))
+        size = min(config.batch_size, len(rows))
         if len(waiting[number]) < size:
             waiting[number] = rows[torch.randperm(len(rows), generator=generator)]
         batch, waiting[number] = waiting[number][:size], waiting[number][size:]
-        yield batch, [name for name, has in zip(names, pattern.tolist()) if has]
+        yield {name: features.modalities[name][batch].to(device) for name, has in zip(names, pattern.tolist()) if has}
 
 
-def _ranked(features: FeatureSet, held_out: Bool[Tensor, " n"], settings: AlignConfig) -> FeatureSet:
+def _ranked(features: FeatureSet, held_out: Bool[Tensor, " n"], config: AlignConfig) -> FeatureSet:
     """Return the held-out items that are ranked as training goes on: some thousands at most, drawn by the seed."""
     rows = held_out.nonzero().flatten().numpy()
-    if len(rows) > _RANKED:
-        rows = np.sort(np.random.default_rng(settings.seed).choice(rows, _RANKED, replace=False))
+    if len(rows) > _MAX_RANKED:
+        rows = np.sort(np.random.default_rng(config.seed).choice(rows, _MAX_RANKED, replace=False))
     return features.subset(rows)
 
 
-def _row(
-    step: int, settings: AlignConfig, losses: list[float], temperature: float, heads: Heads, ranked: FeatureSet
-) -> dict[str, Any]:
-    """Return one row of the history."""
-    embedded = heads.apply_to(ranked)
-    rest = [name for name in embedded.names if name != embedded.anchor]
-    recalls = {
-        name: evaluate(embedded, measure=recommended_measure(embedded, rest, name)).recall[1]
-        for name in dict.fromkeys(("volume", "cosine", settings.measure))
-    }
-    return {
-        "step": step,
-        "loss": sum(losses) / len(losses),
-        "temperature": temperature,
-        "recall": recalls[settings.measure],
-        **{f"recall_{name}": recall for name, recall in recalls.items()},
-    }
+class _History:
+    """Ranks the held-out items at even steps and where the training is stopped."""
 
+    def __init__(
+        self,
+        heads: Heads,
+        ranked: FeatureSet,
+        config: AlignConfig,
+        progress: Progress,
+        on_partial: Callable[[dict[str, Any]], None] | None,
+        should_stop: Callable[[], bool] | None,
+    ) -> None:
+        self.heads, self.ranked, self.config = heads, ranked, config
+        self.progress, self.on_partial, self.should_stop = progress, on_partial, should_stop
+        self.rows: list[dict[str, Any]] = []
+        self._losses: list[float] = []
+        self._recall, self._every = "", max(1, config.steps // _REPORTS)
+        self._evaluated = {round(config.steps * (i + 1) / config.evaluations) for i in range(config.evaluations)}
 
-def _embed(heads: Heads, features: FeatureSet, split: Split) -> EmbeddingSet:
-    embedded = heads.apply_to(features)
-    embedded.items = embedded.items.assign(**{COLUMN: split.names()})
-    return embedded
+    def __call__(self, trainer: Trainer) -> None:
+        """Keep the loss of a step; add a row where it is time."""
+        if trainer.step == 0:
+            return
+        self._losses.append(trainer.last_loss)
+        if self.should_stop is not None and self.should_stop():
+            trainer.stop()
+        if trainer.step in self._evaluated or trainer.stopped:
+            self.rows.append(self._row(trainer))
+            self._losses = []
+            if self.on_partial is not None:
+                self.on_partial(self.rows[-1])
+            self._recall = f", held-out R@1 {100 * self.rows[-1]['recall']:.1f} %"
+        if trainer.step % self._every == 0 or trainer.step in self._evaluated:
+            done, steps = trainer.step, self.config.steps
+            self.progress(done / steps, f"step {done:,} of {steps:,}{self._recall}")
+
+    def _row(self, trainer: Trainer) -> dict[str, Any]:
+        embedded = self.heads.apply_to(self.ranked)
+        rest = [name for name in embedded.names if name != embedded.anchor]
+        recalls = {
+            name: evaluate(embedded, measure=recommended_measure(embedded, rest, name)).recall[1]
+            for name in dict.fromkeys(("volume", "cosine", self.config.measure))
+        }
+        return {
+            "step": trainer.step,
+            "loss": sum(self._losses) / len(self._losses),
+            "temperature": trainer.temperature,
+            "recall": recalls[self.config.measure],
+            **{f"recall_{name}": recall for name, recall in recalls.items()},
+        }

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 import torch
 
+from gram.core.progress import Progress, no_progress
 from gram.data.embedding_set import EmbeddingSet, FeatureSet
 from gram.data.storage import check_writable
 from gram.errors import EmbeddingSetError, MediaError, ModelError
@@ -69,7 +70,7 @@ def embed_folder(
     text: str | None = None,
     batch_size: int = 32,
     skip_bad: bool = False,
-    progress: Callable[[int, int], None] = lambda done, whole: None,
+    progress: Progress = no_progress,
 ) -> Embedded:
     """Embed the items of a folder with every encoder, copy their media, and save the set.
 
@@ -84,7 +85,7 @@ def embed_folder(
         text: column of the table that holds texts.
         batch_size: how many are encoded at once.
         skip_bad: make the row of a file that cannot be used NaN, and count it, rather than stop there.
-        progress: called with how many vectors there are, and of how many.
+        progress: called with the share of the vectors that are there, those of an earlier call included.
 
     Raises:
         EmbeddingSetError: whatever `look_at` refuses, an `out` that holds files but no set, or a disk that refuses.
@@ -97,12 +98,13 @@ def embed_folder(
     parts = Parts(out / ".parts")
     keys = {key for task in tasks for key in task.keys if key is not None}
     resumed = done = sum(key in parts for key in keys)
-    progress(done, len(keys))
+    report = _counting(progress, len(keys))
+    report(done)
     try:
         for task in tasks:
             for count in _embed(task, items.folder, parts, tally, batch_size=batch_size, skip_bad=skip_bad):
                 done += count
-                progress(done, len(keys))
+                report(done)
     finally:
         parts.write()
     features = _as_set(items, tasks, parts)
@@ -112,6 +114,10 @@ def embed_folder(
     notes = (*items.notes, *_without_encoder(items, tasks), *_apart(features, tasks))
     computed = done - resumed - len(tally.skipped)
     return Embedded(features, computed, resumed, tuple(tally.skipped), tally.cut, notes)
+
+
+def _counting(progress: Progress, whole: int) -> Callable[[int], None]:
+    return lambda done: progress(done / max(1, whole), f"{done:,} of {whole:,} inputs")
 
 
 def _tasks(items: Items, encoders: Sequence[Encoder]) -> list[_Task]:

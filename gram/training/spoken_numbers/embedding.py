@@ -2,7 +2,7 @@
 
 import hashlib
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from gram.core.progress import Progress, no_progress, subprogress
 from gram.data.embedding_set import EmbeddingSet
 from gram.data.storage import check_writable
 from gram.datasets.spoken_numbers import MODALITIES, draw_recipes, numbers_of
@@ -85,7 +86,7 @@ def embed_items(
     *,
     info: Mapping[str, Any] | None = None,
     processes: int | None = 1,
-    progress: Callable[[int, int], None] = lambda done, whole: None,
+    progress: Progress = no_progress,
 ) -> EmbeddingSet:
     """Return the embedding set of built-in items: each rendered from its recipe and encoded in every modality.
 
@@ -94,7 +95,7 @@ def embed_items(
         items: recipes.
         info: what to add to the set's info.
         processes: how many render; None takes as many as there are cores, 1 renders in this process.
-        progress: called with how many items are done, and of how many.
+        progress: called with the share of the items that is done.
     """
     records = [{str(key): value for key, value in item.items()} for item in items.to_dict("records")]
     examples = render_examples(model, records, processes=processes)
@@ -104,7 +105,7 @@ def embed_items(
         for name in MODALITIES:
             parts[name].append(model.encode_prepared(name, [torch.from_numpy(example[name]) for example in block]))
         done += len(block)
-        progress(done, len(items))
+        progress(done / len(items), "embedding")
     vectors = {name: torch.cat(part) for name, part in parts.items()}
     return EmbeddingSet(modalities=vectors, items=items, info={**_INFO, **(info or {})})
 
@@ -119,7 +120,7 @@ def embed_many(
     half: bool = False,
     info: Mapping[str, Any] | None = None,
     processes: int | None = None,
-    progress: Callable[[int, int], None] = lambda done, whole: None,
+    progress: Progress = no_progress,
 ) -> EmbeddingSet:
     """Embed any number of built-in items and save the set; return it.
 
@@ -136,7 +137,7 @@ def embed_many(
         half: store float16.
         info: what to add to the set's info.
         processes: how many render; None takes as many as there are cores.
-        progress: called with how many items are done, and of how many.
+        progress: called with the share of the items that is done.
 
     Raises:
         ValueError: if `count` is below 1, or `split` is not validation or test.
@@ -158,12 +159,12 @@ def embed_many(
                 items,
                 info={"maker": maker},
                 processes=processes,
-                progress=lambda here, whole, before=done: progress(before + here, count),  # type: ignore[misc]  # mypy takes a default for an argument
+                progress=subprogress(progress, done / count, (done + len(items)) / count),
             )
             (half_precision(part) if half else part).save(folder)
         parts.append(EmbeddingSet.load(folder))  # mapped from disk: the vectors need no memory until the end
         done += len(items)
-        progress(done, count)
+        progress(done / count, "embedding")
     vectors = {name: torch.cat([part.modalities[name] for part in parts]) for name in MODALITIES}
     items = pd.concat([part.items for part in parts], ignore_index=True)
     del parts

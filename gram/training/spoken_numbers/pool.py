@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from multiprocessing import get_context
 from typing import Any
 
@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from gram.core.progress import Progress, no_progress
 from gram.datasets.spoken_numbers import (
     MODALITIES,
     Corruption,
@@ -27,7 +28,6 @@ from gram.training.spoken_numbers.augmentation import vary
 # Of a robust run: as the built-in sets, and beyond them up to no noise at all, for what people say and dial is cleaner.
 CORRUPTION = Corruption(speech_snr=(0.0, 40.0), tones_snr=(-10.0, 40.0))
 REAL_SHARE = 0.5  # of the items of a robust run are spoken by real voices, where there are any
-Progress = Callable[[int, int], None]  # (done, all)
 
 _worker: dict[str, Any] = {}
 
@@ -93,7 +93,7 @@ def render_pool(
     extra_voices: Sequence[Voice] = (),
     robust: bool = False,
     processes: int | None = None,
-    progress: Progress | None = None,
+    progress: Progress = no_progress,
 ) -> TrainingPool:
     """Return the training split rendered `renderings` times, in parallel on the CPU, the same for the same seed.
 
@@ -105,7 +105,7 @@ def render_pool(
         robust: train for people's own voices and lines: let real voices speak half of the items, and go up to no noise
             at all.
         processes: how many render; None takes as many as there are cores.
-        progress: called with how many are done, of how many.
+        progress: called with the share that is rendered.
     """
     numbers = numbers_of("train")
     items: list[Any] = [
@@ -125,8 +125,7 @@ def render_pool(
     for done, example in enumerate(rendered, start=1):
         for name, value in example.items():
             examples[name].append(torch.from_numpy(value))
-        if progress is not None:
-            progress(done, len(items))
+        progress(done / len(items), "rendering")
     return TrainingPool(examples, len(numbers), seed=seed)
 
 

@@ -10,7 +10,7 @@ from gram.data.embedding_set import EmbeddingSet
 from gram.experiments import BUDGETS, EXPERIMENTS, RunConfig
 from gram.experiments.claim import published
 from gram.experiments.coarse_and_fine import satisfied
-from gram.experiments.model import ExperimentModel, coarse_text, lacking
+from gram.experiments.model import ExperimentModel, RunBatch, RunLoss, coarse_text, lacking
 from gram.experiments.outcomes import Outcome
 from gram.experiments.rivals import reranked
 from gram.experiments.table import Observation, bootstrap_interval, difference, single_row, t_interval, tabulate
@@ -122,7 +122,8 @@ def pictures(count: int, seed: int) -> Batch:
 def embedded(model: ExperimentModel, batch: Batch, there: torch.Tensor) -> dict[str, torch.Tensor]:
     text = Batch(torch.ones(len(there), 4), torch.full((len(there),), 4))
     with torch.no_grad():
-        return model.eval().embed({"text": text, "image": batch}, there, torch.Generator().manual_seed(3))
+        noise = torch.Generator().manual_seed(3)
+        return model.eval()(RunBatch({"text": text, "image": batch}, there, noise))
 
 
 def test_pure_noise_knows_nothing_of_the_picture_and_noise_something() -> None:
@@ -139,11 +140,9 @@ def test_pure_noise_knows_nothing_of_the_picture_and_noise_something() -> None:
 def test_items_that_lack_pictures_take_part_with_what_they_have() -> None:
     there = torch.tensor([True, False, True, True, False])
     for loss in ("gram", "cosine", "symile"):
-        model = ExperimentModel(RunConfig(loss, 0, ("text", "image", "speech"), degradation="missing-30"), QUICK)
         rows = torch.nn.functional.normalize(torch.randn(3, 5, 16, generator=torch.Generator().manual_seed(1)), dim=-1)
-        vectors = dict(zip(("text", "image", "speech"), rows))
-        vectors["image"] = vectors["image"].masked_fill(~there[:, None], torch.nan)
-        value = model.value(vectors, there).detach()
+        run = RunConfig(loss, 0, ("text", "image", "speech"), degradation="missing-30")
+        value = RunLoss(run, QUICK)(rows[0], rows[1].masked_fill(~there[:, None], torch.nan), rows[2]).detach()
         module = LOSSES[loss]()
         whole = module(*(rows[place][there] for place in (0, 1, 2))).detach()
         part = module(*(rows[place][~there] for place in (0, 2))).detach()

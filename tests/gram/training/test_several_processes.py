@@ -10,10 +10,11 @@ import torch.multiprocessing as mp
 
 from gram.datasets.spoken_numbers import numbers_of
 from gram.models import ModelConfig
-from gram.training.over_ranks import normalized_over_ranks
+from gram.training.processes import synchronize_batch_norm
 from gram.training.spoken_numbers.config import TrainingConfig
 from gram.training.spoken_numbers.embedding import split_items
 from gram.training.spoken_numbers.train import train
+from gram.training.trainer import Trainer
 
 RANKS, STEPS = 2, 6
 SMALL = ModelConfig(d=8, text_width=8, image_channels=4, audio_channels=8, audio_width=8)
@@ -34,9 +35,9 @@ def run(loss: str, folder: Path) -> dict[str, Any]:
         gradients.append(torch.cat([each.grad.flatten() for each in parameters]))
         return clip(parameters, *limits)
 
-    def keep_loss(phase: str, done: int, whole: int, shown: Any) -> None:
-        if phase == "training":
-            losses.append(shown["loss"])
+    def keep_loss(trainer: Trainer) -> None:
+        if trainer.step:
+            losses.append(trainer.last_loss)
 
     config = TrainingConfig(
         loss=loss, steps=STEPS, batch_size=12, renderings=2, evaluations=1, checkpoints=1, trajectory_items=4,
@@ -47,7 +48,7 @@ def run(loss: str, folder: Path) -> dict[str, Any]:
         patch.setattr("gram.training.spoken_numbers.train.split_items", lambda split: split_items(split).iloc[:8])
         patch.setattr(torch.nn.utils, "clip_grad_norm_", keep_gradient)
         torch.set_num_threads(1)
-        model = train(config, folder, device="cpu", report=keep_loss)
+        model = train(config, folder, device="cpu", callbacks=[keep_loss])
     spread = {name: value for name, value in model.state_dict().items() if "running_var" in name or "tracked" in name}
     return {"losses": losses, "gradients": torch.stack(gradients), "spread": spread}
 
@@ -80,7 +81,7 @@ def work(rank: int, folder: str) -> None:
     for loss in ("gram", "cosine"):
         torch.save(run(loss, Path(folder) / loss), Path(folder) / f"{loss}{rank}.pt")
         dist.barrier()
-    norms = normalized_over_ranks(layer())
+    norms = synchronize_batch_norm(layer())
     torch.save(normalized(norms, slice(rank * 4, rank * 4 + 4), values().sin()), Path(folder) / f"norms{rank}.pt")
     dist.destroy_process_group()
 
@@ -107,7 +108,7 @@ def test_two_processes_train_as_one(loss: str, ranks: dict[str, list[dict[str, A
         assert two["spread"].keys() == one["spread"].keys()
         for name, value in one["spread"].items():
             torch.testing.assert_close(two["spread"][name], value, rtol=1e-3, atol=1e-4)
-    losses = ranks[loss][0]["losses"]  # the first rank alone reports
+    losses = ranks[loss][0]["losses"]
     assert losses[0] == pytest.approx(one["losses"][0], rel=1e-6)
     assert losses == pytest.approx(one["losses"], rel=1e-4)
 

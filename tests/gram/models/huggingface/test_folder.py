@@ -121,8 +121,8 @@ def test_a_table_keeps_its_order_and_its_columns(folder, tmp_path, clip, suffix)
 def test_stopped_it_goes_on_and_computes_nothing_twice(folder, tmp_path, clip, calls):
     out = tmp_path / "out"
 
-    def stop(done, whole):
-        if done >= 4:
+    def stop(share, stage):
+        if share >= 4 / 8:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -135,8 +135,8 @@ def test_stopped_it_goes_on_and_computes_nothing_twice(folder, tmp_path, clip, c
     made = encoders.embed_folder(folder, out, [clip], batch_size=2, progress=lambda *now: told.append(now))
     assert (made.computed, made.resumed) == (5, 3)
     assert sum(n for _, n in calls) == 5
-    assert told[0] == (3, 8)
-    assert told[-1] == (8, 8)
+    assert told[0] == (3 / 8, "3 of 8 inputs")
+    assert told[-1] == (1, "8 of 8 inputs")
     s = EmbeddingSet.load(out)
     np.testing.assert_allclose(s.modalities["text"][0], clip.encode("text", ["the red dog"])[0], atol=2e-5)
     np.testing.assert_allclose(s.modalities["text"][1], clip.encode("text", [tiny.sentences()[1]])[0], atol=2e-5)

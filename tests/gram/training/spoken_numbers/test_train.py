@@ -12,12 +12,12 @@ from gram.cli.train import add_arguments
 from gram.datasets.spoken_numbers import MODALITIES, numbers_of
 from gram.losses import LOSSES
 from gram.models import ModelConfig, MultimodalModel, load_model
-from gram.training.optim import lr_factor
 from gram.training.spoken_numbers import pool as pool_module
 from gram.training.spoken_numbers.config import TrainingConfig
 from gram.training.spoken_numbers.embedding import embed_items, embed_many, half_precision, split_items
 from gram.training.spoken_numbers.pool import TrainingPool, render_pool
 from gram.training.spoken_numbers.train import train
+from gram.training.trainer import Schedule, Trainer
 
 SMALL = ModelConfig(d=8, text_width=8, image_channels=4, audio_channels=8, audio_width=8)
 QUICK = TrainingConfig(
@@ -40,7 +40,7 @@ def weights(model: MultimodalModel) -> torch.Tensor:
 @pytest.mark.parametrize("loss", ["gram", "cosine"])
 def test_a_run_writes_a_model_a_trajectory_and_a_log(tmp_path: Path, loss: str) -> None:
     seen = []
-    trained = train(replace(QUICK, loss=loss), tmp_path, device="cpu", report=lambda *line: seen.append(line))
+    trained = train(replace(QUICK, loss=loss), tmp_path, device="cpu", progress=lambda *line: seen.append(line))
     loaded = load_model(tmp_path / "model", device="cpu")
     assert torch.equal(weights(loaded), weights(trained))
     assert {key: loaded.info[key] for key in ("loss", "steps", "seed")} == {"loss": loss, "steps": 4, "seed": 3}
@@ -54,21 +54,20 @@ def test_a_run_writes_a_model_a_trajectory_and_a_log(tmp_path: Path, loss: str) 
     assert [line["step"] for line in log] == [2, 4]
     assert all(0 <= line["volume_r1"] <= 1 for line in log)
     assert not (tmp_path / "state.pt").exists()
-    assert {phase for phase, *_ in seen} == {"rendering", "training", "validation"}
+    assert {stage.partition(":")[0] for _, stage in seen} == {"rendering", "training"}
+    assert "temperature" in seen[-1][1]
+    assert [share for share, _ in seen] == sorted(share for share, _ in seen)
+    assert seen[-1][0] == 1
 
 
 @pytest.mark.parametrize("loss", ["singular", "pmrl", "symile", "all-pairs"])
 def test_a_rival_trains_in_its_place_and_is_judged_by_its_own_measure(tmp_path: Path, loss: str) -> None:
-    shown = []
-
-    def keep(phase: str, done: int, whole: int, numbers) -> None:
-        if phase == "validation":
-            shown.append(numbers["R@1"])
-
-    train(replace(QUICK, loss=loss), tmp_path, device="cpu", report=keep)
+    stages: list[str] = []
+    train(replace(QUICK, loss=loss), tmp_path, device="cpu", progress=lambda share, stage: stages.append(stage))
     own = {"singular": "singular", "pmrl": "singular", "symile": "symile", "all-pairs": "cosine"}[loss]
     log = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    assert [line[f"{own}_r1"] for line in log] == shown
+    shown = [f"R@1 {100 * line[f'{own}_r1']:.1f} %" for line in log]
+    assert [stage.split(", ")[-1] for stage in (stages[-3], stages[-1])] == shown
     assert load_model(tmp_path / "model", device="cpu").info["loss"] == loss
 
 
@@ -83,7 +82,8 @@ def test_losses_to_train_with_are_those_defined_for_four_modalities() -> None:
 
 
 def test_the_learning_rate_rises_and_falls() -> None:
-    factors = [lr_factor(step, 100, 0.05) for step in range(100)]
+    schedule = Schedule(steps=100, learning_rate=1.0, warmup=0.05)
+    factors = [schedule.lr_factor(step) for step in range(100)]
     assert factors[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
     assert factors[4:] == sorted(factors[4:], reverse=True)
     assert factors[-1] == pytest.approx(0)
@@ -100,13 +100,13 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tmp_path: 
 
 
 def test_the_loss_falls(tmp_path: Path) -> None:
-    losses = []
+    losses: list[float] = []
 
-    def keep(phase: str, done: int, whole: int, shown) -> None:
-        if phase == "training":
-            losses.append(shown["loss"])
+    def keep(trainer: Trainer) -> None:
+        if trainer.step:
+            losses.append(trainer.last_loss)
 
-    train(replace(QUICK, steps=30, batch_size=24), tmp_path, device="cpu", report=keep)
+    train(replace(QUICK, steps=30, batch_size=24), tmp_path, device="cpu", callbacks=[keep])
     assert len(losses) == 30
     assert np.mean(losses[-3:]) < 0.8 * np.mean(losses[:3])
 
@@ -114,16 +114,16 @@ def test_the_loss_falls(tmp_path: Path) -> None:
 def test_a_stopped_run_goes_on_as_if_it_had_never_stopped(tmp_path: Path) -> None:
     whole = train(QUICK, tmp_path / "whole", device="cpu")
 
-    def stop(phase: str, done: int, whole_: int, shown) -> None:
-        if phase == "training" and done == 3:
+    def stop(trainer: Trainer) -> None:
+        if trainer.step == 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(QUICK, tmp_path / "stopped", device="cpu", report=stop)
+        train(QUICK, tmp_path / "stopped", device="cpu", callbacks=[stop])
     resumed = train(QUICK, tmp_path / "stopped", device="cpu", resume=True)
     assert torch.equal(weights(whole), weights(resumed))
     with pytest.raises(KeyboardInterrupt):
-        train(QUICK, tmp_path / "other", device="cpu", report=stop)
+        train(QUICK, tmp_path / "other", device="cpu", callbacks=[stop])
     with pytest.raises(ValueError, match="state of a run with other settings"):
         train(replace(QUICK, learning_rate=1.0), tmp_path / "other", device="cpu", resume=True)
 
@@ -198,7 +198,7 @@ def ten_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_more_items_than_numbers_come_again_in_another_guise(tmp_path: Path, ten_numbers: None) -> None:
     torch.manual_seed(0)
     model = MultimodalModel(SMALL).eval()
-    seen: list[tuple[int, int]] = []
+    seen: list[tuple[float, str]] = []
     embedded = embed_many(
         model, 25, tmp_path / "set", processes=1, info={"model": "gram"}, progress=lambda *line: seen.append(line)
     )
@@ -211,7 +211,7 @@ def test_more_items_than_numbers_come_again_in_another_guise(tmp_path: Path, ten
         guises = items[items["label"] == number]
         assert guises["seed"].nunique() == len(guises)
     assert all(len(set(map(tuple, items[name]))) > 20 for name in ("handwriting", "speech_gaps"))
-    assert seen[-1] == (25, 25)
+    assert seen[-1][0] == 1
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
     stored = gram.EmbeddingSet.load(tmp_path / "set")
     assert stored.info["model"] == "gram"
