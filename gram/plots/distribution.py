@@ -1,4 +1,4 @@
-"""Matched and mismatched values of a measure as two histograms on one axis."""
+"""Histograms of a measure over matched and mismatched pairs, on one axis."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ def distribution(
     largest_share: float | None = None,
     dark: bool = False,
 ) -> go.Figure:
-    """Return both histograms, each as shares of its own total, with marks on the axis.
+    """Return both histograms, each normalised to its own total, with marks on the axis.
 
     Points carry the number of their bin in `customdata`, and traces are named "matched" and "mismatched", so that a
     selection can be read back.
@@ -55,9 +55,9 @@ def distribution(
         matched_counts: items in each bin.
         mismatched_counts: pairs in each bin.
         axis: title of the axis.
-        marks: values to point out, such as what random vectors give; labels are kept apart.
+        marks: values to point out, such as the mean of random vectors; their labels do not overlap.
         selected: bins to shade.
-        largest_share: top of the vertical axis, for figures that are compared; by default the largest share here.
+        largest_share: top of the vertical axis, common to figures that are compared; by default the largest share here.
         dark: for a dark page.
     """
     shares = [counts / max(1, counts.sum()) for counts in (mismatched_counts, matched_counts)]
@@ -93,7 +93,7 @@ def distribution(
         clickmode="event+select",
         hovermode="closest",
         margin={"l": 56, "r": 12, "t": 30 + _LABEL_STEP * len(marks), "b": 92},
-        legend={"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom", "traceorder": "reversed"},
+        legend={**style.LEGEND_BELOW, "traceorder": "reversed"},
     )
     figure.update_xaxes(title=axis, range=[float(edges[0]), float(edges[-1])], zeroline=False)
     figure.update_yaxes(title="share", tickformat=".0%", range=[0, top], fixedrange=True, zeroline=False)
@@ -101,7 +101,7 @@ def distribution(
 
 
 def largest_share(*counts: Int[np.ndarray, " bins"]) -> float:
-    """Return the largest share of any bin among several histograms: the common top of figures to compare."""
+    """Return the largest share of any bin of several histograms: the common top of figures that are compared."""
     return max(float(count.max() / max(1, count.sum())) for count in counts)
 
 
@@ -138,13 +138,13 @@ def _shade(figure: go.Figure, edges: Float[np.ndarray, " bins+1"], selected: ran
 
 
 def _draw_marks(figure: go.Figure, edges: Float[np.ndarray, " bins+1"], marks: Sequence[Mark], dark: bool) -> None:
-    """Draw a line a mark, up to its label; labels are stacked above the plot."""
+    """Draw a line for each mark, up to its label; labels are stacked above the plot."""
     low, high = float(edges[0]), float(edges[-1])
     drawn = [mark for mark in marks if np.isfinite(mark.value)]
     texts = [f"{mark.label} <b>{style.number(mark.value)}</b>" for mark in drawn]
     places = [(min(max(mark.value, low), high) - low) / (high - low) for mark in drawn]
     reaches = [_LETTER * (len(text) - len("<b></b>")) for text in texts]
-    for mark, text, place, (step, turned) in zip(drawn, texts, places, _laid_out(places, reaches), strict=True):
+    for mark, text, place, (step, turned) in zip(drawn, texts, places, _label_layout(places, reaches), strict=True):
         colour = mark.colour or style.INK[dark]
         at = low + place * (high - low)
         line = {"x0": at, "x1": at, "yref": "paper", "line": {"color": colour, "width": 1.5, "dash": mark.dash}}
@@ -164,11 +164,11 @@ def _draw_marks(figure: go.Figure, edges: Float[np.ndarray, " bins+1"], marks: S
         )
 
 
-def _laid_out(places: Sequence[float], reaches: Sequence[float]) -> list[tuple[int, bool]]:
-    """Return how high each label is stacked, and whether it lies left of its line.
+def _label_layout(places: Sequence[float], reaches: Sequence[float]) -> list[tuple[int, bool]]:
+    """Return the layer of each label, and whether it lies left of its line.
 
-    As few lines as can be run through a label below their own; then, labels lie within the axis, and on the side with
-    more room.
+    Minimises, in this order: lines that cross the label of another, the part of labels beyond the axis, and labels on
+    the side with less room.
     """
 
     def cost(layout: tuple[tuple[int, ...], tuple[bool, ...]]) -> tuple[int, float, int]:

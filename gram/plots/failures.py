@@ -1,7 +1,6 @@
-"""Why retrieval failed, as pictures: failure rate against a recorded value, what is taken for what, hubs, remedies.
+"""Figures of failure analysis: failure rates, confusions, hubs, and what remedies change.
 
-Every figure takes arrays. Points carry the number of what they stand for in `customdata`, so that a click can be read
-back.
+Points carry the number of what they stand for in `customdata`, so that a click can be read back.
 """
 
 from collections.abc import Sequence
@@ -25,7 +24,7 @@ _FIRST_SINGLE = 3  # occurrences that have a bar of their own: 0, 1, 2; then the
 
 @dataclass(frozen=True, kw_only=True)
 class Rates:
-    """How often one ranking fails, bin by bin.
+    """Failure rates of one ranking, by bin.
 
     Attributes:
         name: of the ranking.
@@ -53,10 +52,10 @@ def failure_rates(
     selected: Bool[np.ndarray, " bins"] | None = None,
     dark: bool = False,
 ) -> go.Figure:
-    """Return the share of failures of each ranking against a recorded value, with its interval.
+    """Return the failure rate of each ranking against a recorded value, with its interval.
 
-    Numbers on the axis give a line in a band; words (a few categories) give a mark with an error bar each. Points
-    carry the number of their bin.
+    Numbers on the axis give a line in a band; words (a few categories) a mark with an error bar each. Points carry the
+    number of their bin.
 
     Args:
         rankings: one or two.
@@ -87,7 +86,7 @@ def failure_rates(
 
 
 def _band(rates: Rates, places: Float[np.ndarray, " bins"], colour: str) -> go.Scatter:
-    """Return the band between the ends of the intervals; bins without items are passed over."""
+    """Return the band between the ends of the intervals; bins without items are left out."""
     there = np.isfinite(rates.share)
     x, low, high = places[there], rates.low[there], rates.high[there]
     return go.Scatter(
@@ -126,7 +125,7 @@ def _rate_line(
 def _point_out(
     figure: go.Figure, places: Float[np.ndarray, " bins"], selected: Bool[np.ndarray, " bins"] | None, dark: bool
 ) -> None:
-    """Shade the bins that are selected, from half way to the one before to half way to the one after."""
+    """Shade the selected bins, each half way to its neighbours."""
     if selected is None or not selected.any() or selected.all() or len(places) < 2:
         return
     middles = (places[1:] + places[:-1]) / 2
@@ -145,13 +144,12 @@ def confusion(
     selected: tuple[int, int] | None = None,
     dark: bool = False,
 ) -> go.Figure:
-    """Return how often a character of the true label (rows) was taken for another one of the winner's (columns).
+    """Return the confusion matrix: characters of the true label (rows) against the winner's (columns).
 
-    The diagonal, where the two agree, is left empty: it is no mistake, and would hide those that are. Cells carry
-    row * m + column.
+    The diagonal, where the two agree, is left empty, for it would hide the mistakes. Cells carry row * m + column.
 
     Args:
-        counts: true character by winner's.
+        counts: how often, true character by winner's.
         characters: their names, in that order.
         selected: (row, column) to point out.
         dark: for a dark ground.
@@ -195,18 +193,18 @@ def confusion(
 
 
 def _ink_on(share: float, dark: bool) -> str:
-    """Return the ink that stands out on a cell that is so far up the scale."""
+    """Return the ink that is legible on a cell at this place of the scale."""
     return style.INK[dark] if share < (0.55 if dark else 0.65) else style.PAPER[dark]
 
 
 def hub_distribution(
     occurrences: Sequence[Float[np.ndarray, " n"]], names: Sequence[str], *, dark: bool = False
 ) -> go.Figure:
-    """Return how many candidates come first for how many queries, in bars that double in width; counts on a log axis.
+    """Return the distribution of how many queries each candidate is first for: bins double in width, counts are log.
 
-    Were all alike, nearly all candidates would be first for 0, 1 or 2 queries; bars to the right are hubs. Shared
-    places are rounded to whole ones. Bars carry the least number of queries that they stand for, and their trace's
-    `meta` is "hubs-0" or "hubs-1", by their ranking.
+    Without hubs nearly all candidates are first for 0, 1 or 2 queries; bars to the right are hubs. Shared first places
+    are rounded. Bars carry the least number of queries that they stand for, and their trace's `meta` is "hubs-0" or
+    "hubs-1", by their ranking.
 
     Args:
         occurrences: of each ranking, how many queries each of n candidates is first for.
@@ -257,9 +255,9 @@ def remedies(
     *,
     dark: bool = False,
 ) -> go.Figure:
-    """Return what each remedy changes R@1 by, in points, as a dot with its interval, beside a line at none.
+    """Return the change of R@1 by each remedy, in points, as a dot with its interval, beside a line at zero.
 
-    A dot is coloured where its whole interval is on one side of none: blue for better, orange for worse.
+    A dot is coloured where its whole interval is on one side of zero: blue for better, orange for worse.
 
     Args:
         names: of the remedies, from the top.
@@ -304,6 +302,6 @@ def _lay_out(figure: go.Figure, dark: bool) -> None:
         hovermode="closest",
         dragmode=False,
         margin={"l": 56, "r": 12, "t": 12, "b": 88},
-        legend={"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"},
+        legend=style.LEGEND_BELOW,
         uirevision="kept",
     )

@@ -1,4 +1,4 @@
-"""The volume as vectors join one by one, beside what random vectors give."""
+"""Volume by number of vectors, beside that of random vectors."""
 
 from collections.abc import Sequence
 
@@ -13,18 +13,18 @@ from gram.plots import style
 def volume_by_k(vectors: Float[np.ndarray, "k d"], names: Sequence[str], *, d: int, dark: bool = False) -> go.Figure:
     """Return the volume V of the first 1, 2, ... k vectors, and V^(1/k), each with its random reference.
 
-    V of unit vectors can only fall as vectors join, so volumes of different k cannot be compared; V^(1/k), the
-    geometric mean of the distances of each vector from the span of those before it, can. The references are the
-    expected volume of as many random unit vectors in d dimensions, and its 1/k-th power.
+    V of unit vectors can only fall as vectors are added, so volumes of different k are not comparable; V^(1/k), the
+    geometric mean of the distances of each vector from the span of those before it, is. The references are the
+    expected volume of k random unit vectors in d dimensions, and its 1/k-th power.
 
     Args:
-        vectors: (k, any), in the order in which they join.
+        vectors: in the order in which they are added.
         names: of the vectors.
         d: dimensions of the random vectors.
         dark: for a dark ground.
 
     Raises:
-        ValueError: when there is not one name a vector.
+        ValueError: not one name for each vector.
 
     Source: `gram.geometry.random_volume`.
     """
@@ -51,7 +51,7 @@ def volume_by_k(vectors: Float[np.ndarray, "k d"], names: Sequence[str], *, d: i
         template=style.template(dark=dark),
         hovermode="x",
         margin={"l": 44, "r": 12, "t": 12, "b": 92},
-        legend={"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"},
+        legend=style.LEGEND_BELOW,
     )
     figure.update_yaxes(range=[0, 1.05], fixedrange=True, zeroline=False)
     figure.update_xaxes(fixedrange=True)

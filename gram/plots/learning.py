@@ -1,4 +1,4 @@
-"""How heads or models do on held-out items as they learn."""
+"""Held-out recall during training."""
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -12,9 +12,9 @@ _PREFIX = "recall_"
 
 
 def learning(history: pd.DataFrame, *, dark: bool = False) -> go.Figure:
-    """Return R@1 of held-out items by step: a colour a model, a solid line by volume and a dotted one by mean cosine.
+    """Return R@1 of held-out items by step: a colour for each model, solid by volume and dotted by mean cosine.
 
-    A model whose loss trains another measure has a dashed line by that one, too.
+    A model whose loss trains another measure has a dashed line by that measure, too.
 
     Args:
         history: rows with the columns "model", "step", "recall_volume" and "recall_cosine" (shares from 0 to 1), as
@@ -44,7 +44,7 @@ def learning(history: pd.DataFrame, *, dark: bool = False) -> go.Figure:
     figure.update_layout(
         template=style.template(dark=dark),
         margin={"l": 52, "r": 12, "t": 12, "b": 92},
-        legend={"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"},
+        legend=style.LEGEND_BELOW,
         uirevision="learning",
     )
     figure.update_yaxes(title="held-out R@1 (%)", range=[-2, 103], fixedrange=True, zeroline=False)

@@ -1,4 +1,4 @@
-"""Two or three vectors as an exact picture: the body they span, its base on the floor, the anchor's height above it."""
+"""Exact 3D pictures of the parallelotopes that two or three vectors span: base on the floor, anchor above it."""
 
 import math
 from collections.abc import Sequence
@@ -39,8 +39,8 @@ class Parallelotope:
     Attributes:
         vectors: (2 or 3, d), the anchor first; a picture of more would not be exact.
         names: of the modalities, in that order.
-        title: what stands above it.
-        matched: drawn solid; a mismatch is grey, with dashed edges.
+        title: the text above it.
+        matched: solid where true; a mismatch is grey, with dashed edges.
     """
 
     vectors: Float[np.ndarray, "k d"]
@@ -62,19 +62,19 @@ class Parallelotope:
 
 
 def parallelotopes(bodies: Sequence[Parallelotope], *, dark: bool = False, sizes: bool = True) -> go.Figure:
-    """Return bodies side by side on one floor: exact lengths, angles, base and height of each.
+    """Return parallelotopes side by side on one floor, with exact lengths, angles, bases and heights.
 
     The picture is an isometry of the span of each body's vectors (no projection): the vectors but the anchor lie on
-    the floor, the first of them along +x, and the anchor stands above it, so its height is how high its tip is.
-    A unit of length is equally long in every figure (but in very wide ones), so that two of them can be compared.
+    the floor, the first of them along +x, and the anchor stands above it, so its height is that of its tip. A unit of
+    length is equally long in every figure (but in very wide ones), so that figures can be compared.
 
     Args:
         bodies: one or more, the matched one first.
         dark: for a dark ground.
-        sizes: whether base, height and volume are written and said on hover; without, the picture is a question.
+        sizes: whether base, height and volume are written and shown on hover; a question leaves them out.
 
     Raises:
-        ValueError: when there is no body, or one does not have 2 or 3 vectors and as many names.
+        ValueError: no body, or one that does not have 2 or 3 vectors and as many names.
 
     Source: Gram-Schmidt coordinates, see `gram.geometry.embed_in_3d`.
     """
@@ -92,7 +92,7 @@ def standing(vectors: Float[np.ndarray, "k d"]) -> Points:
     """Return exact coordinates (k, 3) with all rows but the first on the floor z = 0 and the first above it.
 
     Raises:
-        ValueError: when there are not 2 or 3 vectors.
+        ValueError: not 2 or 3 vectors.
     """
     if len(vectors) not in (2, 3):
         raise ValueError(f"vectors: expected 2 or 3 rows, got {len(vectors)}; choose which to draw")
@@ -135,14 +135,14 @@ class _Painter:
         self.foot = np.array([*points[0][:2], 0.0])
 
     def traces(self) -> list[go.Scatter3d | go.Mesh3d | go.Cone]:
-        """Return everything there is to draw of the body; what is written is in `labels`."""
+        """Return all traces of the body; its text is in `labels`."""
         flat = len(self.points) == 2
         solids = [self._area(self.points)] if flat else [self._faces(), self._area(self.points[1:])]
         arrows = [part for name, tip in zip(self.body.names, self.points) for part in self._arrow(name, tip)]
         return [*solids, self._edges(), self._height(), *arrows]
 
     def _faces(self) -> go.Mesh3d:
-        """Return the faces but the base, which is drawn by itself."""
+        """Return the faces but the base, which is a trace of its own."""
         return self._mesh(_corners(self.points), _FACES, opacity=0.13, hoverinfo="skip")
 
     def _area(self, sides: Points) -> go.Mesh3d:
@@ -207,8 +207,8 @@ class _Painter:
     def labels(self) -> list[go.layout.scene.Annotation]:
         """Return the names at the tips with the title above, and the sizes: height at its foot, base at its corner.
 
-        They are named "names" and "sizes", for a picture too small for the latter to leave them out. As annotations
-        they are text of the page: text in a trace is cut into triangles first, half of the work of a picture.
+        They are named "names" and "sizes", so that a small picture can leave out the latter. They are annotations,
+        for text of a trace is triangulated, which takes half of the time of a picture.
         """
         corners = _corners(self.points)
         top = np.array([*corners.mean(axis=0)[:2], max(corners[:, 2].max(), 0.4) + 0.3])

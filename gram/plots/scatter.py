@@ -1,4 +1,4 @@
-"""Many points of several modalities in one plane or space, with lines that join what belongs together."""
+"""Scatter plots of several modalities in one plane or space, with lines that join the points of an item."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -82,7 +82,7 @@ def scatter(
     selected: Sequence[int] = (),
     dark: bool = False,
 ) -> go.Figure:
-    """Return the points of n items, a shape a modality, in the plane or in space as the points are.
+    """Return the points of n items in 2D or 3D, with a symbol for each modality.
 
     Every point carries its item's row in `customdata`; hovering names the item. NaN points are not drawn.
 
@@ -91,13 +91,13 @@ def scatter(
         labels: (n,) names of the items.
         rows: which items to draw; all by default. More than 50,000 points are slow.
         colouring: by category or number of the item; by modality when None.
-        emphasis: items to point out, drawn whether among `rows` or not.
+        emphasis: items to point out, also where they are not among `rows`.
         joined: items whose points are joined by a thin line.
-        selected: items to point out: all others fade.
+        selected: items that stay bright while all others fade.
         dark: for a dark page.
 
     Raises:
-        ValueError: no modality, or coordinates that are not (n, 2) or (n, 3) alike.
+        ValueError: no modality, or coordinates that are not all (n, 2) or all (n, 3).
     """
     dims = _check(points, labels)
     rows = np.arange(len(labels)) if rows is None else np.asarray(rows)
@@ -132,7 +132,7 @@ def scatter(
 
 
 def sample_rows(n: int, modalities: int, *, limit: int = POINT_LIMIT, seed: int = 0) -> Int[np.ndarray, " m"]:
-    """Return which of n items to draw so that the picture holds at most `limit` points: all, or a seeded sample."""
+    """Return the items to draw so that there are at most `limit` points: all n, or a seeded sample."""
     most = max(1, limit // modalities)
     if n <= most:
         return np.arange(n)
@@ -204,7 +204,7 @@ def _category_colour(place: int) -> str:
 
 
 def _name_shapes(figure: go.Figure, dims: int, dark: bool) -> None:
-    """Put the shapes of the clouds into the legend without a colour, which says something else; they still switch."""
+    """Put the symbols of the modalities into the legend in grey, for the colour means something else."""
     clouds = [trace for trace in figure.data if trace.meta == "points"]
     figure.update_traces({"showlegend": False}, {"mode": "markers"})
     for cloud in clouds:
@@ -222,7 +222,7 @@ def _nowhere(dims: int) -> dict[str, list[None]]:
 
 
 def _legend_of_categories(title: str) -> dict[str, object]:
-    """Return a legend beside the picture, where a colour scale would be; there is nothing to switch in it."""
+    """Return a legend beside the picture, where a colour scale would be, that does not react to clicks."""
     place = {"x": 1.02, "xanchor": "left", "y": 1, "yanchor": "top"}
     return place | {
         "title": {"text": title, "font": {"size": 14}},
@@ -233,7 +233,7 @@ def _legend_of_categories(title: str) -> dict[str, object]:
 
 
 def _key(name: str, colouring: ByCategory, dims: int) -> go.Scattergl | go.Scatter3d:
-    """Return a trace without points that puts one category into its legend."""
+    """Return a trace without points: one category of the legend."""
     return _GL[dims](
         **_nowhere(dims),
         mode="markers",
@@ -255,7 +255,7 @@ def _lines(
     colour: str,
     dash: str = "solid",
 ) -> go.Scattergl | go.Scatter3d:
-    """Return one trace of open lines, an item each, from modality to modality; what is missing is passed by."""
+    """Return one trace with an open line for each item, from modality to modality, past those that are missing."""
     stacked = np.stack(list(points.values()), axis=1)  # (n, k, dims)
     path = []
     for row in rows:
@@ -301,7 +301,7 @@ def _emphasise(
 def _names(
     points: Mapping[str, np.ndarray], emphasis: Sequence[Emphasis], dims: int, dark: bool
 ) -> list[dict[str, object]]:
-    """Return annotations that name each item at its first point that is there; the two sides keep them apart."""
+    """Return annotations that name each item at its first present point, one to the left and one to the right."""
     found = []
     for item in emphasis:
         own = np.stack([where[item.row] for where in points.values()])

@@ -1,4 +1,4 @@
-"""A sound as a model sees it: its log-mel spectrogram, with axes in seconds and hertz."""
+"""Log-mel spectrograms, with axes in seconds and hertz."""
 
 import numpy as np
 import plotly.graph_objects as go
@@ -16,7 +16,7 @@ def spectrogram(
     frame_seconds: float,
     dark: bool = False,
 ) -> go.Figure:
-    """Return a spectrogram as a picture: time across, frequency upwards on the scale of its bands, loud stands out.
+    """Return a spectrogram: time across, frequency upwards on the scale of its bands, loud in the colour of the text.
 
     Args:
         features: one row a band, low bands first; one column a frame.
@@ -25,7 +25,7 @@ def spectrogram(
         dark: for a dark page.
 
     Raises:
-        ValueError: a frequency for each band is needed.
+        ValueError: not one frequency for each band.
     """
     bands, frames = features.shape
     if len(hertz) != bands:

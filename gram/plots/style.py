@@ -1,4 +1,4 @@
-"""How every figure looks: colours that mean the same everywhere, one volume scale, one way to write numbers."""
+"""The look of all figures: colours with one meaning each, the volume scale, the format of numbers."""
 
 import math
 from collections.abc import Sequence
@@ -26,13 +26,15 @@ MISMATCH = {False: "#8b8e94", True: "#8d9096"}  # whatever does not belong to th
 RANKING_COLOURS = ({False: "#294079", True: "#a9b8ee"}, {False: "#8a6414", True: "#d8b672"})
 RANKING_DASHES, RANKING_SYMBOLS = ("solid", "dash"), ("circle", "diamond-open")
 
+LEGEND_BELOW = {"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"}
+
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def colours(modalities: Sequence[str]) -> dict[str, str]:
-    """Return one fixed colour a modality: the known names keep theirs, others take the further ones in order.
+    """Return a fixed colour for each modality: known names have their own, others take the further ones in order.
 
-    More modalities than colours share the last ones in turn; legends and labels tell them apart.
+    Where there are more modalities than colours, colours repeat; legends and labels tell them apart.
     """
     spare = [colour for colour in (*FURTHER_COLOURS, *COLOURS.values()) if colour not in _taken(modalities)]
     unknown = [name for name in modalities if name not in COLOURS]
@@ -45,7 +47,7 @@ def _taken(modalities: Sequence[str]) -> set[str]:
 
 
 def number(value: float) -> str:
-    """Return a number to three significant digits, as people write it.
+    """Format a number to three significant digits.
 
     Examples: 0.0312, 1.00, 12.3, 1,230, −0.120, 4.10×10⁻⁵; "–" where there is none (NaN).
     """
@@ -84,7 +86,7 @@ def ink_on(colour: str) -> str:
 
 
 def rgba(colour: str, opacity: float) -> str:
-    """Return a #rrggbb colour with an opacity from 0 to 1, as CSS and plotly write it."""
+    """Return a #rrggbb colour with an opacity from 0 to 1, in CSS notation."""
     red, green, blue = _channels(colour)
     return f"rgba({red},{green},{blue},{opacity:g})"
 
