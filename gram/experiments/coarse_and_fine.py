@@ -16,7 +16,7 @@ from gram.experiments.claim import OWN_QUESTION, Claim
 from gram.experiments.outcomes import Outcome
 from gram.experiments.runs import COMPARED, MIXED, TEXTS, Budget, RunConfig, base_runs
 from gram.experiments.sentences import leader, listed, rate, share, verdict
-from gram.experiments.table import Observation, over_seeds, recall_at_1, single_row, tabulate
+from gram.experiments.table import Observation, both_losses, over_seeds, recall_at_1, single_row, tabulate
 from gram.geometry import volume
 from gram.losses import MEASURES
 
@@ -110,7 +110,7 @@ def finding(frame: pd.DataFrame) -> str:
     """Return one sentence: the hits of a model trained on mixed texts, by kind of text, under each loss."""
     said = []
     for asked in TEXTS:
-        gram, cosine = _hits(frame, asked)
+        gram, cosine = both_losses(frame, trained=MIXED, asked=asked, metric=HIT)
         chance = single_row(frame, loss="gram", trained=MIXED, asked=asked, measure="volume", metric=CHANCE)
         said.append(
             f"{asked} texts are satisfied by the top item for {share(gram)} under gram and {share(cosine)} under "
@@ -123,26 +123,13 @@ def headline(frame: pd.DataFrame) -> str:
     """Return the finding in short, without its intervals."""
     said = []
     for asked, words in _IN_SENTENCES.items():
-        gram, cosine = _hits(frame, asked)
+        gram, cosine = both_losses(frame, trained=MIXED, asked=asked, metric=HIT)
         said.append(f"{words} {rate(gram)} with GRAM, {rate(cosine)} with cosine ({leader(gram, cosine)})")
     return f"The top item satisfies these texts, after training on all kinds: {'; '.join(said)}."
 
 
-def _hits(frame: pd.DataFrame, asked: str) -> list[pd.Series]:
-    """Return the rows of the GRAM and the cosine model trained on mixed texts, for a kind of text."""
-    return [
-        single_row(frame, loss=loss, trained=MIXED, asked=asked, measure=MEASURES[loss], metric=HIT)
-        for loss in COMPARED
-    ]
-
-
 def figure(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
-    """Return how often the top item satisfies the text: a row a kind of training and of asking, grey ticks for chance.
-
-    Args:
-        frame: the table.
-        dark: for a dark ground.
-    """
+    """Return how often the top item satisfies the text: a row for each training and test text, chance in grey."""
     rows = over_seeds(frame, metric=HIT)
     names = list(dict.fromkeys(_pairs(rows)))
     drawn = go.Figure()

@@ -11,7 +11,16 @@ from gram.experiments.claim import GRAM_PAPER, Claim, published
 from gram.experiments.outcomes import Outcome
 from gram.experiments.runs import COMPARED, Budget, RunConfig, base_runs
 from gram.experiments.sentences import leader, points, rate, share, verdict
-from gram.experiments.table import Observation, difference, highest, over_seeds, recall_at_1, single_row, tabulate
+from gram.experiments.table import (
+    Observation,
+    both_losses,
+    difference,
+    highest,
+    over_seeds,
+    recall_at_1,
+    single_row,
+    tabulate,
+)
 from gram.losses import MEASURES
 from gram.retrieval.evaluate import DIRECTIONS
 
@@ -59,7 +68,7 @@ def _observations(outcomes: Iterable[Outcome]) -> Iterator[Observation]:
 def finding(frame: pd.DataFrame) -> str:
     """Return one sentence: what text finds under each loss by its own measure, and what other measures change."""
     asked = {"direction": DIRECTIONS[0]}
-    gram, cosine = _by_own_measure(frame)
+    gram, cosine = both_losses(frame, metric="R@1", **asked)
     crossed = single_row(frame, loss="cosine", measure="volume", metric=DIFFERENCE, **asked)
     turned = single_row(frame, loss="gram", measure="cosine", metric=DIFFERENCE, **asked)
     height = single_row(frame, loss="cosine", measure="height", metric=DIFFERENCE, **asked)
@@ -75,17 +84,13 @@ def finding(frame: pd.DataFrame) -> str:
 
 def headline(frame: pd.DataFrame) -> str:
     """Return the finding in short, without its intervals."""
-    gram, cosine = _by_own_measure(frame)
-    best = highest(over_seeds(frame, direction=DIRECTIONS[0], metric="R@1"))
+    asked = {"metric": "R@1", "direction": DIRECTIONS[0]}
+    gram, cosine = both_losses(frame, **asked)
+    best = highest(over_seeds(frame, **asked))
     return (
         f"R@1 by the measure each loss trains: GRAM {rate(gram)}, cosine {rate(cosine)} ({leader(gram, cosine)}). "
         f"The best of all pairs is the {best['loss']} loss ranked by {best['measure']}, {rate(best)}."
     )
-
-
-def _by_own_measure(frame: pd.DataFrame) -> list[pd.Series]:
-    asked = {"direction": DIRECTIONS[0], "metric": "R@1"}
-    return [single_row(frame, loss=loss, measure=MEASURES[loss], **asked) for loss in COMPARED]
 
 
 def figure(frame: pd.DataFrame, *, direction: str = DIRECTIONS[0], dark: bool = False) -> go.Figure:
@@ -93,7 +98,7 @@ def figure(frame: pd.DataFrame, *, direction: str = DIRECTIONS[0], dark: bool = 
 
     Args:
         frame: the table.
-        direction: "query-to-candidates" or "candidates-to-query".
+        direction: one of `gram.retrieval.evaluate.DIRECTIONS`.
         dark: for a dark ground.
     """
     rows = over_seeds(frame, metric="R@1", direction=direction)

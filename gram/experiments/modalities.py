@@ -11,7 +11,7 @@ from gram.experiments.claim import GRAM_PAPER, HYVOL, Claim, published
 from gram.experiments.outcomes import Outcome
 from gram.experiments.runs import COMPARED, Budget, RunConfig, base_runs
 from gram.experiments.sentences import leader, listed, moved, points
-from gram.experiments.table import Observation, difference, over_seeds, recall_at_1, single_row, tabulate
+from gram.experiments.table import Observation, both_losses, difference, over_seeds, recall_at_1, single_row, tabulate
 from gram.losses import MEASURES
 
 NAME, TITLE, ORDER = "modalities", "More modalities", 20
@@ -76,11 +76,11 @@ def _gains(own: dict[tuple[str, int, str, str], Observation]) -> Iterator[Observ
 
 def finding(frame: pd.DataFrame) -> str:
     """Return one sentence: what speech and tones add to text against image, under each loss."""
-    parts = []
-    for loss in COMPARED:
-        for tested, added in (("image+speech", "speech"), ("image+speech+tones", "tones")):
-            row = single_row(frame, loss=loss, metric=GAIN, trained=tested, tested=tested)
-            parts.append((loss, added, row))
+    parts = [
+        (loss, added, single_row(frame, loss=loss, metric=GAIN, trained=tested, tested=tested))
+        for loss in COMPARED
+        for tested, added in (("image+speech", "speech"), ("image+speech+tones", "tones"))
+    ]
     said = [f"{added} changes R@1 by {points(row)} under {loss}" for loss, added, row in parts]
     gains = [f"{added} under {loss}" for loss, added, row in parts if row["low"] > 0]
     harms = [f"{added} under {loss}" for loss, added, row in parts if row["high"] < 0]
@@ -94,7 +94,7 @@ def headline(frame: pd.DataFrame) -> str:
     """Return the finding in short, without its intervals."""
     said = []
     for added, tested in (("Speech", "image+speech"), ("tones", "image+speech+tones")):
-        gram, cosine = (single_row(frame, loss=loss, metric=GAIN, trained=tested, tested=tested) for loss in COMPARED)
+        gram, cosine = both_losses(frame, metric=GAIN, trained=tested, tested=tested)
         said.append(
             f"{added} {moved(gram)} points of R@1 under GRAM and {moved(cosine)} under cosine ({leader(gram, cosine)})"
         )
@@ -105,10 +105,6 @@ def figure(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
     """Return R@1 against the number of candidate modalities, by each loss's own measure.
 
     Full lines: trained and tested on these. Thin lines: trained on all, and only tested on these.
-
-    Args:
-        frame: the table.
-        dark: for a dark ground.
     """
     rows = over_seeds(frame, metric="R@1")
     full = max(rows["trained"], key=len)

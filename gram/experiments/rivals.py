@@ -140,10 +140,6 @@ def figure(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
     """Return R@1 of every loss by its own measure, the best on top, and in grey by mean cosine.
 
     Losses that were trained on three modalities are in rows of their own, below.
-
-    Args:
-        frame: the table.
-        dark: for a dark ground.
     """
     rows, columns = over_seeds(frame, metric="R@1"), ["loss", "modalities", "measure"]
     own = rows.merge(over_seeds(frame, metric=DIFFERENCE)[columns], on=columns)

@@ -99,12 +99,7 @@ def headline(frame: pd.DataFrame) -> str:
 
 
 def figure(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
-    """Return R@1 by each loss's own measure against width, temperature and batch size: a panel each, one below another.
-
-    Args:
-        frame: the table.
-        dark: for a dark ground.
-    """
+    """Return R@1 by each loss's own measure against width, temperature and batch size, a panel each."""
     drawn = make_subplots(rows=len(VARIED), cols=1, vertical_spacing=0.13)
     for row, (varied, title) in enumerate(VARIED.items(), start=1):
         rows = over_seeds(frame, metric="R@1", varied=varied)

@@ -17,7 +17,7 @@ from gram.experiments.claim import GRAM_PAPER, Claim
 from gram.experiments.outcomes import Outcome
 from gram.experiments.runs import COMPARED, Budget, RunConfig, base_runs
 from gram.experiments.sentences import leader, listed, number, rate, share, verdict
-from gram.experiments.table import Observation, over_seeds, single_row, tabulate
+from gram.experiments.table import Observation, both_losses, over_seeds, tabulate
 from gram.projection import Settings
 from gram.projection.fit import compute_layout
 
@@ -95,7 +95,7 @@ def finding(frame: pd.DataFrame) -> str:
     """Return one sentence: silhouette, probe and trustworthiness of all modalities together under each loss."""
     said = []
     for metric, told in ((SILHOUETTE, number), (PROBE, share), (TRUST, number)):
-        gram, cosine = _together(frame, metric)
+        gram, cosine = both_losses(frame, metric=metric, modality=TOGETHER)
         said.append(
             f"{metric} is {told(gram)} after gram and {told(cosine)} after cosine "
             f"({verdict('gram', gram, 'cosine', cosine)})"
@@ -107,24 +107,14 @@ def headline(frame: pd.DataFrame) -> str:
     """Return the finding in short, without its intervals."""
     said = []
     for metric in (PROBE, SILHOUETTE, TRUST):
-        gram, cosine = _together(frame, metric)
+        gram, cosine = both_losses(frame, metric=metric, modality=TOGETHER)
         told = [rate(row) if metric == PROBE else f"{row['value']:.2f}" for row in (gram, cosine)]
         said.append(f"{metric} {told[0]} with GRAM, {told[1]} with cosine ({leader(gram, cosine)})")
     return f"Digits in the space of all modalities: {'; '.join(said)}."
 
 
-def _together(frame: pd.DataFrame, metric: str) -> list[pd.Series]:
-    """Return the rows of both losses for all modalities together."""
-    return [single_row(frame, loss=loss, metric=metric, modality=TOGETHER) for loss in COMPARED]
-
-
 def figure(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
-    """Return silhouette and probe accuracy of the digits by modality, and UMAP's trustworthiness: a panel each.
-
-    Args:
-        frame: the table.
-        dark: for a dark ground.
-    """
+    """Return silhouette and probe accuracy of the digits by modality, and UMAP's trustworthiness: a panel each."""
     drawn = make_subplots(rows=3, cols=1, vertical_spacing=0.12, row_heights=[0.42, 0.42, 0.16])
     for row, (metric, title) in enumerate(_PANELS.items(), start=1):
         rows = over_seeds(frame, metric=metric)

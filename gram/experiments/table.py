@@ -23,6 +23,8 @@ from jaxtyping import Float
 from scipy import stats
 
 from gram.data.embedding_set import EmbeddingSet
+from gram.experiments.runs import COMPARED
+from gram.losses import MEASURES
 from gram.retrieval.evaluate import evaluate
 
 ALL_SEEDS = -1
@@ -182,3 +184,13 @@ def single_row(frame: pd.DataFrame, **wanted: Any) -> pd.Series:
     if len(found) != 1:
         raise ValueError(f"frame: expected one row with {wanted}, got {len(found)}")
     return found.iloc[0]
+
+
+def both_losses(frame: pd.DataFrame, **wanted: Any) -> tuple[pd.Series, pd.Series]:
+    """Return the rows of the gram and of the cosine loss for all seeds, each by its own measure; see `single_row`."""
+    by_measure = "measure" in frame.columns
+    gram, cosine = (
+        single_row(frame, loss=loss, **({"measure": MEASURES[loss]} if by_measure else {}), **wanted)
+        for loss in COMPARED
+    )
+    return gram, cosine

@@ -30,5 +30,5 @@ def test_a_model_has_a_line_for_each_measure_that_ranked_it(dark):
 
 
 def test_a_history_that_lacks_a_column_is_refused():
-    with pytest.raises(ValueError, match="history: expected columns .*; recall_cosine missing"):
+    with pytest.raises(ValueError, match=r"history: expected columns .*; recall_cosine missing"):
         learning(HISTORY.drop(columns="recall_cosine"))
