@@ -13,8 +13,8 @@ from gram import measures
 from gram.data.embedding_set import EmbeddingSet
 from gram.experiments import chart
 from gram.experiments.claim import OWN_QUESTION, Claim
+from gram.experiments.config import COMPARED, MIXED, TEXTS, Budget, RunConfig, base_runs
 from gram.experiments.outcomes import Outcome
-from gram.experiments.runs import COMPARED, MIXED, TEXTS, Budget, RunConfig, base_runs
 from gram.experiments.sentences import leader, listed, rate, share, verdict
 from gram.experiments.table import Observation, both_losses, over_seeds, recall_at_1, single_row, tabulate
 from gram.geometry import volume

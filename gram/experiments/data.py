@@ -16,7 +16,7 @@ from torch import Tensor
 from gram.core.atomic import replace_files
 from gram.core.progress import Progress, no_progress
 from gram.datasets.spoken_numbers import MODALITIES, draw_recipes, numbers_of
-from gram.experiments.runs import FORMAT, Budget
+from gram.experiments.config import FORMAT, Budget
 from gram.models import MultimodalModel
 from gram.training.spoken_numbers.embedding import split_items
 from gram.training.spoken_numbers.pool import TrainingPool, render_examples

@@ -8,8 +8,8 @@ import plotly.graph_objects as go
 from gram import measures
 from gram.experiments import chart
 from gram.experiments.claim import GRAM_PAPER, Claim, published
+from gram.experiments.config import COMPARED, Budget, RunConfig, base_runs
 from gram.experiments.outcomes import Outcome
-from gram.experiments.runs import COMPARED, Budget, RunConfig, base_runs
 from gram.experiments.sentences import leader, points, rate, share, verdict
 from gram.experiments.table import (
     Observation,

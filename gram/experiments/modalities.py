@@ -8,8 +8,8 @@ import plotly.graph_objects as go
 
 from gram.experiments import chart
 from gram.experiments.claim import GRAM_PAPER, HYVOL, Claim, published
+from gram.experiments.config import COMPARED, Budget, RunConfig, base_runs
 from gram.experiments.outcomes import Outcome
-from gram.experiments.runs import COMPARED, Budget, RunConfig, base_runs
 from gram.experiments.sentences import leader, listed, moved, points
 from gram.experiments.table import Observation, both_losses, difference, over_seeds, recall_at_1, single_row, tabulate
 from gram.losses import MEASURES

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from gram.experiments.runs import DEGRADED, MIXED, TEXTS, Budget, RunConfig
+from gram.experiments.config import DEGRADED, MIXED, TEXTS, Budget, RunConfig
 from gram.losses import LOSSES, AnchorMatching
 from gram.models import Batch, MultimodalModel, collate
 from gram.models.encoders import TextEncoder

@@ -17,7 +17,7 @@ from gram.core.atomic import current_file, read_consistently, replace_files
 from gram.core.cache import cache_folder
 from gram.data.embedding_set import EmbeddingSet
 from gram.errors import GramError
-from gram.experiments.runs import Budget, RunConfig
+from gram.experiments.config import Budget, RunConfig
 from gram.losses import AnchorMatching
 
 _VECTORS, _FACTS, _HEAD = "embeddings.safetensors", "run.json", "matching.safetensors"

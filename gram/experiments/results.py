@@ -16,7 +16,7 @@ import gram
 from gram.core.atomic import replace_file
 from gram.core.cache import cache_folder
 from gram.errors import GramError
-from gram.experiments.runs import FORMAT
+from gram.experiments.config import FORMAT
 
 ROOT = Path(__file__).parents[2]
 EVIDENCE = ROOT / "assets" / "evidence"

@@ -10,8 +10,8 @@ from gram import measures
 from gram.datasets.spoken_numbers import MODALITIES
 from gram.experiments import chart
 from gram.experiments.claim import GRAM_PAPER, Claim
+from gram.experiments.config import COMPARED, Budget, RunConfig, base_runs
 from gram.experiments.outcomes import Outcome
-from gram.experiments.runs import COMPARED, Budget, RunConfig, base_runs
 from gram.experiments.sentences import listed, moved, rate, share, sign
 from gram.experiments.table import Observation, difference, highest, over_seeds, recall_at_1, single_row, tabulate
 from gram.losses import LOSSES

@@ -17,11 +17,11 @@ import torch
 
 from gram.core.device import select_device
 from gram.core.progress import Progress, no_progress, subprogress
+from gram.experiments.config import Budget, RunConfig
 from gram.experiments.data import Data, is_prepared, load_data, prepare_data
 from gram.experiments.outcomes import Outcome, is_kept, keep, load_outcome
 from gram.experiments.registry import EXPERIMENTS
 from gram.experiments.results import facts_of, save
-from gram.experiments.runs import Budget, RunConfig
 from gram.experiments.train import train_run
 
 _RENDERING = 0.02  # seconds an item takes, about

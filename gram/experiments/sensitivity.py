@@ -8,8 +8,8 @@ from plotly.subplots import make_subplots
 
 from gram.experiments import chart
 from gram.experiments.claim import OWN_QUESTION, Claim
+from gram.experiments.config import COMPARED, Budget, RunConfig, base_runs
 from gram.experiments.outcomes import Outcome
-from gram.experiments.runs import COMPARED, Budget, RunConfig, base_runs
 from gram.experiments.sentences import listed, share
 from gram.experiments.table import Observation, highest, lowest, over_seeds, recall_at_1, tabulate
 

@@ -14,8 +14,8 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from gram.datasets.spoken_numbers import DIGITS
 from gram.experiments import chart
 from gram.experiments.claim import GRAM_PAPER, Claim
+from gram.experiments.config import COMPARED, Budget, RunConfig, base_runs
 from gram.experiments.outcomes import Outcome
-from gram.experiments.runs import COMPARED, Budget, RunConfig, base_runs
 from gram.experiments.sentences import leader, listed, number, rate, share, verdict
 from gram.experiments.table import Observation, both_losses, over_seeds, tabulate
 from gram.projection import Settings

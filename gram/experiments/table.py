@@ -23,7 +23,7 @@ from jaxtyping import Float
 from scipy import stats
 
 from gram.data.embedding_set import EmbeddingSet
-from gram.experiments.runs import COMPARED
+from gram.experiments.config import COMPARED
 from gram.losses import MEASURES
 from gram.retrieval.evaluate import evaluate
 

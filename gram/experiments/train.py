@@ -7,10 +7,10 @@ from torch import Tensor
 from gram.core.device import select_device
 from gram.core.progress import Progress, no_progress
 from gram.data.embedding_set import EmbeddingSet
+from gram.experiments.config import DEGRADED, MIXED, TEXTS, Budget, RunConfig
 from gram.experiments.data import Data
 from gram.experiments.model import ExperimentModel, RunBatch, RunLoss, text_kinds
 from gram.experiments.outcomes import Outcome, half
-from gram.experiments.runs import DEGRADED, MIXED, TEXTS, Budget, RunConfig
 from gram.retrieval.evaluate import evaluate
 from gram.training.trainer import Schedule, Trainer
 

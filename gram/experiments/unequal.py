@@ -8,8 +8,8 @@ import plotly.graph_objects as go
 from gram import measures
 from gram.experiments import chart
 from gram.experiments.claim import OWN_QUESTION, Claim
+from gram.experiments.config import COMPARED, DEGRADATIONS, DEGRADED, Budget, RunConfig, base_runs
 from gram.experiments.outcomes import Outcome
-from gram.experiments.runs import COMPARED, DEGRADATIONS, DEGRADED, Budget, RunConfig, base_runs
 from gram.experiments.sentences import listed, moved, points
 from gram.experiments.table import Observation, difference, highest, lowest, over_seeds, recall_at_1, tabulate
 from gram.losses import MEASURES
@@ -32,7 +32,7 @@ def runs(budget: Budget) -> list[RunConfig]:
 def table(outcomes: Iterable[Outcome]) -> pd.DataFrame:
     """Return the table: columns loss, degradation, measure, and those of `gram.experiments.table`.
 
-    Pictures are degraded in training and in the test alike (see `gram.experiments.runs.RunConfig`). Metrics: "R@1",
+    Pictures are degraded in training and in the test alike (see `gram.experiments.config.RunConfig`). Metrics: "R@1",
     text asking all three; "R@1 change", minus that of the intact model of the same seed, paired by item; "R@1 without
     it", text asking speech and tones of the same model. Items that lack a picture are ranked by the vectors they have,
     as each measure does. Intervals of one seed are over items, those of all seeds over seeds where there are three.

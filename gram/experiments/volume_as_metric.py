@@ -14,8 +14,8 @@ from gram.data.embedding_set import EmbeddingSet
 from gram.diagnostics import find_hubs, find_modality_gap, find_sign_flips
 from gram.experiments import chart
 from gram.experiments.claim import GRAM_PAPER, Claim
+from gram.experiments.config import COMPARED, Budget, RunConfig, base_runs
 from gram.experiments.outcomes import Outcome
-from gram.experiments.runs import COMPARED, Budget, RunConfig, base_runs
 from gram.experiments.sentences import listed, number, share
 from gram.experiments.table import ALL_SEEDS, Observation, over_seeds, single_row, tabulate, with_common_last
 from gram.geometry import volume

@@ -9,8 +9,6 @@ import pytest
 from app.jobs.experiment_job import ExperimentJob
 from gram.core.cache import cache_folder
 from gram.errors import GramError
-from gram.experiments import EXPERIMENTS
-from gram.experiments.report import findings_table, main
 from gram.experiments.results import quick_folder
 
 NAME = "losses-and-measures"
@@ -42,27 +40,3 @@ def test_a_job_that_is_stopped_has_no_result_and_says_so(tmp_path, monkeypatch):
 def test_no_job_of_no_experiment():
     with pytest.raises(ValueError, match="experiment: expected one of"):
         ExperimentJob("nothing")
-
-
-def test_the_readme_gets_the_findings_of_all_results(quick, tmp_path, capsys):
-    page = tmp_path / "README.md"
-    page.write_text("before\n<!-- evidence: begin -->\nLAST YEAR\n<!-- evidence: end -->\nafter\n")
-    assert main(["--evidence", str(quick.out), "--readme", str(page)]) == 0
-    written = page.read_text()
-    assert "LAST YEAR" not in written
-    assert written.startswith("before\n")
-    assert written.endswith("after\n")
-    for module in EXPERIMENTS.values():
-        table = quick.frame(module.NAME)
-        assert f"\n| {module.TITLE} | {module.headline(table)} |\n" in written
-        assert f"\n- **{module.TITLE}.** {module.finding(table)}\n" in written
-    assert findings_table(quick.out) in written
-    assert "scale quick" in written
-
-
-def test_a_result_that_is_missing_changes_nothing(quick, tmp_path, capsys):
-    page = tmp_path / "README.md"
-    page.write_text("<!-- evidence: begin -->\nLAST YEAR\n<!-- evidence: end -->")
-    assert main(["--evidence", str(tmp_path), "--readme", str(page)]) == 1
-    assert "no result here" in capsys.readouterr().err
-    assert "LAST YEAR" in page.read_text()

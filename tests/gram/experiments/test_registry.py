@@ -17,7 +17,7 @@ TOY = '''
 import plotly.graph_objects as go
 
 from gram.experiments.claim import Claim
-from gram.experiments.runs import base_runs
+from gram.experiments.config import base_runs
 from gram.experiments.table import Observation, single_row, tabulate
 
 NAME, TITLE, ORDER = "toy", "A toy", 35
@@ -74,3 +74,15 @@ def test_a_toy_from_one_file_is_found_by_the_command_line_and_the_page(quick, tm
     assert json.loads(made)[0]["finding"] == "It took 6 steps."
     assert (tmp_path / "toy.parquet").is_file()
     assert "'Volume as a metric', 'A toy', 'Sensitivity'" in said("-c", PAGE)
+
+
+def test_no_experiment_of_this_name() -> None:
+    with pytest.raises(ValueError, match=r"expected one of losses-and-measures, .*; got 'nothing'"):
+        EXPERIMENTS.get("nothing")
+
+
+def test_the_experiments_are_in_order():
+    assert list(EXPERIMENTS) == [
+        "losses-and-measures", "modalities", "volume-as-metric", "sensitivity", "unequal", "coarse-and-fine", "rivals",
+        "space",
+    ]  # fmt: skip

@@ -8,8 +8,8 @@ import torch
 
 from gram.datasets.digit_views import digit_views
 from gram.datasets.spoken_numbers import numbers_of
+from gram.experiments.config import BUDGETS, RunConfig
 from gram.experiments.data import Data, prepare_data
-from gram.experiments.runs import BUDGETS, RunConfig
 from gram.experiments.train import train_run
 from gram.models import ModelConfig
 from gram.training.align import align
