@@ -16,18 +16,7 @@ from app.jobs.projection_job import ProjectionJob
 from gram.projection import PROGRESS_STAGES, Layout, Settings, find_layout, project, write_layouts
 from gram.projection import __main__ as command
 from gram.projection.store import CACHE, store_layout
-
-
-def make_set(n=60, d=12, seed=0, names=("text", "image", "speech"), missing=()):
-    rng = np.random.default_rng(seed)
-    centres = rng.normal(size=(n, d))
-    modalities = {name: centres + 0.3 * rng.normal(size=(n, d)) for name in names}
-    for name, row in missing:
-        modalities[name][row] = np.nan
-    return gram.EmbeddingSet(
-        modalities={name: values.astype(np.float32) for name, values in modalities.items()},
-        items=pd.DataFrame({"id": [f"{i:04d}" for i in range(n)]}),
-    )
+from tests.helpers.projection_sets import make_set
 
 
 def unit(values):
@@ -168,73 +157,12 @@ def test_a_second_request_reads_what_the_first_one_kept(monkeypatch):
     np.testing.assert_array_equal(second.points["text"], first.points["text"])
 
 
-@pytest.mark.parametrize(
-    "other",
-    [
-        lambda data: (make_set(seed=1), Settings(method="pca")),
-        lambda data: (data, Settings(method="pca", dims=3)),
-        lambda data: (data, Settings(method="umap")),
-        lambda data: (data, Settings(method="pca", modalities=("text", "image"))),
-        lambda data: (data, Settings(method="pca", modalities=("image", "text", "speech"))),
-    ],
-)
-def test_other_embeddings_or_settings_are_another_layout(other):
-    data = make_set()
-    project(data, "pca")
-    assert find_layout(data, Settings(method="pca")) is not None
-    assert find_layout(*other(data)) is None
-
-
-@pytest.mark.parametrize("dtype", [np.float16, np.float32])
-def test_a_set_and_its_normalised_copy_have_the_same_layouts(dtype):
-    data = make_set()
-    stored = gram.EmbeddingSet(
-        {name: vectors.numpy().astype(dtype) for name, vectors in data.modalities.items()}, data.items
-    )
-    project(stored, "pca")
-    once = stored.normalized()
-    assert find_layout(once, Settings(method="pca")) is not None
-    halves = gram.EmbeddingSet({name: vectors.half() for name, vectors in once.modalities.items()}, data.items)
-    assert find_layout(halves, Settings(method="pca")) is None
-
-
-def test_unit_rows_keep_their_layouts_when_they_are_normalised_again():
-    data = make_set(n=300, d=48)
-    rows = {
-        name: vectors.numpy() / np.linalg.norm(vectors, axis=1, keepdims=True)
-        for name, vectors in data.modalities.items()
-    }
-    units = gram.EmbeddingSet(rows, data.items)
-    project(units, "pca")
-    again = units.normalized()
-    assert find_layout(again, Settings(method="pca")) is not None
-    mixed = {name: np.where(np.arange(300)[:, None] < 150, vectors, 3 * vectors) for name, vectors in rows.items()}
-    mixed = gram.EmbeddingSet(mixed, data.items)
-    keys = {Settings(method="pca").key(each) for each in (mixed, mixed.normalized(), mixed.normalized().normalized())}
-    assert len(keys) == 1
-
-
 def test_settings_that_a_method_ignores_do_not_make_another_layout():
     data = make_set()
     project(data, "pca", seed=1, neighbors=30)
     assert find_layout(data, Settings(method="pca", seed=2)) is not None
     keys = {Settings(method="umap", seed=seed).key(data) for seed in (0, 0, 1)}
     assert len(keys) == 2
-
-
-def test_shipped_layouts_are_found_first_and_only_for_their_own_embeddings(tmp_path):
-    data = make_set()
-    data.save(tmp_path / "twin" / "test")
-    shipped = project(data, "pca")
-    shipped.save(tmp_path / "twin" / "layouts" / "pca-2d.safetensors")
-    for kept in CACHE.folder.glob("*"):
-        kept.unlink()
-    loaded = gram.EmbeddingSet.load(tmp_path / "twin" / "test")
-    found = find_layout(loaded, Settings(method="pca"))
-    assert found is not None
-    np.testing.assert_array_equal(found.points["text"], shipped.points["text"])
-    make_set(seed=5).save(tmp_path / "twin" / "test")
-    assert find_layout(gram.EmbeddingSet.load(tmp_path / "twin" / "test"), Settings(method="pca")) is None
 
 
 @pytest.mark.parametrize("damage", [b"", b"not a layout", None])
@@ -247,22 +175,6 @@ def test_a_damaged_file_is_named_by_load_and_passed_over_by_find(damage, tmp_pat
     assert find_layout(data, Settings(method="pca")) is None
     assert project(data, "pca").points["text"].shape == (60, 2)
     assert find_layout(data, Settings(method="pca")) is not None
-
-
-def test_the_cache_forgets_the_oldest(monkeypatch):
-    monkeypatch.setattr("gram.projection.store.CACHE.keep", 2)
-    kept = []
-    for seed in range(3):
-        kept.append(store_layout(project(make_set(seed=seed, n=12), "pca")))
-        time.sleep(0.02)
-    assert [path.exists() for path in kept] == [False, True, True]
-
-
-def test_a_cache_that_cannot_be_written_costs_nothing_but_time(tmp_path, monkeypatch):
-    (tmp_path / "file").write_text("in the way")
-    monkeypatch.setenv("GRAM_CACHE", str(tmp_path / "file"))
-    layout = project(make_set(n=12), "pca")
-    assert store_layout(layout) is None
 
 
 @pytest.mark.parametrize(
