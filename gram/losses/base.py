@@ -7,7 +7,7 @@ the value is the mean over the ranks. A loss that is not symmetric in its modali
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypedDict, TypeVar
+from typing import Any, ClassVar, TypedDict, TypeVar, cast
 
 import torch
 import torch.distributed as dist
@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from gram.core.registry import Registry
 from gram.geometry.arrays import as_pairs
-from gram.losses.distributed import gather_rows, mean_over_ranks, sum_gradient_over_ranks
 
 TEMPERATURE_RANGE = (0.01, 1.0)
 _APART = 1_000_000_007  # torch's generator on the CPU keeps 32 bits of a seed: two seeds' draws start this far apart
@@ -109,11 +108,31 @@ def contrast(
         rows = (anchor, *others)
         return loss(Batch(rows, rows, 0, temperature, label_smoothing))
     if isinstance(temperature, Tensor):
-        temperature = sum_gradient_over_ranks(temperature)
-    scale = dist.get_world_size() if ddp else 1
-    own, everything = gather_rows(torch.stack([anchor, *others]), gradient_scale=scale)
+        temperature = mean_over_ranks(temperature)
+    own = torch.stack([anchor, *others])
+    if own.requires_grad and not ddp:  # each rank's mean has the gradient of its own share as a whole
+        own.register_hook(lambda gradient: gradient / dist.get_world_size())
+    everything = _gather_items(own)
     first = dist.get_rank() * len(anchor)
     return mean_over_ranks(loss(Batch(own.unbind(), everything.unbind(), first, temperature, label_smoothing)))
+
+
+def mean_over_ranks(value: Tensor) -> Tensor:
+    """Return the mean of `value` over the ranks; its gradient is the mean of the gradients of all ranks.
+
+    Every rank must take part in the forward and in the backward pass.
+    """
+    from torch.distributed._functional_collectives import all_reduce  # in place of torch.distributed.nn, deprecated
+
+    return all_reduce(value, "sum", cast(dist.ProcessGroup, dist.group.WORLD)) / dist.get_world_size()
+
+
+def _gather_items(own: Float[Tensor, "k b d"]) -> Float[Tensor, "k n d"]:
+    """Return the items of all ranks; each rank's gradient is the sum of what all ranks made of its items."""
+    from torch.distributed._functional_collectives import all_gather_single
+
+    items = own.transpose(0, 1).contiguous()  # (b, k, d)
+    return all_gather_single(items, 0, cast(dist.ProcessGroup, dist.group.WORLD)).transpose(0, 1).contiguous()
 
 
 def _check_smoothing(label_smoothing: float) -> None:
