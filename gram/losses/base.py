@@ -108,16 +108,16 @@ def contrast(
         rows = (anchor, *others)
         return loss(Batch(rows, rows, 0, temperature, label_smoothing))
     if isinstance(temperature, Tensor):
-        temperature = mean_over_ranks(temperature)
+        temperature = _mean_over_ranks(temperature)
     own = torch.stack([anchor, *others])
     if own.requires_grad and not ddp:  # each rank's mean has the gradient of its own share as a whole
         own.register_hook(lambda gradient: gradient / dist.get_world_size())
     everything = _gather_items(own)
     first = dist.get_rank() * len(anchor)
-    return mean_over_ranks(loss(Batch(own.unbind(), everything.unbind(), first, temperature, label_smoothing)))
+    return _mean_over_ranks(loss(Batch(own.unbind(), everything.unbind(), first, temperature, label_smoothing)))
 
 
-def mean_over_ranks(value: Tensor) -> Tensor:
+def _mean_over_ranks(value: Tensor) -> Tensor:
     """Return the mean of `value` over the ranks; its gradient is the mean of the gradients of all ranks.
 
     Every rank must take part in the forward and in the backward pass.
