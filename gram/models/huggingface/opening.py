@@ -1,46 +1,23 @@
 """Models of `transformers` opened safely: weights from safetensors alone, no code of theirs run, faults in one line."""
 
-import hashlib
 import importlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import safetensors
 import torch
 
 from gram.errors import ModelError
-from gram.models.huggingface.families import FAMILIES, Family
+from gram.models.huggingface.family import FAMILIES, Family
 
 _INSTALL = "encoders need the package transformers; install it with: pip install gram[encoders]"
 _POOLERS = ("pooler.",)  # heads on top that are left out where the weights lack them
 
 
-class Opened(NamedTuple):
-    """A model with what makes its inputs.
-
-    Attributes:
-        model: the torch module, on the CPU, evaluating.
-        family: what is known of its type.
-        kind: its `model_type`.
-        processors: modality -> tokenizer, image processor or feature extractor.
-        has_pooler: whether the weights hold the model's pooler.
-        sentence: what a sentence-transformers folder says of its pooling and length.
-        fingerprint: digest of weights and processors.
-    """
-
-    model: Any
-    family: Family
-    kind: str
-    processors: dict[str, Any]
-    has_pooler: bool
-    sentence: dict[str, Any]
-    fingerprint: str
-
-
-def open_model(source: str, *, offline: bool = False) -> Opened:
+def open_model(source: str, *, offline: bool = False) -> Family:
     """Open a folder, or a name that Hugging Face knows (fetched once, then kept in its cache).
 
     Args:
@@ -64,17 +41,16 @@ def open_model(source: str, *, offline: bool = False) -> Opened:
         if kind not in FAMILIES:
             raise ModelError(
                 f"{source}: a model of the type {kind or 'that its config does not tell'!r} is not known here; "
-                f"known are {', '.join(sorted(FAMILIES))}"
+                f"known are {', '.join(FAMILIES)}"
             )
-        family = FAMILIES[kind]
+        family = FAMILIES.get(kind)
         processors = {name: _processor(hub, name, source, options) for name in family.modalities}
         sentence = _sentence_settings(hub, source, options) if family.modalities == ("text",) else {}
-        model, report = getattr(hub, family.model).from_pretrained(
+        model, report = getattr(hub, family.types[kind]).from_pretrained(
             source, use_safetensors=True, output_loading_info=True, dtype=torch.float32, **options
         )
     has_pooler = _check_complete(source, report)
-    model = model.get_encoder() if kind == "whisper" else model
-    return Opened(model.eval(), family, kind, processors, has_pooler, sentence, _fingerprint(model, processors))
+    return family(kind, model, processors, has_pooler=has_pooler, sentence=sentence)
 
 
 def transformers() -> Any:
@@ -137,17 +113,6 @@ def _check_complete(source: str, report: dict[str, Any]) -> bool:
             "save the model again, whole"
         )
     return not missing
-
-
-def _fingerprint(model: torch.nn.Module, processors: dict[str, Any]) -> str:
-    digest = hashlib.sha256()
-    for name, weights in model.state_dict().items():
-        digest.update(name.encode())
-        digest.update(weights.contiguous().numpy().tobytes())
-    for processor in processors.values():
-        backend = getattr(processor, "backend_tokenizer", None)
-        digest.update((backend.to_str() if backend else processor.to_json_string()).encode())
-    return digest.hexdigest()
 
 
 @contextmanager

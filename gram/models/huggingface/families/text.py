@@ -1,0 +1,37 @@
+"""BERT and its kin: the mean over tokens, or the class token where a sentence-transformers folder says so."""
+
+from jaxtyping import Float
+from torch import Tensor
+
+from gram.models.huggingface.family import Family, mean_over, register, reserved_positions
+
+_OFFSET = ("roberta", "xlm-roberta", "mpnet")  # their positions start after the padding's
+_NO_TOKEN_TYPES = ("distilbert", "mpnet")
+
+
+@register(
+    {
+        "albert": "AlbertModel",
+        "bert": "BertModel",
+        "distilbert": "DistilBertModel",
+        "electra": "ElectraModel",
+        "mpnet": "MPNetModel",
+        "roberta": "RobertaModel",
+        "xlm-roberta": "XLMRobertaModel",
+    }
+)
+class TextModel(Family):
+    """Encoders of text, sentence-transformers included."""
+
+    modalities = ("text",)
+
+    def texts(self, texts: list[str]) -> Float[Tensor, "b d"]:
+        """Return the pooled last states of each text."""
+        reserved = reserved_positions(self.model.config) if self.kind in _OFFSET else 0
+        tokens = self.tokens(texts, reserved=reserved)
+        if self.kind in _NO_TOKEN_TYPES:
+            tokens.pop("token_type_ids", None)
+        states = self.run(self.model, **tokens).last_hidden_state  # (b, tokens, d)
+        if self.sentence.get("pooling") == "class":
+            return states[:, 0]
+        return mean_over(states, tokens["attention_mask"].bool())
