@@ -13,6 +13,7 @@ from . import retrieval as retrieval
 from . import training as training
 from .data.embedding_set import EmbeddingSet as EmbeddingSet
 from .data.embedding_set import FeatureSet as FeatureSet
+from .data.importers import load as load
 from .errors import DatabaseError as DatabaseError
 from .errors import EmbeddingSetError as EmbeddingSetError
 from .errors import GramError as GramError

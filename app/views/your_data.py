@@ -13,12 +13,11 @@ from app.plain import plain
 from app.your_data import reading, roles
 from app.your_data.closing import closing
 from app.your_data.kept import Kept
-from gram.data.importers import ColumnRoles, RowError
+from gram.data.importers import ColumnRoles, RowError, suffixes
 from gram.errors import GramError
 
 _FROM = {"computer": "This computer", "folder": "The data folder", "example": "An example"}
 _FILES = "your_data_files"
-_KINDS = ".npy, .npz, .safetensors, .pt, Parquet, Feather, CSV, JSON Lines, .mat, or a zip of these"
 _MOST_FAULTS = 300  # as many as are told; there may be more, so leaving these rows out need not help
 
 
@@ -61,7 +60,7 @@ def _source() -> str | None:
 def _from_computer() -> None:
     whole = st.toggle("A whole folder", key="your_data_folder", help="Such as a data set as `datasets` saves it")
     files = st.file_uploader(
-        f"{'A folder' if whole else 'One file, or one a modality'}: {_KINDS}",
+        f"{'A folder' if whole else 'One file, or one a modality'}: {' '.join(suffixes())}",
         accept_multiple_files="directory" if whole else True,
         key=f"{_FILES}_{whole}",
         help="One row an item. Beside arrays, a table of the items (id, label, split, ...) may be given. Nothing in "

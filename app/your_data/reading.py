@@ -154,7 +154,7 @@ def _read(kept: Kept, plan: ColumnRoles, without: Collection[int]) -> FeatureSet
 def without_paths(line: str) -> str:
     """Return a message without the folders of this session and the data folder, which tell a person nothing."""
     uploads, data = re.escape(f"{opened.private_folder() / 'uploads'}"), opened.data_folder()
-    line = re.sub(rf"{uploads}/[0-9a-f]+/?", "", line).strip()
+    line = re.sub(rf"{uploads}/[0-9a-f]+/?|\S*/gram-import-[^/]+/\w+/\d+/unpacked/?", "", line).strip()
     return line.replace(f"{data}/", "") if data is not None else line
 
 

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gram.cli._column_roles import add_column_roles, asked_roles
+from gram.cli.arguments import LazyChoices
 from gram.cli.output import print_json
+from gram.core.declarations import declared_modules
 
 if TYPE_CHECKING:
     from gram.data.embedding_set import FeatureSet
@@ -13,20 +15,28 @@ if TYPE_CHECKING:
 ORDER = 100
 HELP = "turn files of embeddings into a set, or a set into one file"
 DESCRIPTION = (
-    "Read embeddings (.npy, .npz, .safetensors, .pt, Parquet, Feather, JSON Lines, CSV, .mat, a dataset of "
-    "Hugging Face, a folder or a zip of these, or a set) and write a set, or one file where OUT ends in "
-    ".parquet, .npz or .safetensors. What each column means is guessed; `gram validate IN` shows the guess. "
+    "Read embeddings (a file, a folder or a zip of files, a dataset of Hugging Face, or a set) and write a set, or one "
+    "file where OUT ends in .parquet, .npz or .safetensors. What each column means is guessed; `gram validate IN` "
+    "shows the guess. "
     "Example: gram convert features.npz set --modality text=feat_t --modality video=feat_v --id video_id"
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("source", type=Path, metavar="IN", nargs="+", help="file, folder, or files of one set together")
+    parser.add_argument(
+        "source", type=Path, metavar="IN", nargs="+", choices=LazyChoices(_suffixes, check=False),
+        help="file, folder, or files of one set together; files that are read: %(choices)s",
+    )  # fmt: skip
     parser.add_argument("out", type=Path, metavar="OUT", help="folder of the set, or a .parquet, .npz, .safetensors")
     add_column_roles(parser)
     parser.add_argument("--skip-bad", action="store_true", help="leave out the items that have something wrong")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def _suffixes() -> list[str]:
+    declared = declared_modules("gram.data.importers", marker="SUFFIXES").values()  # without their libraries
+    return sorted(suffix for constants in declared for suffix in constants["SUFFIXES"])
 
 
 def run(args: argparse.Namespace) -> int:

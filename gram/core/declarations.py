@@ -25,6 +25,21 @@ def declared_names(package: str, *, marker: str) -> list[str]:
     return [str(each["name"]) for each in _listed(package, found)]
 
 
+def declared_modules(package: str, *, marker: str) -> dict[str, dict[str, Any]]:
+    """Return module (its name, or the path of a file of `GRAM_PLUGINS`) -> its literal constants, in no order.
+
+    Args:
+        package: whose modules are read; entry points of this group name further modules.
+        marker: a constant that every such module declares.
+    """
+    named = {module: _constants(source.body) for module, source in _named_sources(package)}
+    for point in importlib.metadata.entry_points(group=package):
+        spec = importlib.util.find_spec(point.module)
+        if spec is not None and spec.origin is not None:
+            named[point.module] = _constants(ast.parse(Path(spec.origin).read_bytes()).body)
+    return {module: constants for module, constants in named.items() if marker in constants}
+
+
 def declared_classes(package: str, *, marker: str) -> list[dict[str, Any]]:
     """Return the literal attributes of the classes that register themselves in a `Registry`, in order.
 
@@ -52,12 +67,16 @@ def _order(declared: dict[str, Any]) -> float:
 
 
 def _sources(package: str) -> Iterator[ast.Module]:
-    """Yield the parsed sources of a package's modules and of the files that `GRAM_PLUGINS` names."""
+    return (source for _, source in _named_sources(package))
+
+
+def _named_sources(package: str) -> Iterator[tuple[str, ast.Module]]:
+    """Yield names and parsed sources of a package's modules and of the files that `GRAM_PLUGINS` names."""
     spec = importlib.util.find_spec(package)
     folders = spec.submodule_search_locations if spec is not None else None
-    files = [file for folder in folders or () for file in Path(folder).glob("*.py")]
-    for file in (*files, *plugin_files()):
-        yield ast.parse(file.read_bytes())
+    files = [(f"{package}.{file.stem}", file) for folder in folders or () for file in Path(folder).glob("*.py")]
+    for name, file in (*files, *((str(file.resolve()), file) for file in plugin_files())):
+        yield name, ast.parse(file.read_bytes())
 
 
 def _constants(body: list[ast.stmt]) -> dict[str, Any]:

@@ -13,21 +13,19 @@ files that the environment variable GRAM_PLUGINS names. The declarations must be
 source, so that knowing what is read loads none of the libraries that read it.
 """
 
-import ast
 import importlib
-import importlib.metadata
-import importlib.util
 import os
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from gram.core.declarations import declared_modules
+from gram.core.registry import import_file
 from gram.data.importers.limits import Limits, one_line
 from gram.errors import EmbeddingSetError
 
@@ -35,7 +33,7 @@ HEAD = 200  # rows by which a column is judged
 MAX_COLUMNS = 10_000
 FLOATS = frozenset(("float16", "float32", "float64", "bfloat16", "float8_e4m3fn", "float8_e5m2"))
 INTEGERS = frozenset(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
-_GROUP = "gram.data.importers"
+GROUP = "gram.data.importers"
 _LAST_CODE = 0x10FFFF  # of Unicode
 
 
@@ -47,52 +45,25 @@ class Importer(NamedTuple):
     holds_items: tuple[str, ...] = ()
     reads_headers: bool = False
 
-    def load(self) -> Any:
+    def load(self) -> ModuleType:
         """Return the module, imported."""
-        if not self.module.endswith(".py"):
-            return importlib.import_module(self.module)
-        name = f"gram_importer_{Path(self.module).stem}"
-        if name not in sys.modules:
-            spec = importlib.util.spec_from_file_location(name, self.module)
-            if spec is None or spec.loader is None:
-                raise OSError(f"{self.module}: not a Python file")
-            module = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(module)
-            sys.modules[name] = module
-        return sys.modules[name]
+        return import_file(self.module) if self.module.endswith(".py") else importlib.import_module(self.module)
 
 
 def importers() -> dict[str, Importer]:
-    """Return suffix -> importer; a plug-in takes a suffix over from this package."""
+    """Return suffix -> importer, those of arrays first; a plug-in takes a suffix over from this package."""
     return _importers(os.environ.get("GRAM_PLUGINS", ""))
 
 
 @cache
 def _importers(plugins: str) -> dict[str, Importer]:
-    sources = {f"{_GROUP}.{file.stem}": file for file in sorted(Path(__file__).parent.glob("*.py"))}
-    for point in importlib.metadata.entry_points(group=_GROUP):
-        spec = importlib.util.find_spec(point.module)
-        if spec is not None and spec.origin is not None:
-            sources[point.module] = Path(spec.origin)
-    sources |= {str(Path(file).resolve()): Path(file) for file in plugins.split(os.pathsep) if file}
     found: dict[str, Importer] = {}
-    for module, file in sources.items():
-        declared = _declared(file)
-        suffixes = tuple(declared.get("SUFFIXES", ()))
-        importer = Importer(
-            module, suffixes, tuple(declared.get("HOLDS_ITEMS", ())), declared.get("READS_HEADERS", False)
-        )
-        found |= dict.fromkeys(suffixes, importer)
-    return dict(sorted(found.items(), key=lambda item: not item[1].reads_headers))  # arrays come first in messages
-
-
-def _declared(file: Path) -> dict[str, Any]:
-    """Return the constants that a module declares, without importing it."""
-    assigned = [node for node in ast.parse(file.read_text("utf-8")).body if isinstance(node, ast.Assign)]
-    named = {node.targets[0].id: node.value for node in assigned if isinstance(node.targets[0], ast.Name)}
-    return {
-        name: ast.literal_eval(named[name]) for name in ("SUFFIXES", "HOLDS_ITEMS", "READS_HEADERS") if name in named
-    }
+    declared = declared_modules(GROUP, marker="SUFFIXES")
+    for module, constants in sorted(declared.items(), key=lambda item: (item[0].endswith(".py"), item[0])):
+        items, headers = tuple(constants.get("HOLDS_ITEMS", ())), bool(constants.get("READS_HEADERS"))
+        importer = Importer(module, tuple(constants["SUFFIXES"]), items, headers)
+        found |= dict.fromkeys(importer.suffixes, importer)
+    return dict(sorted(found.items(), key=lambda item: not item[1].reads_headers))
 
 
 def suffixes() -> list[str]:

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from gram import losses, measures
-from gram.core.declarations import declared_classes, declared_names
+from gram.core.declarations import declared_classes, declared_modules, declared_names
 
 MODULE = "KIND = 'toy'\nNAME, ORDER = {name!r}, {order}\n"
 CLASS = """
@@ -68,3 +68,11 @@ def test_reading_declarations_imports_no_torch():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["True", "False"]
+
+
+def test_modules_are_told_with_what_they_declare(package, tmp_path):
+    declared = declared_modules(package, marker="KIND")
+    assert {module: constants["NAME"] for module, constants in declared.items()} == {
+        "toy_sources.ball": "ball", "toy_sources.bear": "old-bear", str(tmp_path / "further.py"): "kite",
+    }  # fmt: skip
+    assert not any(name.startswith("toy_sources.") for name in sys.modules)

@@ -332,7 +332,7 @@ def test_wrong_usage(tmp_path, run):
 
 LOOK = """
 import sys, time
-import gram.data.importers, gram.data.importers.npy, gram.data.importers.safetensors, gram.data.importers.sandbox
+import gram.data.storage, gram.data.importers.npy, gram.data.importers.safetensors, gram.data.importers.sandbox
 gram.data.importers.sandbox.start()
 def own():
     return int(next(line for line in open("/proc/self/status") if line.startswith("RssAnon")).split()[1])
