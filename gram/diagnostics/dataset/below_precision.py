@@ -53,15 +53,15 @@ def find_below_precision(
 
 
 def _below_precision(vectors: Sequence[Float[Tensor, "n d"]], dtype: torch.dtype) -> Int[np.ndarray, " m"]:
-    """Return the rows with a vector whose height over the others is what rounding has made of it.
+    """Return the rows with a vector whose height over the others is no larger than rounding.
 
-    The volume is the product of such heights: rounding the vectors moves it by all of itself where one is that small.
+    Where one height is that small, rounding the vectors changes the volume by all of its size.
     """
     found = []
     for parts in zip(*(rows.split(_AT_ONCE) for rows in vectors)):
         stacked = torch.stack(parts, dim=1).double()
         there = (~stacked.isnan().any(dim=-1)).sum(dim=1)
-        # With more vectors than dimensions all heights are 0 by counting, and say nothing of an item.
+        # With more vectors than dimensions all heights are 0, whatever the item.
         counted = (there >= 2) & (there <= stacked.shape[-1])
         rest = heights(stacked) / torch.linalg.vector_norm(stacked, dim=-1)
         found.append(counted & (rest.nan_to_num(1.0).min(dim=1).values <= tolerance(len(vectors), dtype)))

@@ -16,7 +16,7 @@ from gram.diagnostics.dataset.sign_flips import PairCosines, find_sign_flips
 # Vectors of a cone have a mean cosine of 0.4 to 0.6, in untrained models and in trained ones (Liang and others, 2022).
 # At 0.9 nine tenths of every vector's square are the same for all items.
 POINT_COSINE = 0.9
-# Trained spaces use tens of dimensions; three show no more of an item than a point in a room.
+# Trained spaces use tens of dimensions.
 FEW_DIMENSIONS = 4
 HELD = 0.9  # of the variance, what `dimensions` hold: the rest may be noise
 _NUMBERS = ("mean_cosine", "effective_rank", "dimensions")
@@ -24,14 +24,14 @@ _NUMBERS = ("mean_cosine", "effective_rank", "dimensions")
 
 @dataclass(frozen=True, kw_only=True)
 class ModalitySpread:
-    """How far a modality's vectors spread.
+    """Spread of a modality's vectors.
 
     Attributes:
         name: the modality.
         items: how many items have it.
         mean_cosine: mean cosine of two different items' vectors; NaN for a single item.
-        effective_rank: how many dimensions the vectors use around their mean, from 1 to d; 0 where all are equal.
-        dimensions: how many principal axes hold 90 % of the variance; 0 where all are equal.
+        effective_rank: effective number of dimensions around their mean, from 1 to d; 0 where all are equal.
+        dimensions: number of principal axes that hold 90 % of the variance; 0 where all are equal.
     """
 
     name: str
@@ -42,13 +42,13 @@ class ModalitySpread:
 
     @property
     def on_a_point(self) -> bool:
-        """Whether the vectors are nearly all one."""
+        """Whether the vectors are nearly equal."""
         return self.mean_cosine >= POINT_COSINE
 
 
 @dataclass(frozen=True, kw_only=True)
 class Collapse:
-    """How far the modalities of a set spread, each for itself and together.
+    """Spread of the modalities of a set, each alone and together.
 
     Attributes:
         d: of the space.
@@ -62,14 +62,14 @@ class Collapse:
 
     @property
     def on_a_point(self) -> tuple[str, ...]:
-        """The modalities whose vectors are nearly all one."""
+        """The modalities whose vectors are nearly equal."""
         return tuple(spread.name for spread in self.modalities if spread.on_a_point)
 
     @property
     def on_few_dimensions(self) -> tuple[str, ...]:
-        """The modalities that have nine tenths of their variance in 3 dimensions or fewer, and are not on a point.
+        """The modalities with nine tenths of their variance in at most 3 dimensions, and not on a point.
 
-        In spaces of fewer than 10 dimensions, and with fewer than 20 items, that is no surprise and none is named.
+        None is named in fewer than 10 dimensions or with fewer than 20 items, where that is to be expected.
         """
         return tuple(
             spread.name
@@ -79,7 +79,7 @@ class Collapse:
 
     @property
     def together(self) -> bool:
-        """Whether all modalities lie on the same point: different items are as near across modalities as within."""
+        """Whether all modalities lie on the same point."""
         everywhere = len(self.on_a_point) == len(self.modalities)
         return everywhere and all(pair.mismatched >= POINT_COSINE for pair in self.pairs)
 
@@ -132,7 +132,7 @@ def _effective_rank_and_dimensions(rows: Float[Tensor, "n d"]) -> tuple[float, i
 
 
 def collapse_of(context: DiagnosisContext) -> Collapse:
-    """Return how far the modalities of the ranked items spread."""
+    """Return the spread of the ranked items."""
     return find_collapse(context.part)
 
 
@@ -182,8 +182,8 @@ def _on_a_point(collapse: Collapse, lost: float) -> Finding:
     return Finding(
         cause="collapse", severity=1.0 if collapse.together else lost,
         title="All modalities lie on one point" if collapse.together else where,
-        text=f"Two different items' vectors have a mean cosine of {cosine:.3f} or more in {join_names(names)}: what is "
-        "special about an item is the little that is left.",
+        text=f"Two different items' vectors have a mean cosine of {cosine:.3f} or more in {join_names(names)}: little "
+        "is left to tell items apart.",
         modalities=names, numbers=_numbers(collapse),
         remedy="Centre each modality, which keeps what is left, and look at the loss that let them collapse.",
     )  # fmt: skip

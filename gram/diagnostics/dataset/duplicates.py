@@ -19,21 +19,20 @@ from gram.retrieval.task import RetrievalTask
 
 # Storing a unit vector in float16 moves it by 3e-4 or so, and vectors of different items are farther apart than 0.01.
 SAME = 1e-3
-_SAME_SHARE = 0.01  # of the usual distance, where a collapsed modality has that below 0.1
+_SAME_SHARE = 0.01  # of the usual distance, in a collapsed modality
 _PROJECTED = 8  # dimensions in which near neighbours are looked for before they are compared
 _USUAL_SAMPLE = 512
 
 
 @dataclass(frozen=True, kw_only=True)
 class Duplicates:
-    """Items with the same vectors.
+    """Groups of items with the same vectors.
 
     Attributes:
         items: (n,) group of each item with the same vectors in all modalities of the task, -1 where it is alone.
         candidates: (n,) the same for the candidates.
         query: (n,) the same for the query.
-        ceiling: the largest R@1 there can be: of m items that the query or the candidates cannot tell apart, one is
-            right.
+        ceiling: the largest possible R@1: of m items that the query or the candidates cannot tell apart, one is right.
     """
 
     items: Int[np.ndarray, " n"]
@@ -72,7 +71,7 @@ def find_duplicates(
 
 
 def _sizes(groups: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
-    """Return how many items each item's group has, itself included."""
+    """Return the size of each item's group."""
     return np.where(groups >= 0, np.bincount(groups + 1)[groups + 1], 1)
 
 
@@ -81,7 +80,7 @@ def _groups(unit: EmbeddingSet, names: Sequence[str]) -> Int[np.ndarray, " n"]:
     there = torch.stack([unit.present(name) for name in names]).any(dim=0).nonzero().flatten()
     rows = torch.cat([unit.modalities[name][there].nan_to_num(0.0) for name in names], dim=1)
     limits = torch.tensor([_limit(unit.modalities[name][there]) for name in names])
-    # Many items may share a caption: equal rows are one from here on, and only different ones are compared.
+    # Many items may share a caption, so equal rows are merged first and only different ones compared.
     as_bytes = np.ascontiguousarray(rows.numpy()).view(np.dtype((np.void, 4 * rows.shape[1]))).reshape(-1)
     _, one_each, kind = np.unique(as_bytes, return_index=True, return_inverse=True)
     labels = _near(rows[torch.from_numpy(one_each)], limits)[kind]
@@ -106,7 +105,7 @@ def _near(rows: Float[Tensor, "n kd"], limits: Float[Tensor, " k"]) -> Int[np.nd
 
 
 def _limit(rows: Float[Tensor, "n d"]) -> float:
-    """Return how near two unit vectors are that count as the same: less in a modality that has collapsed."""
+    """Return the largest distance of unit vectors that count as the same: smaller in a collapsed modality."""
     sample = rows[torch.linspace(0, len(rows) - 1, min(_USUAL_SAMPLE, len(rows))).long()]
     rest = sample[~sample.isnan().any(dim=1)].double()
     usual = 2**0.5 * float((rest - rest.mean(dim=0)).square().sum(dim=1).mean().sqrt()) if len(rest) else 0.0

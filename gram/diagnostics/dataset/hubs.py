@@ -36,16 +36,16 @@ _DRAWS = 64  # of an even spread: its luckiest 1 % is known to about 1 % of itse
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Hubs:
-    """How often each candidate is among the first k, over all queries; ties are shared.
+    """How often each candidate is among the first k, over all queries; tied places are shared.
 
     Attributes:
         query: the modality that asks.
         candidates: the modalities of a candidate.
         measure: what ranks.
-        k: how many places a query gives.
+        k: number of places of a query.
         rows: (n,) rows of the set that were ranked, each as a query and as a candidate.
         occurrences: (n,) N_k, how often each is among the first k of any query, its own included.
-        own: (n,) how much of that its own query gave: 0 or 1, between where places are shared.
+        own: (n,) its share in that of its own query: 0 or 1, between where places are shared.
         base: (n,) volume of each candidate's own vectors.
         under_height: the same when the candidates are ranked by height; None where they already are.
     """
@@ -79,27 +79,27 @@ class Hubs:
 
     @property
     def even_share(self) -> float:
-        """What share of the places the top 1 % would take if each candidate took as many."""
+        """Share of the places of the top 1 % if all candidates had as many."""
         return len(self.top) / len(self.rows)
 
     @property
     def top_share(self) -> float:
-        """What share of all places the top 1 % take."""
+        """Share of all places that the top 1 % take."""
         most = np.sort(self.occurrences)[-len(self.top) :]
         return float(most.sum() / self.occurrences.sum())
 
     @property
     def wrong_share(self) -> float:
-        """Wrong places (of queries that are not the candidate's own) of all candidates, as a share of all places."""
+        """Share of all places that candidates take of queries not their own."""
         return float((self.occurrences - self.own).sum() / self.occurrences.sum())
 
     @property
     def taken(self) -> float:
-        """Wrong places that the top 1 % take, as a share of all places."""
+        """Share of all places that the top 1 % take of queries not their own."""
         return float((self.occurrences - self.own)[self.top].sum() / self.occurrences.sum())
 
     def taken_by_chance(self, *, seed: int = 0) -> float:
-        """Return what `taken` would be if the wrong places fell on candidates at random, the mean of seeded draws."""
+        """Return the mean of `taken` if wrong places fell on candidates at random, over seeded draws."""
         wrong, n = round(float((self.occurrences - self.own).sum())), len(self.rows)
         drawn = np.random.default_rng(seed).multinomial(wrong, np.full(n, 1 / n), size=_DRAWS)
         most = np.sort(drawn, axis=1)[:, -len(self.top) :]
@@ -107,14 +107,14 @@ class Hubs:
 
     @property
     def crowded(self) -> bool:
-        """Whether the top 1 % take so many first places of others that it is a fault."""
+        """Whether the top 1 % win so many queries of others that it is a fault."""
         return (
             self.taken - self.taken_by_chance() >= MIN_QUERY_SHARE and self.taken >= MIN_ERROR_SHARE * self.wrong_share
         )
 
     @property
     def base_costs(self) -> bool:
-        """Whether volume finds the true item so much less often than height does, and reliably, that it is a fault."""
+        """Whether R@1 by volume is significantly below that by height, by enough to be a fault."""
         if self.measure != "volume" or self.under_height is None:
             return False
         gains = self.under_height.own - self.own
@@ -240,7 +240,7 @@ def check_hubs(context: DiagnosisContext) -> Checked:
     )
     if len(context.candidates) > 1 and numbers["base_of_hubs"] < numbers["base_median"]:
         text += f"; the median base of these hubs is {numbers['base_of_hubs']:.3g}, of all {numbers['base_median']:.3g}"
-    lost, remedy = 0.0, "Measure CSLS or a dual softmax: both take from candidates that are near to many queries."
+    lost, remedy = 0.0, "Try CSLS or a dual softmax: both lower the scores of candidates that are near many queries."
     if hubs.base_costs:
         lost = numbers["recall_by_height"] - numbers["recall"]
         remedy = (

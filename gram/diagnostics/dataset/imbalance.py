@@ -35,11 +35,11 @@ class SubsetRecall:
     """R@1 with some of the candidate modalities.
 
     Attributes:
-        candidates: those.
+        candidates: their names.
         recall: R@1.
         interval: its 95 % bootstrap interval.
         items: how many items were ranked: those that have any of them.
-        report: all about this retrieval.
+        report: of this retrieval.
     """
 
     candidates: tuple[str, ...]
@@ -112,8 +112,8 @@ def find_imbalance(
     """Return R@1 of every subset of the candidates, what each contributes, and which modalities are noise.
 
     A modality is noise if no pair with it has matched cosines that differ from mismatched ones, if alone it finds no
-    more than chance, and if leaving it out costs nothing: a modality that is turned into its opposite is not noise, and
-    neither is one that only helps together with others, nor one that no ranked item has.
+    more than chance, and if leaving it out costs nothing. A flipped modality is not noise, nor is one that helps only
+    together with others, or one that no ranked item has.
 
     Args:
         embedding_set: n items in k modalities.
@@ -192,7 +192,7 @@ def _noise(
 
 
 def _beats(subset: SubsetRecall, chance: float) -> bool:
-    """Return whether so many are right as fewer than 1 in 1,000 random rankings give."""
+    """Return whether fewer than 1 in 1,000 random rankings get as many right."""
     right = round(subset.recall * subset.items)
     return bool(binom.sf(right - 1, subset.items, chance) < _RARE)
 
@@ -239,7 +239,7 @@ def _harm(balance: Imbalance, recall: str, numbers: dict[str, Any]) -> Finding |
 
 
 def _carrier(balance: Imbalance, recall: str, numbers: dict[str, Any]) -> Finding | None:
-    """Return the finding on a modality that does all the work where there are others to do some."""
+    """Return the finding on a modality that carries retrieval alone, beside others."""
     shares = {share.name: share.share for share in balance.shares if share.name not in balance.noise}
     if len(shares) < 2 or balance.all.recall < 2 * MIN_RECALL_CHANGE:
         return None

@@ -24,16 +24,16 @@ from gram.retrieval.task import RetrievalTask
 
 PROBED = 500  # items: each gives a vector a modality, enough for a hyperplane in a few hundred dimensions
 _FOLDS = 5
-_LEAST_REST = 1e-6  # of a unit row: what is left of float32 rows that are equal but for rounding
+_LEAST_REST = 1e-6  # of a unit row: the residue of float32 rows that are equal up to rounding
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModalityGap:
-    """How far the modalities of a task lie apart, and what that costs.
+    """Distances between the modalities of a task, and what they cost.
 
     Attributes:
         distances: by pair of modalities, the distance of their centroids, from 0 to 2.
-        probe: share of vectors of unseen items whose modality a linear probe names; NaN for fewer than 5 items.
+        probe: accuracy of a linear probe for the modality, on unseen items; NaN for fewer than 5 items.
         chance: what always naming the commonest modality gives.
         before: the retrieval as it is.
         after: the retrieval with each modality centred; None where a modality lies on one point.
@@ -60,7 +60,7 @@ def find_modality_gap(
     seed: int = 0,
     before: RetrievalReport | None = None,
 ) -> ModalityGap:
-    """Return the distances of the centroids, how well a linear probe tells modalities apart, and R@1 once centred.
+    """Return the distances of the centroids, the accuracy of a linear probe for the modality, and R@1 once centred.
 
     The gap of two modalities is |mean_i x_i - mean_i y_i| over unit vectors. The probe is a ridge classifier on the
     vectors of at most 500 items, cross-validated so that all vectors of an item are in the same fold.
@@ -119,7 +119,7 @@ def centred(embedding_set: EmbeddingSet) -> EmbeddingSet:
 
         x_i -> (x_i - mean x) / |x_i - mean x|,    x_i unit rows
 
-    The gap between centroids is then 0, and cosines compare what is special about an item. Rows are float32; NaN rows
+    The gap between centroids is then 0, and cosines compare what sets items apart. Rows are float32; NaN rows
     stay, and a row at the mean itself, which has no direction left, becomes one. `info["centred"]` is True.
 
     Raises:

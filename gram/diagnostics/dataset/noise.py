@@ -22,7 +22,7 @@ def check_noise(context: DiagnosisContext) -> Checked:
     balance = context.once(imbalance_of)
     if not balance.noise:
         return "every modality agrees with another", []
-    return f"{join_names(balance.noise)} with none", [_finding(balance)]
+    return f"no other modality agrees with {join_names(balance.noise, 'or')}", [_finding(balance)]
 
 
 def _finding(balance: Imbalance) -> Finding:
@@ -38,7 +38,7 @@ def _finding(balance: Imbalance) -> Finding:
     )
     if recalls:
         each = join_names([f"{name} {percent(recall)}" for name, recall in recalls.items()])
-        text += f", and alone it finds what chance does: {each} against {percent(balance.chance)}"
+        text += f", and alone it finds no more than chance: {each} against {percent(balance.chance)}"
     gain = max((-share for share in shares.values()), default=0.0)
     severity, remedy = max(0.3, gain), f"Leave {join_names(names)} out, and look at how it was joined and encoded."
     if balance.query in names:

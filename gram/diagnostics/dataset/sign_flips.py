@@ -20,7 +20,7 @@ from gram.diagnostics.dataset.context import NORMAL_95, DiagnosisContext, join_n
 
 RELIABLE = 3.29  # standard errors: the two-sided 99.9 % of a normal distribution, for a set has many pairs to look at
 # A mean over thousands of items is reliable however small it is. Below a fifth of the spread of mismatched cosines, the
-# sign of a modality decides less than one comparison in twelve, and no sign is worth turning.
+# sign of a modality decides less than one comparison in twelve: not worth a flip.
 LEAST_EFFECT = 0.2
 _ALL_SIGNS_UP_TO = 12  # modalities: 2^11 ways to flip them; above, one is flipped at a time
 
@@ -37,7 +37,7 @@ class PairCosines:
         matched_interval: its 95 % interval, from the standard error of the mean.
         mismatched: mean cosine of vectors of different items, over all pairs of them.
         spread: standard deviation of mismatched cosines once each modality is centred.
-        excess: matched - mismatched: what belonging together adds, whatever a modality gap does to both.
+        excess: matched - mismatched, which a modality gap does not change.
         error: standard error of the excess.
     """
 
@@ -65,7 +65,7 @@ class PairCosines:
 
 @dataclass(frozen=True, kw_only=True)
 class SignFlips:
-    """How the signs of a set's modalities agree.
+    """Agreement of the signs of a set's modalities.
 
     Attributes:
         pairs: every pair of modalities, in the set's order.
@@ -112,7 +112,7 @@ def reorient(embedding_set: EmbeddingSet) -> EmbeddingSet:
 
 
 def sign_flipped(embedding_set: EmbeddingSet, names: Sequence[str]) -> EmbeddingSet:
-    """Return the set with every vector v of these modalities made -v."""
+    """Return the set with every vector of these modalities negated."""
     return EmbeddingSet(
         {name: -rows if name in names else rows for name, rows in embedding_set.modalities.items()},
         embedding_set.items,
@@ -200,7 +200,7 @@ def check_sign_flips(context: DiagnosisContext) -> Checked:
         f"matched cosines exceed mismatched ones by {lowest.excess:.2f} or more (least for {lowest.first} and "
         f"{lowest.second})"
     )
-    if lowest.sign < 0:
+    if lowest.sign < 0 and not flips.flipped:
         looked_at = f"no turn of whole modalities makes all matched cosines exceed mismatched ones: {looked_at}"
     return looked_at, [_finding(context, flips)] if flips.flipped else []
 

@@ -1,7 +1,7 @@
-"""Rows of a modality that belong to other items: a join that went wrong, a file that is one row late.
+"""Swapped rows: vectors that belong to other items, after a wrong join or a file that is one row late.
 
-A vector that does not fit its own item is common: it may be corrupted. It is swapped if it fits another item as well as
-vectors fit, and the vector that this item has does not.
+A vector that does not fit its own item may merely be corrupted. It is swapped if it fits another item as well as
+vectors usually fit theirs, and that item's own vector does not.
 """
 
 from collections.abc import Sequence
@@ -19,8 +19,8 @@ from gram.diagnostics.dataset.base import Checked, CleanSet, Finding, register
 from gram.diagnostics.dataset.context import MIN_RECALL_CHANGE, DiagnosisContext, join_names
 from gram.diagnostics.dataset.sign_flips import PairCosines, find_sign_flips
 
-LEAST_PAIRS = 2  # of exchanged items: one may be two items that are alike
-LEAST_CHANCE = 1e-3  # that vectors which are merely corrupted would point at each other so often
+LEAST_PAIRS = 2  # of exchanged items: one pair may be two similar items
+LEAST_CHANCE = 1e-3  # that corrupted vectors would point at each other so often
 # Below this many standard deviations between matched and mismatched, a row does not know its own item well enough to
 # tell that it fits another one better.
 LEAST_EFFECT = 1.5
@@ -40,7 +40,7 @@ class SwappedRows:
         suspects: how many vectors fit their own item no better than halfway between a matched and a mismatched one.
         inward: how many of the suspects looked at fit, of all items, that of another suspect best.
         items: how many items have the modality and another.
-        chance: how likely corrupted vectors alone would look as much like a swap.
+        chance: probability that corrupted vectors alone look as much like a swap.
     """
 
     name: str
@@ -53,17 +53,17 @@ class SwappedRows:
 
     @property
     def certain(self) -> bool:
-        """Whether rows were swapped: chance would hardly have it so, and it is more than one pair of items."""
+        """Whether rows were swapped: more than one pair of items, and chance does not explain it."""
         return len(self.rows) >= 2 * LEAST_PAIRS and self.chance < LEAST_CHANCE
 
     @property
     def exchanged(self) -> int:
-        """How many of them are exchanged between two items: i's vector fits j and j's fits i."""
+        """How many are exchanged in pairs: i's vector fits j and j's fits i."""
         return _exchanged(self.rows, self.belongs)
 
     @property
     def shift(self) -> int:
-        """By how many rows most of them are moved, down if positive; 0 where they are not moved alike."""
+        """By how many rows more than half of them are moved, down if positive; 0 where there is no such shift."""
         shift, count = _commonest_shift(self.rows, self.belongs)
         return shift if count > len(self.rows) / 2 else 0
 
@@ -140,7 +140,7 @@ def _swapped_rows(unit: EmbeddingSet, name: str, pairs: Sequence[PairCosines], s
 def _pattern(
     moved: np.ndarray, belongs: np.ndarray, inward: int, suspects: int, items: int
 ) -> tuple[float, Bool[np.ndarray, " m"]]:
-    """Return how likely vectors that fit items at random would show as much of a pattern, and which rows follow it."""
+    """Return the probability that random fits show as clear a pattern, and which rows follow it."""
     if not len(moved):
         return 1.0, np.zeros(0, dtype=bool)
     shift, alike = _commonest_shift(moved, belongs)
@@ -231,8 +231,8 @@ def check_swapped_rows(context: DiagnosisContext) -> Checked:
     finding = Finding(
         cause="swapped", severity=max(MIN_RECALL_CHANGE, first.suspects / first.items),
         title=f"Rows of {' or '.join(names)} are swapped",
-        text=f"{len(first.rows):,} vectors of {which} fit another item{_pattern_in_words(first)} as vectors fit their "
-        f"own; {first.suspects:,} of {first.items:,} do not fit their own.",
+        text=f"{len(first.rows):,} vectors of {which} fit another item{_pattern_in_words(first)} as well as "
+        f"vectors usually fit their own; {first.suspects:,} of {first.items:,} do not fit their own.",
         modalities=names, items=ids,
         numbers={"rows": len(first.rows), "exchanged": first.exchanged, "shift": first.shift,
                  "suspects": first.suspects, "of": first.items, "chance": first.chance,
@@ -245,5 +245,5 @@ def check_swapped_rows(context: DiagnosisContext) -> Checked:
 def _pattern_in_words(swapped: SwappedRows) -> str:
     if swapped.shift:
         rows = "row" if abs(swapped.shift) == 1 else "rows"
-        return f", {abs(swapped.shift)} {rows} {'above' if swapped.shift > 0 else 'below'}"
-    return ", which has theirs in exchange" if swapped.exchanged > len(swapped.rows) / 2 else ""
+        return f", {abs(swapped.shift)} {rows} {'above' if swapped.shift > 0 else 'below'},"
+    return ", which has theirs in exchange," if swapped.exchanged > len(swapped.rows) / 2 else ""

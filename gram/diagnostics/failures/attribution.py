@@ -5,10 +5,11 @@ are plural.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from gram import measures
+from gram.diagnostics.dataset.context import join_names
 
 _COLLINEAR = 0.9  # two vectors with a cosine beyond this, either way, are called nearly collinear
 
@@ -63,19 +64,18 @@ class Attribution:
         without: candidate modality -> rank with it left out of all candidates; NaN where that leaves no score.
         rank_same_base: rank if the winner's base were the true item's; NaN but for volume.
         rank_by_height: rank by height.
-        sign_flipped: the modalities of the true item's vectors that are turned away from the query.
-        modality_flipped: those of them that are so in the whole set.
-        rank_sign_flipped: rank with these turned into their opposites, those of whole modalities for all candidates;
-            NaN if there is none.
+        sign_flipped: the modalities whose vector of the true item points away from the query.
+        modality_flipped: those of them that point away in the whole set.
+        rank_sign_flipped: rank with these flipped, those of whole modalities for all candidates; NaN if there is none.
         rank_without_hubs: rank with all hubs left out; NaN where the winner is none.
         occurrences: how many of the `asked` queries the winner is first for.
-        asked: how many queries were asked to count that.
-        hub_threshold: from how many on an item is first for more than chance gives any.
+        asked: number of queries behind `occurrences`.
+        hub_threshold: smallest number of queries won that chance does not explain.
         median_base: median base of the gallery.
-        height_limit: what nine of ten queries that are answered right stay below.
+        height_limit: 90 % quantile of the heights of queries answered right.
         alike: whether both have the same candidate vectors.
         rounding: change of the margin when the stored vectors are rounded another way, root mean square.
-        dtype: in which they are stored.
+        dtype: of the stored vectors.
         hub_by_base: whether the winner's small base is what makes it win.
         cause: one of `gram.diagnostics.CAUSES`.
         at_fault: a modality, or "".
@@ -122,7 +122,8 @@ class Attribution:
 
 def _duplicate(of: Attribution) -> str:
     if of.alike:
-        return f"{of.winner.label} has the same {_and(of.candidates)} as the true item: no measure tells the two apart."
+        same = join_names(of.candidates)
+        return f"{of.winner.label} has the same {same} as the true item: no measure tells the two apart."
     return f"{of.winner.label} ties with the true item: both score {_n(of.true.score)}."
 
 
@@ -142,7 +143,7 @@ def _missing(of: Attribution) -> str:
     first = f"With {of.at_fault} left out of all candidates, the true item is first."
     if of.at_fault not in of.true.missing:
         return f"The winner lacks its {of.at_fault} and is judged by the rest. {first}"
-    said = f"The true item lacks its {_and(of.true.missing)} and is judged by the rest"
+    said = f"The true item lacks its {join_names(of.true.missing)} and is judged by the rest"
     said += ", and so is the winner." if set(of.true.missing) == set(of.winner.missing) else "."
     return f"{said} {first}" if of.without[of.at_fault] == 1 else said
 
@@ -154,14 +155,14 @@ def _hub(of: Attribution) -> str:
             f"This winner is a hub: {counted}, where chance hardly gives any item {of.hub_threshold:,} or more. "
             "Without the items of that kind the true item is first."
         )
-        if of.measure in ("volume", "normalized-volume") and of.winner.base < of.median_base:
+        if measures.get(of.measure).uses_candidate_base and of.winner.base < of.median_base:
             said += f" Its own vectors span less than usual: base {_n(of.winner.base)}, median {_n(of.median_base)}."
         return said
     bases = f"base {_n(of.winner.base)} against {_n(of.true.base)}"
     cosines = {pair: value for pair, value in of.winner.own_cosines.items() if not math.isnan(value)}
     pair = max(cosines, key=lambda each: abs(cosines[each]), default=())
     if pair and abs(cosines[pair]) > _COLLINEAR:
-        why = f"its own {_and(pair)} are nearly collinear (cosine {cosines[pair]:.3f}, {bases})"
+        why = f"its own {join_names(pair)} are nearly collinear (cosine {cosines[pair]:.3f}, {bases})"
     else:
         why = f"its own vectors span little ({bases}, median {_n(of.median_base)})"
     if of.rank_same_base == 1:
@@ -186,15 +187,19 @@ def _sign(of: Attribution) -> str:
             "opposite, it finds the true item first."
         )
     if of.modality_flipped:
-        whole = _and(of.modality_flipped)
+        whole = join_names(of.modality_flipped)
         return (
             f"In the whole set, {whole} and the query point opposite ways; here the cosines are: {cosines}. With "
-            f"{_and(of.sign_flipped)} turned into the opposite, the true item is first."
+            f"{join_names(of.sign_flipped)} turned into the opposite, the true item is first."
         )
-    which = "that vector" if len(of.sign_flipped) == 1 else "those vectors"
+    if len(of.sign_flipped) == 1:
+        return (
+            f"The true item's vector for {of.sign_flipped[0]} points away from the query (cosine: {cosines}). Flipped, "
+            "it makes the true item first."
+        )
     return (
-        f"Turned away from the query is what the true item has for {_and(of.sign_flipped)} (cosine: {cosines}). "
-        f"With {which} turned into the opposite, the true item is first."
+        f"The true item's vectors for {join_names(of.sign_flipped)} point away from the query (cosines: {cosines}). "
+        "Flipped, they make the true item first."
     )
 
 
@@ -202,7 +207,7 @@ def _modality(of: Attribution) -> str:
     said = f"The {of.at_fault} modality is at fault: without it the true item is first, with it {_place(of.rank)}."
     also = [name for name, rank in of.without.items() if rank == 1 and name != of.at_fault]
     if also:
-        said += f" It is first without {_or(also)}, too, but less far ahead."
+        said += f" It is first without {join_names(also, 'or')}, too, but less far ahead."
     return said + _how_far(of)
 
 
@@ -241,7 +246,7 @@ def _several(of: Attribution) -> str:
         )
     said = f"The true item is {_place(of.rank)}"
     ranks = [f"{_place(rank)} without {name}" for name, rank in of.without.items() if not math.isnan(rank)]
-    said += f", and leaving out one modality does not make it first: {_and(ranks)}." if ranks else "."
+    said += f", and leaving out one modality does not make it first: {join_names(ranks)}." if ranks else "."
     if of.rank_by_height == 1 and of.measure != "height":
         said += (
             f" By height it is first, {_n(of.true.height)} against {_n(of.winner.height)} for the winner: the query "
@@ -258,19 +263,6 @@ def _n(value: float) -> str:
 
 def _place(rank: float) -> str:
     return f"rank {rank:,.1f}".removesuffix(".0")
-
-
-def _and(names: Sequence[str]) -> str:
-    return _joined(names, "and")
-
-
-def _or(names: Sequence[str]) -> str:
-    return _joined(names, "or")
-
-
-def _joined(names: Sequence[str], word: str) -> str:
-    *most, last = names
-    return f"{', '.join(most)} {word} {last}" if most else last
 
 
 _SENTENCES: dict[str, Callable[[Attribution], str]] = {

@@ -1,4 +1,4 @@
-"""What failures have in common: a recorded value that they go along with, and characters taken for one another."""
+"""Failure rates by a recorded value, and which characters are confused."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ _FEW = 12  # a value with so few unlike ones has a bin for each
 
 
 def failure_rate(cases_table: pd.DataFrame, values: ArrayLike, *, bins: int | Sequence[float] = 8) -> pd.DataFrame:
-    """Return how often items fail, by a recorded value such as the strength of a corruption.
+    """Return the failure rate by a recorded value, such as the strength of a corruption.
 
     Args:
         cases_table: the table of `find_cases`, or some of its rows.
@@ -47,7 +47,7 @@ def failure_rate(cases_table: pd.DataFrame, values: ArrayLike, *, bins: int | Se
 
 
 def confusions(cases: Cases | pd.DataFrame, labels: Mapping[str, str] | None = None) -> pd.DataFrame:
-    """Return which character is taken for which: labels of true items and of winners compared place by place.
+    """Return a confusion matrix of characters: labels of true items and of winners compared place by place.
 
     Only failures count, and of them those in which both labels are of equal length; on the diagonal are the places in
     which the two agree. Characters are those of these labels, sorted.

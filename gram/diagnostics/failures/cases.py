@@ -1,26 +1,26 @@
-"""Every query of a retrieval as a case: who won, by how much, what single changes would do, and the cause.
+"""Every query of a retrieval as a case: the winner, the margin, the ranks under single changes, and the cause.
 
-The cause of a failure is decided from numbers alone, by the first of these that holds:
+The cause of a failure is the first of these that holds:
 
-1. **duplicate**: the winner's candidate vectors are the true item's, or the two tie.
+1. **duplicate**: the winner's candidate vectors equal the true item's, or the two tie.
 2. **unresolved**: both volumes are 0, or the margin is at most twice what rounding the stored vectors another way
    changes it by (root mean square).
 3. **missing modality**: the true item or the winner lacks a candidate modality, and with that one left out of all
    candidates the true item is first.
-4. **hub**: under a measure in which the candidate's own vectors count, the winner's base is below half the usual one
-   and below the true item's, and the query is no nearer to its span than to the true item's, so that with equal bases
-   the true item would come before it; or, under any measure, the winner is first for more queries than chance gives
-   any item, and without the items of that kind the true one is first.
-5. **sign**: vectors of the true item are turned away from the query, and with them turned into their opposites it is
-   first. A vector is turned away if its cosine with the query is negative, and as far below the query's mean cosine
-   with that modality as random vectors are once in 10,000. A modality is turned away as a whole if, over the asked
-   items, matched cosines are below that mean by more than 3.29 standard errors; it is then turned for all candidates.
+4. **hub**: under a measure in which the candidate's own vectors count, the winner's base is below half the median and
+   below the true item's, and the query is no nearer to its span than to the true item's, so that with equal bases the
+   true item would come before it; or, under any measure, the winner is first for more queries than chance explains, and
+   without all such items the true one is first.
+5. **sign**: vectors of the true item point away from the query, and with them flipped it is first. A vector points
+   away if its cosine with the query is negative, and as far below the query's mean cosine with that modality as random
+   vectors are once in 10,000. A whole modality points away if, over the asked items, matched cosines are below that
+   mean by more than 3.29 standard errors; it is then flipped for all candidates.
 6. **modality**: with one candidate modality left out of all candidates, the true item is first; of several, the one
    that leaves it furthest ahead is at fault.
-7. **missing modality**, once more: the true item lacks a candidate modality. What it would have been cannot be tried,
-   so whatever can comes first.
-8. **query**: the true item's own vectors agree as well as those of the median item (base), but the query is farther
-   from their span than nine of ten queries that are answered right, and by height the true item is not first.
+7. **missing modality** again: the true item lacks a candidate modality. What it would score with it cannot be known, so
+   the causes above come first.
+8. **query**: the true item's own vectors agree as well as the median item's (base), but the query is farther from their
+   span than nine of ten queries answered right, and by height the true item is not first either.
 9. **several**: none of these.
 """
 
@@ -45,7 +45,7 @@ _ROUNDINGS = 2.0  # a margin within so many usual changes by rounding is not res
 
 
 class Cause(NamedTuple):
-    """What a page calls a cause, and one line on it for someone who meets it for the first time."""
+    """Title of a cause, and one line that explains it."""
 
     title: str
     help: str
@@ -83,7 +83,7 @@ class Cases:
         measure: what ranked.
         gallery: how many items each query was ranked against.
         left_out: how many items of the set lack the query or too many candidates.
-        statistics: what is usual in the set, against which each case was judged.
+        statistics: what is usual in the gallery, against which each case was judged.
     """
 
     table: pd.DataFrame
@@ -95,7 +95,7 @@ class Cases:
     statistics: GalleryStatistics = field(repr=False)
 
     def __len__(self) -> int:
-        """Return how many queries were asked."""
+        """Return the number of queries asked."""
         return len(self.table)
 
     @property
@@ -110,7 +110,7 @@ class Cases:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many cases each cause has, in the order of `CAUSES`; causes without a case are left out."""
+        """Number of cases by cause, in the order of `CAUSES`; causes without a case are left out."""
         counted = self.table["cause"].value_counts()
         return {cause: int(counted[cause]) for cause in CAUSES if cause in counted}
 
@@ -230,15 +230,15 @@ def _table(task: RetrievalTask, statistics: CaseStatistics, gallery: GalleryStat
 def decide(
     task: RetrievalTask, statistics: CaseStatistics, gallery: GalleryStatistics
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return cause and modality at fault of each case, by the order at the head of this module."""
+    """Return cause and modality at fault of each case, by the rules at the head of this module."""
     names = np.array(task.candidates, dtype=object)
     without, lead = statistics.without.numpy(), statistics.lead.numpy()
     lacks_true, lacks_winner = statistics.lacks.numpy().transpose(2, 0, 1)
     unlike = (lacks_true | lacks_winner) & (without == 1)
     leading = np.where(without == 1, lead, -np.inf)
-    turned = statistics.sign_flipped.numpy()
+    flipped = statistics.sign_flipped.numpy()
     there = ~lacks_true
-    all_turned = (turned == there).all(1) & (there.sum(1) > 1)  # then it is the query that is turned
+    all_flipped = (flipped == there).all(1) & (there.sum(1) > 1)  # then it is the query that is flipped
     holds = [
         ("right", (statistics.rank == 1).numpy()),
         ("duplicate", (statistics.alike | ((statistics.margin == 0) & ~statistics.nothing)).numpy()),
@@ -254,7 +254,9 @@ def decide(
     cause = np.select([held for _, held in holds], [np.array(name, dtype=object) for name, _ in holds])
     faults = {
         "missing modality": np.where(unlike.any(1), names[unlike.argmax(1)], names[lacks_true.argmax(1)]),
-        "sign": np.where(all_turned, task.query, names[np.where(turned, statistics.cosines.numpy(), np.inf).argmin(1)]),
+        "sign": np.where(
+            all_flipped, task.query, names[np.where(flipped, statistics.cosines.numpy(), np.inf).argmin(1)]
+        ),
         "modality": names[leading.argmax(1)],
         "query": np.full(len(without), task.query, dtype=object),
     }
@@ -263,7 +265,7 @@ def decide(
 
 
 def is_hub_by_base(task: RetrievalTask, statistics: CaseStatistics, gallery: GalleryStatistics) -> np.ndarray:
-    """Return whether a small base is what makes the winner win: with equal bases the true item is before it."""
+    """Return whether the winner wins by its small base: with equal bases the true item is before it."""
     if not measures.get(task.measure).uses_candidate_base or len(task.candidates) < 2:
         return np.zeros(len(statistics.at), dtype=bool)
     true, winner = statistics.base.unbind(1)

@@ -30,9 +30,8 @@ class RankingComparison:
         left_out: how many only one of the two ranked.
         ids: cell -> the ids of its items, in the order of the left table; cells as in `CELLS`.
         shares: cell -> its share of the items, with Wilson's interval.
-        p_value: McNemar's exact test: how likely chance gives cells "only left" and "only right" that differ as much,
-            if an item of either was as likely to fall into the other; 1 where both are empty.
-        left: share that the left ranking gets right, with Wilson's interval.
+        p_value: of McNemar's exact test on cells "only left" and "only right"; 1 where both are empty.
+        left: proportion that the left ranking gets right, with Wilson's interval.
         right: that of the right one.
         difference: left minus right, with its interval for paired shares.
     """

@@ -1,9 +1,8 @@
-"""What would help, measured: remedies whose parameters one half of the items chooses, and the other half judges.
+"""Remedies, measured on held-out queries.
 
-The items are dealt into two halves. On the first, each remedy's parameter is the one that gives the best R@1 there (of
-equals the first, in the order of this module). On the second it is applied, and its R@1 is compared with that of the
-untouched vectors and measure on the same queries. In both, queries are ranked against the gallery of their own half, so
-R@1 is higher than against all items; it is the difference that counts.
+The items are split into two halves. The first chooses each remedy's parameter: the one with the best R@1, of equals the
+first in the order of this module. On the second, R@1 with the remedy is compared with that of the untouched ranking.
+Queries are ranked against the gallery of their own half, so R@1 is higher than against all items; differences count.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -38,7 +37,7 @@ _LEAST = 8  # items: four a half, fewer choose and show nothing
 
 @dataclass(frozen=True, kw_only=True)
 class Remedy:
-    """A change, and what it does to R@1 on the half that had no say in it.
+    """A change of vectors or scores, and its effect on R@1 of held-out queries.
 
     Attributes:
         name: "untouched", "height", "reorient", "centre", "csls", "dual-softmax" or "leave-out".
@@ -49,7 +48,7 @@ class Remedy:
         difference: recall - untouched.
         interval: its 95 % interval, from a percentile bootstrap over items.
         gained: how many items are first with it and not without.
-        lost: how many the other way round.
+        lost: how many are first without it and not with it.
         items: how many queries, ranked against as many items.
         text: one plain sentence on what it does.
     """
@@ -146,7 +145,7 @@ class _Ranking(NamedTuple):
 
 
 class _Half(NamedTuple):
-    """Half of the items: their vectors, the query's first, and how the measure ranks them."""
+    """Half of the items: their vectors, the query's first, and their ranking by the measure."""
 
     vectors: tuple[Float[Tensor, "h d"], ...]
     ranking: _Ranking
@@ -166,7 +165,7 @@ def _ranked(measure: str, vectors: Sequence[Float[Tensor, "h d"]]) -> _Ranking:
 
 
 def csls(scores: Float[Tensor, "q n"], neighbours: int) -> Float[Tensor, "q n"]:
-    """Return scores less what is usual for each query and each candidate: cross-domain similarity local scaling.
+    """Return cross-domain similarity local scaling: scores minus the mean of each query's and candidate's best.
 
         CSLS_ij = 2 s_ij - r_i - r_j,   r_i the mean of query i's largest `neighbours` scores, r_j candidate j's
 
@@ -268,7 +267,7 @@ def _left_out(task: RetrievalTask, chooser: _Half, judge: _Half) -> tuple[str, _
 
 
 def _best(tried: Mapping[_Parameter, _Ranking]) -> _Parameter:
-    """Return the parameter with the best R@1, of equals the first."""
+    """Return the parameter with the best R@1, the first of equals."""
     recalls = {parameter: float(ranking.hits().mean()) for parameter, ranking in tried.items()}
     return max(recalls, key=lambda parameter: recalls[parameter])
 

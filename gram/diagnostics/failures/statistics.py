@@ -1,4 +1,4 @@
-"""Statistics of a retrieval's cases: true item against winner, and what single changes would make of the ranking."""
+"""Statistics of cases: true item against winner, and the true item's rank under single changes."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -20,11 +20,11 @@ from gram.retrieval.rivals import RivalRanks, rank_with_rivals, ranks_of, true_s
 from gram.retrieval.scoring import BLOCK, score_pairs
 from gram.retrieval.task import RetrievalTask
 
-_CHANCE = 0.01  # how likely chance makes a hub of any item of a gallery
-_FLIP_CHANCE = 1e-4  # how likely two random directions have a cosine so negative that it counts as turned away
+_CHANCE = 0.01  # probability that chance makes a hub of any item of a gallery
+_FLIP_CHANCE = 1e-4  # probability that two random directions have a cosine so negative that it counts as a sign flip
 _RELIABLE = 3.29  # standard errors: 99.9 % of a normal distribution lie within, on both sides
-_FEWEST = 10  # items from whose mean anything is told
-_FAR = 0.9  # a query is far if it is farther than this share of the queries that are answered right
+_FEWEST = 10  # items, fewer have no reliable mean
+_FAR = 0.9  # quantile of the heights of queries answered right beyond which a query is far
 _DRAWS = 16  # of other roundings of the stored vectors
 
 
@@ -36,12 +36,11 @@ class GalleryStatistics:
         top1_counts: (n,) how many of the asked queries each item of the gallery is first for. A query that ties at the
             top counts for its own item.
         asked: how many queries were asked.
-        hub_threshold: for so many queries chance makes an item of the gallery first in 1 of 100 galleries; see
-            `hub_threshold`.
-        median_base: the median base of the gallery.
-        height_limit: what nine of ten of the right items' queries stay below; NaN where none is right.
-        sign_flipped: the candidate modalities that are turned away from the query as a whole: over the asked items,
-            matched cosines are reliably below the query's mean cosine with any item.
+        hub_threshold: smallest number of queries won that chance does not explain; see `hub_threshold`.
+        median_base: median base of the gallery.
+        height_limit: 90 % quantile of the heights of queries answered right; NaN where none is.
+        sign_flipped: candidate modalities that point away from the query as a whole: over the asked items, matched
+            cosines are reliably below the query's mean cosine with any item.
     """
 
     top1_counts: Int[Tensor, " n"]
@@ -61,19 +60,18 @@ class CaseStatistics:
         winner: position of the winner.
         score: the true item's score.
         margin: that minus the winner's; 0 for a tie.
-        rank: the true item's.
+        rank: of the true item.
         base: (m, 2) of the true item and of the winner.
         height: (m, 2) of the query over the span of the true item's vectors and of the winner's.
-        rank_by_height: the true item's, by height.
-        rank_same_base: the true item's if the winner's base were its own; NaN but for volume.
+        rank_by_height: rank by height.
+        rank_same_base: rank if the winner's base were the true item's; NaN but for volume.
         without: (m, c) rank with that modality left out of all candidates; NaN where no score is left.
-        lead: (m, c) the true item's margin then.
+        lead: (m, c) margin with it left out.
         lacks: (m, c, 2) whether the true item, or the winner, lacks the modality.
         cosines: (m, c) of the query with the true item's vectors; NaN where it lacks one.
         excess: (m, c) that minus the query's mean cosine with the modality, over the gallery.
-        sign_flipped: (m, c) which of the true item's vectors are turned away from the query: by themselves, or with all
-            of their modality.
-        rank_sign_flipped: rank with these vectors turned into their opposites; NaN where there is none.
+        sign_flipped: (m, c) which of the true item's vectors point away from the query, alone or with their modality.
+        rank_sign_flipped: rank with these vectors flipped; NaN where there is none.
         rank_without_hubs: rank with the hubs left out of the gallery; NaN where the winner is none.
         alike: whether winner and true item have the same candidate vectors.
         nothing: whether both scores are a volume, height or area of 0.
@@ -267,7 +265,7 @@ def _rank_without(
 
 
 def sign_flip_cosine(d: int) -> float:
-    """Return c such that random directions in d dimensions have a cosine below -c once in 10,000.
+    """Return c such that random directions in d dimensions have a cosine below -c once in 10,000 pairs.
 
     The squared cosine is Beta(1/2, (d - 1)/2), and its sign is as often plus as minus. In one dimension cosines are
     1 or -1, and no sign is reliable: 1.
@@ -278,7 +276,7 @@ def sign_flip_cosine(d: int) -> float:
 
 
 def hub_threshold(asked: int, n: int) -> int:
-    """Return from how many queries on an item is first for more than chance gives any of n items (1 in 100).
+    """Return the smallest number of first places that any of n items has by chance at most once in 100 galleries.
 
     Queries that choose at random give each item Poisson(asked / n) of them.
     """
@@ -301,7 +299,7 @@ def _gallery_statistics(task: RetrievalTask, found: RivalRanks, statistics: Case
 
 
 def _reliably_negative(values: Float[Tensor, " m"]) -> bool:
-    """Return whether the mean of what is there is below 0 by more than chance."""
+    """Return whether the mean of the values that are not NaN is significantly below 0."""
     known = values[~values.isnan()]
     return len(known) >= _FEWEST and bool(known.mean() < -_RELIABLE * known.std() / math.sqrt(len(known)))
 
@@ -361,7 +359,7 @@ def _rank_sign_flipped(
 
 
 def _alike(task: RetrievalTask, at: Int[Tensor, " m"], winner: Int[Tensor, " m"]) -> Bool[Tensor, " m"]:
-    """Return whether two items have the same candidate vectors, to within how they are rounded."""
+    """Return whether two items have the same candidate vectors, up to rounding."""
     alike = torch.ones(len(at), dtype=torch.bool)
     for other in task.others:
         mine, theirs = other[at].double(), other[winner].double()
@@ -371,10 +369,10 @@ def _alike(task: RetrievalTask, at: Int[Tensor, " m"], winner: Int[Tensor, " m"]
 
 
 def _rounding(task: RetrievalTask, at: Int[Tensor, " w"], winner: Int[Tensor, " w"]) -> Float[Tensor, " w"]:
-    """Return by how much the margin changes, root mean square, when vectors are rounded another way.
+    """Return the root mean square change of the margin when the stored vectors are rounded another way.
 
-    Each stored number stands for all that round to it: it is moved by up to eps / 2 of itself, at random. Every case
-    is moved by the same draws, so that what is found of it does not depend on the cases beside it.
+    Each number moves at random by up to eps / 2 of itself. All cases share the draws, so that a case does not depend on
+    which others are examined with it.
     """
     generator = torch.Generator().manual_seed(0)
     sides = [task.anchors[at], *(other[places] for places in (at, winner) for other in task.others)]

@@ -127,12 +127,13 @@ def test_hub_by_how_often_it_is_first():
 
 def test_sign():
     assert said("sign", "speech", sign_flipped=("speech",), rank_sign_flipped=1.0) == (
-        "Turned away from the query is what the true item has for speech (cosine: speech -0.55). With that "
-        "vector turned into the opposite, the true item is first."
+        "The true item's vector for speech points away from the query (cosine: speech -0.55). Flipped, it makes the "
+        "true item first."
     )
     two = {"candidates": ("image", "speech", "tones"), "sign_flipped": ("image", "speech")}
-    assert "what the true item has for image and speech (cosine: image 0.80, speech -0.55). With those vectors" in said(
-        "sign", "speech", **two
+    assert said("sign", "speech", **two) == (
+        "The true item's vectors for image and speech point away from the query (cosines: image 0.80, speech -0.55). "
+        "Flipped, they make the true item first."
     )
     assert said("sign", "speech", sign_flipped=("speech",), modality_flipped=("speech",)) == (
         "In the whole set, speech and the query point opposite ways; here the cosines are: speech -0.55. With speech "
