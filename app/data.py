@@ -18,7 +18,7 @@ from jaxtyping import Float
 from app import opened
 from gram.data.embedding_set import EmbeddingSet
 from gram.errors import EmbeddingSetError, ModelError
-from gram.retrieval.retriever import scores_of_all
+from gram.retrieval.scoring import score_all
 
 if TYPE_CHECKING:
     from gram.models import MultimodalModel
@@ -98,7 +98,7 @@ def load_whole(model: str) -> EmbeddingSet:
     """Return a model's set with all its items: `load_set`'s, or, where that is a sample, the set as it lies on disk.
 
     Then its rows have any length, are mapped into memory and looked at when they are used, and its ids may be numbers:
-    look items up by `find`, and take vectors from `holding` or through a retriever.
+    look items up by `find`, and take vectors from `holding` or through a searcher.
 
     Raises:
         EmbeddingSetError: the set is not there or not sound.
@@ -292,4 +292,5 @@ def _encoder(folder: str, device: str, stamp: int) -> "MultimodalModel | Heads":
 def _volumes(folder: str, stamp: int, candidates: tuple[str, ...], item: str) -> Float[np.ndarray, " n"]:
     shown, whole = _set(folder, stamp)
     of = shown if shown.find(item) is not None else whole.subset([whole.row(item)]).normalized()
-    return -scores_of_all(of.modalities[of.anchor][of.row(item)], shown, candidates)
+    anchor = of.modalities[of.anchor][of.row(item)][None]
+    return -score_all("volume", anchor, [shown.modalities[name] for name in candidates])

@@ -16,7 +16,8 @@ from gram.models import MultimodalModel
 from gram.models import huggingface as encoders
 from gram.models.heads import Heads
 from gram.retrieval.evaluate import evaluate
-from gram.retrieval.retriever import Encoder, Retriever, disagreements
+from gram.retrieval.query import Encoder
+from gram.retrieval.search import Searcher, disagreements
 
 if TYPE_CHECKING:
     from gram.models.huggingface import Followed, SetEncoders
@@ -83,9 +84,9 @@ def rendered_sound(item_id: str, seed: int, name: str, _render: Callable[[], byt
     return _render()
 
 
-def retriever(model: str, measure: str, candidates: tuple[str, ...]) -> Retriever:
+def searcher(model: str, measure: str, candidates: tuple[str, ...]) -> Searcher:
     """Return a model's whole set made ready for a measure, with the model, if it is there, that embeds queries."""
-    return _retriever(data.fingerprint(model), model, measure, candidates)
+    return _searcher(data.fingerprint(model), model, measure, candidates)
 
 
 def disagreeing_ids(
@@ -103,19 +104,19 @@ def disagreeing_ids(
 
 
 @data.cached(max_entries=24, show_spinner="Preparing the gallery")
-def _retriever(fingerprint: tuple[str, int], model: str, measure: str, candidates: tuple[str, ...]) -> Retriever:
+def _searcher(fingerprint: tuple[str, int], model: str, measure: str, candidates: tuple[str, ...]) -> Searcher:
     gallery = data.load_gallery(model)
     loaded = data.load_encoder(model) if data.has_model(model) else None
     encoder = loaded if isinstance(loaded, MultimodalModel) else AnyEncoder(gallery.d, loaded, _live_of(model))
     on_disk = data.is_sample(model)
-    beside = _first(fingerprint, model, candidates) if on_disk else None
-    return Retriever(gallery, candidates=candidates, measure=measure, model=encoder, normalize=on_disk, beside=beside)
+    first = _first(fingerprint, model, candidates) if on_disk else None
+    return Searcher(gallery, candidates, measure, model=encoder, normalize=on_disk, share_with=first)
 
 
-@data.cached(max_entries=8, show_spinner="Preparing the gallery")
-def _first(fingerprint: tuple[str, int], model: str, candidates: tuple[str, ...]) -> Retriever:
-    """Return a retriever beside which those by other measures read a set that stays on disk."""
-    return Retriever(data.load_gallery(model), candidates=candidates, normalize=True)
+@data.cached(max_entries=2, show_spinner="Preparing the gallery")
+def _first(fingerprint: tuple[str, int], model: str, candidates: tuple[str, ...]) -> Searcher:
+    """Return the searcher with which those by other measures share the compressed copy of a set that stays on disk."""
+    return Searcher(data.load_gallery(model), candidates, normalize=True)
 
 
 @data.cached(max_entries=24, show_spinner="Ranking every item")

@@ -11,7 +11,7 @@ from app.plain import safe_csv
 from gram.data.embedding_set import EmbeddingSet
 from gram.plots.style import colours, number, volume_colour
 from gram.retrieval.answer import Answer, Hit
-from gram.retrieval.retriever import Comparison
+from gram.retrieval.search import Comparison
 
 
 def two_lists(
@@ -20,7 +20,7 @@ def two_lists(
     """Return the markup of both answers: their hits, and the true item below them where it is not one of them."""
     answers = (comparison.left, comparison.right)
     lists = [
-        _list(answer, gallery, title, comparison.places, side=side, dark=dark)
+        _list(answer, gallery, title, comparison.ranks, side=side, dark=dark)
         for side, (answer, gallery, title) in enumerate(zip(answers, galleries, titles))
     ]
     return f'<div class="two">{"".join(lists)}</div>'

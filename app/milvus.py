@@ -25,8 +25,8 @@ from gram.data.embedding_set import EmbeddingSet
 from gram.errors import DatabaseError
 from gram.geometry import base_and_height
 from gram.retrieval.answer import Answer, Hit
-from gram.retrieval.milvus import DEFAULT_FETCH, MilvusIndex
-from gram.retrieval.retriever import Comparison
+from gram.retrieval.milvus import DEFAULT_FETCH, MilvusSearcher
+from gram.retrieval.search import Comparison
 
 EXACT, IN_MILVUS = "This set, exact", "A Milvus collection"
 FETCHES = (64, DEFAULT_FETCH, 1024)
@@ -43,7 +43,7 @@ _NAMED = 5  # ids in a line
 class Held:
     """The collection that this session searches, and what was found in it when it was opened."""
 
-    index: MilvusIndex
+    index: MilvusSearcher
     size: int
     candidates: tuple[str, ...]
 
@@ -170,7 +170,7 @@ def opened_at(uri: str, collection: str, token: str) -> Held:
     Raises:
         ValueError: no address, one that Milvus does not take, a path that leaves the data folder, or a server's that is
             not the app's own, where others than this computer reach the app.
-        DatabaseError: see `MilvusIndex.search`.
+        DatabaseError: see `MilvusSearcher.search`.
     """
     if uri:
         place = _server(uri) if "://" in uri else str(_below_data_folder(uri))
@@ -178,7 +178,7 @@ def opened_at(uri: str, collection: str, token: str) -> Held:
         place, token = os.environ.get("GRAM_MILVUS_URI", ""), token or os.environ.get("GRAM_MILVUS_TOKEN", "")
     if not place:
         raise ValueError("Give the address of a Milvus server")
-    index = MilvusIndex(place, collection=collection, token=token or None, timeout=_TIMEOUT)
+    index = MilvusSearcher(place, collection=collection, token=token or None, timeout=_TIMEOUT)
     try:
         return Held(index, len(index), index.candidates)
     except DatabaseError as error:
@@ -229,7 +229,7 @@ def instead(
     if held is None:
         return comparison
     answers: list[Answer] = [comparison.left, comparison.right]
-    ranks = [{item: places[side] for item, places in comparison.places.items()} for side in range(2)]
+    ranks = [{item: places[side] for item, places in comparison.ranks.items()} for side in range(2)]
     for side, (answer, judge, gallery) in enumerate(zip(tuple(answers), judges, galleries)):
         try:
             answers[side], ranks[side] = _search(held, answer, gallery)

@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from gram.data.embedding_set import EmbeddingSet
 from gram.retrieval.query import JointQuery, Query
-from gram.retrieval.retriever import Retriever, compare
+from gram.retrieval.search import Searcher, compare
 
 NAMES = ("text", "image", "speech", "tones")
 QUERIES = 9
@@ -56,15 +56,15 @@ def rows(arguments: argparse.Namespace) -> Iterator[Row]:
 def measured(n: int, now: Callable[[], float]) -> tuple[float, ...]:
     gallery = random_set(n)
     started = now()
-    left, right = (Retriever(gallery, measure=measure, device="cpu") for measure in ("volume", "cosine"))
+    left, right = (Searcher(gallery, measure=measure, device="cpu") for measure in ("volume", "cosine"))
     ready = now() - started
-    joint = Retriever(gallery, candidates=NAMES[2:], measure="volume", device="cpu")
+    joint = Searcher(gallery, candidates=NAMES[2:], measure="volume", device="cpu")
     return (
         ready,
-        median(lambda item: left.ask(Query("text", id=item)), n, now),
-        median(lambda item: right.ask(Query("text", id=item)), n, now),
+        median(lambda item: left.search(Query("text", id=item)), n, now),
+        median(lambda item: right.search(Query("text", id=item)), n, now),
         median(lambda item: compare(Query("text", id=item), left, right), n, now),
-        median(lambda item: joint.ask(JointQuery((Query("text", id=item), Query("image", id=item)))), n, now),
+        median(lambda item: joint.search(JointQuery((Query("text", id=item), Query("image", id=item)))), n, now),
     )
 
 

@@ -28,8 +28,8 @@ import pandas as pd
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from gram.data.embedding_set import EmbeddingSet
-from gram.retrieval.index import Index
-from gram.retrieval.milvus import MilvusIndex
+from gram.retrieval.milvus import MilvusSearcher
+from gram.retrieval.search import Index
 
 MEASURES = ("volume", "height", "cosine")
 CANDIDATES = ("image", "speech")
@@ -56,7 +56,7 @@ def main() -> int:
 def measured(arguments: argparse.Namespace, uri: str) -> None:
     gallery = made_up(arguments.items, arguments.clusters)
     place = {"collection": COLLECTION, "token": os.environ.get("MILVUS_TOKEN"), "candidates": CANDIDATES}
-    with MilvusIndex(uri, timeout=600, **place) as index:
+    with MilvusSearcher(uri, timeout=600, **place) as index:
         pushed(index, gallery)
     settle(uri)
     if not arguments.fetch:
@@ -65,7 +65,7 @@ def measured(arguments: argparse.Namespace, uri: str) -> None:
     queries = gallery.modalities["text"][rows].numpy()
     exact = {name: Index(gallery, CANDIDATES, name).search(queries, K).indices for name in MEASURES}
     order = fields_in_order(gallery, queries, max(arguments.fetch))
-    with MilvusIndex(uri, timeout=600, **place) as index:
+    with MilvusSearcher(uri, timeout=600, **place) as index:
         started = time.perf_counter()
         print(f"{len(index):,} items, opened in {time.perf_counter() - started:.0f} s\n", flush=True)
         cells = [f"{name}: recall@{K} | of exact fields | queries a second" for name in MEASURES]
@@ -80,7 +80,7 @@ def measured(arguments: argparse.Namespace, uri: str) -> None:
             print(f"| {fetch:6,} | " + " | ".join(cells) + " |", flush=True)
 
 
-def pushed(index: MilvusIndex, gallery: EmbeddingSet) -> None:
+def pushed(index: MilvusSearcher, gallery: EmbeddingSet) -> None:
     """Push to half, go on, and push again, and say how long each took."""
 
     def stop(done: int, whole: int) -> None:
@@ -110,7 +110,7 @@ def settle(uri: str) -> None:
     print(f"indexes built after {time.perf_counter() - started:.0f} s more", flush=True)
 
 
-def searched(index: MilvusIndex, queries: np.ndarray, exact: np.ndarray, fetch: int) -> tuple[float, float]:
+def searched(index: MilvusSearcher, queries: np.ndarray, exact: np.ndarray, fetch: int) -> tuple[float, float]:
     """Return the share of the exact hits that are found, and the queries a second after the first."""
     index.search(queries[:1], K, fetch=fetch)
     started = time.perf_counter()

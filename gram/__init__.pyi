@@ -30,7 +30,8 @@ from .losses import GramLoss as GramLoss
 from .losses import PairwiseInfoNCE as PairwiseInfoNCE
 from .measures import score as score
 from .retrieval.evaluate import evaluate as evaluate
-from .retrieval.index import Index as Index
-from .retrieval.milvus import MilvusIndex as MilvusIndex
+from .retrieval.milvus import MilvusSearcher as MilvusSearcher
+from .retrieval.search import Index as Index
+from .retrieval.search import Searcher as Searcher
 
 __version__: str

@@ -29,7 +29,7 @@ from gram.data.embedding_set import EmbeddingSet
 from gram.errors import GramError
 from gram.retrieval.answer import Answer
 from gram.retrieval.query import AnyQuery, candidates_for
-from gram.retrieval.retriever import Comparison, compare
+from gram.retrieval.search import Comparison, compare
 
 HITS = (10, 50)  # listed at first, and after "More hits"
 
@@ -128,11 +128,11 @@ def _answer(
 ) -> tuple[Comparison, float]:
     """Return the two answers, and the seconds that getting the models and the indexes ready took."""
     started = time.perf_counter()
-    left, right = (data_retrieval.retriever(judge.model, judge.measure, candidates) for judge in judges)
+    left, right = (data_retrieval.searcher(judge.model, judge.measure, candidates) for judge in judges)
     ready = time.perf_counter()
     bars: list[DeltaGenerator] = []
 
-    def progress(share: float) -> None:
+    def progress(share: float, stage: str = "") -> None:
         if not bars:
             bars.append(st.empty())
         bars[0].progress(share, text=f"Searching all {size:,} items: {share:.0%}")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from gram.data.embedding_set import EmbeddingSet
     from gram.models import MultimodalModel
-    from gram.retrieval.milvus import MilvusHits, MilvusIndex
+    from gram.retrieval.milvus import MilvusHits, MilvusSearcher
     from gram.retrieval.query import Query
 
 ORDER = 70
@@ -88,14 +88,14 @@ def _add_place(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
-def _open(args: argparse.Namespace, **options: Any) -> "MilvusIndex":
-    from gram.retrieval.milvus import MilvusIndex
+def _open(args: argparse.Namespace, **options: Any) -> "MilvusSearcher":
+    from gram.retrieval.milvus import MilvusSearcher
 
     if args.token_env and args.token_env not in os.environ:
         args.parser.error(f"--token-env: the environment has no variable {args.token_env}")
     token = os.environ.get(args.token_env or _TOKEN)
     with usage_errors(args):
-        return MilvusIndex(args.uri, collection=args.collection, token=token, **options)
+        return MilvusSearcher(args.uri, collection=args.collection, token=token, **options)
 
 
 def _push(args: argparse.Namespace) -> int:
@@ -139,7 +139,7 @@ def _search(args: argparse.Namespace) -> int:
     return 0
 
 
-def _query(args: argparse.Namespace, index: "MilvusIndex") -> "tuple[Query, Tensor]":
+def _query(args: argparse.Namespace, index: "MilvusSearcher") -> "tuple[Query, Tensor]":
     """Return the query, of one modality, and its vector."""
     query, model = query_of(args, gallery := gallery_of(args))
     if len(query.parts) > 1:
@@ -159,7 +159,7 @@ def _vector(query: "Query", gallery: "EmbeddingSet", model: "MultimodalModel | N
     return gallery.modalities[query.modality][gallery.row(query.id)].float()
 
 
-def _score_parts(index: "MilvusIndex", hits: "MilvusHits", vector: "Tensor") -> list[dict[str, Any]]:
+def _score_parts(index: "MilvusSearcher", hits: "MilvusHits", vector: "Tensor") -> list[dict[str, Any]]:
     """Return the hits as rows, each with what its score is made of."""
     from torch.nn.functional import cosine_similarity, normalize
 

@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     from gram.core.device import select_device
     from gram.retrieval.mixed import warning_for
     from gram.retrieval.query import candidates_for
-    from gram.retrieval.retriever import Retriever
+    from gram.retrieval.search import Searcher
 
     with usage_errors(args):
         measures.get(args.measure)
@@ -69,8 +69,8 @@ def run(args: argparse.Namespace) -> int:
         for name in query.modalities:
             if name in candidates:
                 raise ValueError(f"--candidates: {name!r} also asks, so each item would find itself; leave it out")
-        retriever = Retriever(gallery, candidates=candidates, measure=args.measure, model=model, device=args.device)
-        answer = retriever.ask(query, k=args.k)
+        searcher = Searcher(gallery, candidates=candidates, measure=args.measure, model=model, device=args.device)
+        answer = searcher.search(query, k=args.k)
     asked = " + ".join(query.modalities) + (f" of {args.item}" if args.item else "")
     told, left_out = warning_for(gallery, candidates, args.measure), len(gallery) - answer.size
     if args.json:

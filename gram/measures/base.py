@@ -3,7 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, NamedTuple, Protocol, TypeVar
+from typing import ClassVar, Literal, NamedTuple, Protocol, TypeVar
 
 import torch
 from jaxtyping import Bool, Float
@@ -12,6 +12,7 @@ from torch import Tensor
 from gram.core.registry import Registry
 from gram.geometry.arrays import ArrayT, as_anchor, as_candidates, as_pairs, through_torch
 from gram.geometry.orthonormal import missing_rows
+from gram.measures.span_bounds import Bounds, SpanCoordinates
 
 GRAM_PAPER = "G. Cicchetti, E. Grassucci, L. Sigillo, D. Comminiello, GRAM, ICLR 2025, arXiv 2412.11959"
 
@@ -74,6 +75,7 @@ class Measure(ABC):
         compares_by_span: whether distance from the span of the others says how far a vector is off; else its cosine.
         comparable_across_k: whether scores of items with different numbers of vectors go into one ranking: in scale
             and chance level they are alike, or nearly. False where one vector more or less changes what is large.
+        span_size: what the score is minus a power of, see `span_power`: the volume, the height, or neither.
         relative_cost: how long it takes, in terms of the mean cosine.
         joint_note: what to know when the query has several parts; a format of {anchor} and {joined}, "" for nothing.
     """
@@ -92,6 +94,7 @@ class Measure(ABC):
     uses_candidate_base: ClassVar[bool] = False
     compares_by_span: ClassVar[bool] = False
     comparable_across_k: ClassVar[bool] = True
+    span_size: ClassVar[Literal["volume", "height", ""]] = ""
     relative_cost: ClassVar[float] = 1.0
     joint_note: ClassVar[str] = ""
 
@@ -131,6 +134,17 @@ class Measure(ABC):
         """
         return None
 
+    def span_power(self, k: int) -> float:
+        """Return the power of `span_size` for k vectors."""
+        return 1.0
+
+    def score_bounds(self, at: SpanCoordinates) -> Bounds:
+        """Return no more and no less than each score of one query; optional, where it is quicker than scores.
+
+        With it, search of a large gallery reads a byte a coordinate.
+        """
+        raise NotImplementedError
+
     # what callers use
 
     @property
@@ -142,6 +156,11 @@ class Measure(ABC):
     def can_join(self) -> bool:
         """Whether `join` is supported."""
         return type(self)._join is not Measure._join
+
+    @property
+    def can_bound(self) -> bool:
+        """Whether `score_bounds` is supported."""
+        return type(self).score_bounds is not Measure.score_bounds
 
     def supports(self, k: int) -> bool:
         """Return whether the measure is defined for k modalities, the anchor's included."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
@@ -9,6 +10,7 @@ from gram.geometry.inner_products import paired_projection
 from gram.geometry.orthonormal import unit_rows
 from gram.measures.base import Measure, Parts, register
 from gram.measures.cosine import explain_cosines, mean_direction, projection
+from gram.measures.span_bounds import Bounds, SpanCoordinates, linear_bounds
 
 
 @register
@@ -34,6 +36,15 @@ class Centroid(Measure):
 
     def _paired_scores(self, anchor: Float[Tensor, "n d"], tensors: tuple[Tensor, ...]) -> Float[Tensor, "n"]:
         return paired_projection(anchor, *tensors)
+
+    def score_bounds(self, at: SpanCoordinates) -> Bounds:
+        """Return bounds on the product with the sum of the vectors, over those on the length of this sum."""
+        anchor, joined = at.units[-1], at.units[:-1].sum(axis=0)
+        low, high = linear_bounds(at, anchor, float(anchor @ joined))
+        own = np.einsum("nm,nm->n", at.total, at.total) + float(joined @ joined)
+        short, long = (np.sqrt(np.maximum(own + 2 * each, 1e-30)) for each in linear_bounds(at, joined))
+        low, high = low / np.where(low < 0, short, long), high / np.where(high > 0, short, long)
+        return np.clip(low, -1, 1), np.clip(high, -1, 1)
 
     def random_mean(self, k: int, d: int) -> float:
         """Return 0: a cosine of random directions is as often positive as negative."""

@@ -9,6 +9,7 @@ from torch import Tensor
 from gram.geometry.inner_products import paired_projection
 from gram.geometry.orthonormal import full_precision, missing_rows, unit_rows
 from gram.measures.base import Measure, Parts, query_name, register
+from gram.measures.span_bounds import Bounds, SpanCoordinates, linear_bounds
 
 
 def projection(anchor: Float[Tensor, "q d"], direction: Float[Tensor, "n d"]) -> Float[Tensor, "q n"]:
@@ -86,6 +87,12 @@ class Cosine(Measure):
 
     def _paired_scores(self, anchor: Float[Tensor, "n d"], tensors: tuple[Tensor, ...]) -> Float[Tensor, "n"]:
         return paired_projection(anchor, *tensors)
+
+    def score_bounds(self, at: SpanCoordinates) -> Bounds:
+        """Return bounds by the products with the sum of each candidate's vectors."""
+        anchor, joined = at.units[-1], at.units[:-1].sum(axis=0)
+        low, high = linear_bounds(at, anchor, float(anchor @ joined))
+        return low / (at.k - 1), high / (at.k - 1)
 
     def random_mean(self, k: int, d: int) -> float:
         """Return 0: a cosine of random directions is as often positive as negative."""

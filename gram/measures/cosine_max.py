@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable
 from functools import cache, reduce
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from scipy.integrate import quad
@@ -13,6 +14,7 @@ from torch import Tensor
 from gram.geometry.inner_products import paired_projection, scores_in_blocks
 from gram.geometry.orthonormal import missing_rows, unit_rows
 from gram.measures.base import Measure, Parts, present_cosines, register
+from gram.measures.span_bounds import ROUNDING, Bounds, SpanCoordinates
 
 
 @register
@@ -52,6 +54,15 @@ class CosineMax(Measure):
     def _paired_scores(self, anchor: Float[Tensor, "n d"], tensors: tuple[Tensor, ...]) -> Float[Tensor, "n"]:
         (units,) = tensors
         return _largest(paired_projection(anchor, each) for each in units.unbind(dim=1))
+
+    def score_bounds(self, at: SpanCoordinates) -> Bounds:
+        """Return the largest cosine, as it is known, and by how much it may be off."""
+        anchor = at.units[-1]
+        cosines = np.einsum("nkm,nm->nk", at.directions, at.along(anchor))
+        largest = np.where(at.present, cosines, -np.inf).max(axis=1)
+        if len(at.units) > 1:
+            largest = np.maximum(largest, float((at.units[:-1] @ anchor).max()))
+        return largest - at.reach - ROUNDING, largest + at.reach + ROUNDING
 
     def random_mean(self, k: int, d: int) -> float:
         """Return the expected largest of k - 1 independent cosines, exact.

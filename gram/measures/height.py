@@ -8,6 +8,7 @@ from torch import Tensor
 from gram.geometry import random_volume
 from gram.geometry.orthonormal import orthonormalize
 from gram.measures.base import GRAM_PAPER, Measure, Parts, joined_names, query_name, register
+from gram.measures.span_bounds import Bounds, SpanCoordinates, height_bounds
 from gram.measures.volume import join_basis, minus_volume, paired_minus_volume
 
 
@@ -28,6 +29,7 @@ class Height(Measure):
     small_is_aligned = True
     sign_invariant = True
     compares_by_span = True
+    span_size = "height"
     relative_cost = 1.7
 
     def _prepare(self, rows: Float[Tensor, "n m d"]) -> tuple[Tensor, ...]:
@@ -43,6 +45,11 @@ class Height(Measure):
     def _join(self, vector: Float[Tensor, " d"], tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         basis, ones = tensors
         return join_basis(vector, basis)[0], ones
+
+    def score_bounds(self, at: SpanCoordinates) -> Bounds:
+        """Return bounds by the angles between the spans."""
+        low, high = height_bounds(at)
+        return -high, -low
 
     def random_mean(self, k: int, d: int) -> float:
         """Return the expected height, exact: base and height of random directions are independent."""

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from gram.geometry.orthonormal import missing_rows, orthonormalize
 from gram.measures.base import GRAM_PAPER, Measure, Parts, present_cosines, register
+from gram.measures.span_bounds import Bounds, SpanCoordinates, volume_bounds
 from gram.measures.volume import join_basis, minus_volume, paired_minus_volume
 
 
@@ -35,6 +36,7 @@ class NormalizedVolume(Measure):
     sign_invariant = True
     uses_candidate_base = True
     compares_by_span = True
+    span_size = "volume"
     relative_cost = 2.0
 
     def _prepare(self, rows: Float[Tensor, "n m d"]) -> tuple[Tensor, ...]:
@@ -53,6 +55,15 @@ class NormalizedVolume(Measure):
         basis, base, k = tensors
         joined, distance = join_basis(vector, basis)
         return joined, base * distance, k + 1
+
+    def span_power(self, k: int) -> float:
+        """Return 1 / k."""
+        return 1 / k
+
+    def score_bounds(self, at: SpanCoordinates) -> Bounds:
+        """Return the roots of the bounds on volumes."""
+        low, high = volume_bounds(at)
+        return -(high ** (1 / at.k)), -(low ** (1 / at.k))
 
     def random_mean(self, k: int, d: int) -> float:
         """Return the expected k-th root of the volume, exact; fewer vectors come nearer to 1, by hundredths for d > 30.

@@ -1,5 +1,6 @@
 """The mean cosine over all pairs of an anchor's and a candidate's vectors."""
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -8,6 +9,7 @@ from gram.geometry.inner_products import paired_projection
 from gram.geometry.orthonormal import missing_rows, unit_rows, widest_dtype
 from gram.measures.base import Measure, Parts, present_cosines, register
 from gram.measures.cosine import count_present, projection, sum_of_units
+from gram.measures.span_bounds import Bounds, SpanCoordinates, linear_bounds
 
 
 @register
@@ -46,6 +48,15 @@ class PairwiseMean(Measure):
     def _paired_scores(self, anchor: Float[Tensor, "n d"], tensors: tuple[Tensor, ...]) -> Float[Tensor, "n"]:
         total, own = tensors
         return paired_projection(anchor, total).add_(own)
+
+    def score_bounds(self, at: SpanCoordinates) -> Bounds:
+        """Return bounds by the products with the sum of each candidate's vectors; the other pairs are known."""
+        query = at.units.sum(axis=0)
+        own = np.einsum("nm,nm->n", at.total, at.total) - np.einsum("nkm,nkm->n", at.directions, at.directions)
+        own += float(query @ query - np.square(at.units).sum())
+        low, high = linear_bounds(at, query, own / 2)
+        pairs = at.k * (at.k - 1) / 2
+        return low / pairs, high / pairs
 
     def random_mean(self, k: int, d: int) -> float:
         """Return 0: a cosine of random directions is as often positive as negative."""

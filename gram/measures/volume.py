@@ -19,6 +19,7 @@ from gram.geometry.orthonormal import (
     unit_rows,
 )
 from gram.measures.base import GRAM_PAPER, Measure, Parts, joined_names, query_name, register
+from gram.measures.span_bounds import Bounds, SpanCoordinates, volume_bounds
 
 
 def minus_volume(
@@ -77,6 +78,7 @@ class Volume(Measure):
     sign_invariant = True
     uses_candidate_base = True
     compares_by_span = True
+    span_size = "volume"
     comparable_across_k = False
     relative_cost = 1.7
 
@@ -94,6 +96,11 @@ class Volume(Measure):
         basis, base = tensors
         joined, distance = join_basis(vector, basis)
         return joined, base * distance
+
+    def score_bounds(self, at: SpanCoordinates) -> Bounds:
+        """Return bounds by the angles between the spans."""
+        low, high = volume_bounds(at)
+        return -high, -low
 
     def random_mean(self, k: int, d: int) -> float:
         """Return the expected volume of k random directions, exact."""

@@ -1,14 +1,17 @@
 """What a gallery answers to a query: ranked items, each with what its score is made of."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
+import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import cosine_similarity
 
 from gram import measures
+from gram.geometry import base_and_height
 from gram.retrieval.query import AnyQuery
 from gram.retrieval.scoring import TOLERANCE
 
@@ -115,3 +118,56 @@ class Answer:
         if first.correct or abs(first.score - self.true.score) <= TOLERANCE * (1 + abs(self.true.score)):
             return f"{self.true.label} ties with others: equal scores share a rank."
         return measures.get(self.measure).explain(first, self.true, tuple(self.embeddings))
+
+
+def take_apart(
+    query: Sequence[Float[Tensor, " d"]],
+    vectors: Mapping[str, Float[Tensor, "b d"]],
+    *,
+    rows: Sequence[int],
+    ids: Sequence[str],
+    labels: Sequence[str],
+    scores: Sequence[float],
+    ranks: Sequence[float],
+    true: str | None = None,
+) -> list[Hit]:
+    """Return items as hits, in float64.
+
+    Args:
+        query: the vectors asked with, the anchor first.
+        vectors: the items' vectors by candidate modality, NaN rows where an item lacks one.
+        rows: the items' rows in the gallery.
+        ids: their ids.
+        labels: what they are called.
+        scores: their scores.
+        ranks: their ranks.
+        true: the id of the item that was asked for.
+    """
+    if not ids:
+        return []
+    anchor, *joined = (vector.cpu().double() for vector in query)
+    own = {name: each.cpu().double() for name, each in vectors.items()}
+    base, height = base_and_height(anchor[None], *(vector.expand(len(ids), -1) for vector in joined), *own.values())
+    cosines = {name: cosine_similarity(anchor, each, dim=-1).tolist() for name, each in own.items()}
+    own_cosines = _own_cosines(list(own.values()))
+    return [
+        Hit(
+            rank=ranks[number],
+            row=rows[number],
+            id=item,
+            label=labels[number],
+            score=scores[number],
+            base=float(base[number]),
+            height=float(height[0, number]),
+            cosines={name: values[number] for name, values in cosines.items()},
+            correct=item == true,
+            own_cosine=float(own_cosines[number]),
+        )
+        for number, item in enumerate(ids)
+    ]
+
+
+def _own_cosines(vectors: Sequence[Float[Tensor, "n d"]]) -> Float[Tensor, " n"]:
+    """Return each item's mean cosine over the pairs of its vectors that are there."""
+    pairs = [cosine_similarity(a, b, dim=-1) for place, a in enumerate(vectors) for b in vectors[:place]]
+    return torch.stack(pairs).nanmean(dim=0) if pairs else vectors[0].new_full((len(vectors[0]),), math.nan)

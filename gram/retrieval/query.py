@@ -2,7 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from gram.data.embedding_set import EmbeddingSet
 
@@ -97,6 +101,63 @@ class JointQuery:
 
 
 AnyQuery = Query | JointQuery
+
+
+class Encoder(Protocol):
+    """What is asked of a model: inputs of a modality in, unit vectors out."""
+
+    def encode(self, modality: str, inputs: Sequence[Any]) -> Float[Tensor, "n d"]:
+        """Return one vector an input."""
+
+
+def embed(
+    query: AnyQuery, *, gallery: EmbeddingSet, candidates: Sequence[str], model: Encoder | None, normalize: bool
+) -> dict[str, Float[Tensor, " d"]]:
+    """Return the vector of each part of a query by modality, that of the gallery's anchor modality first.
+
+    Args:
+        query: what is asked.
+        gallery: the set whose items are ranked.
+        candidates: the modalities that items are judged by.
+        model: what embeds content.
+        normalize: scale an item's own vector to length one.
+
+    Raises:
+        ValueError: see `Searcher.search`.
+    """
+    parts = sorted(query.parts, key=lambda part: part.modality != gallery.anchor)
+    return {part.modality: _embed_part(part, gallery, candidates, model, normalize) for part in parts}
+
+
+def _embed_part(
+    query: Query, gallery: EmbeddingSet, candidates: Sequence[str], model: Encoder | None, normalize: bool
+) -> Float[Tensor, " d"]:
+    if query.modality in candidates:
+        raise ValueError(
+            f"candidates must leave out the query's own modality; both have {query.modality!r}: use candidates_for()"
+        )
+    if query.content is not None:
+        if model is None:
+            raise ValueError("a query with content needs a model to embed it; give model=")
+        vector = model.encode(query.modality, [query.content])[0]
+        if len(vector) != gallery.d:
+            raise ValueError(
+                f"model embeds in {len(vector)} dimensions and the gallery has {gallery.d}: "
+                "give the model that made the gallery"
+            )
+        return vector
+    if query.id is None:
+        raise ValueError("query must have content to encode or the id of an item; it has neither")
+    if (row := gallery.find(query.id)) is None:
+        raise ValueError(f"query names item {query.id!r}, which is not in the gallery; give its content")
+    if query.modality not in gallery.modalities:
+        known = ", ".join(gallery.modalities)
+        raise ValueError(f"query has modality {query.modality!r}; the gallery has {known}")
+    vector = gallery.modalities[query.modality][row]
+    vector = vector.double() if normalize else vector.float()
+    if bool(vector.isnan().any()):
+        raise ValueError(f"query names item {query.id!r}, which lacks {query.modality}; choose another modality")
+    return torch.nn.functional.normalize(vector, dim=0) if normalize else vector
 
 
 def candidates_for(modality: str | Sequence[str], chosen: Sequence[str], *, gallery: EmbeddingSet) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gram import measures
 from gram.core.progress import Progress, no_progress
-from gram.retrieval.scoring import score_blocks, score_pairs, score_scale, tie_margin
+from gram.retrieval.scoring import Candidates, score_blocks, score_pairs, score_scale, tie_margin
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +41,7 @@ class Ranks:
 def rank_true_items(
     measure: str | measures.Measure,
     anchors: Float[Tensor, "q d"],
-    candidates: Sequence[Float[Tensor, "n d"]],
+    candidates: Candidates | Sequence[Float[Tensor, "n d"]],
     true: Int[Tensor, " m"],
     *,
     by_anchor: bool = True,
@@ -53,13 +53,14 @@ def rank_true_items(
     Args:
         measure: its name, or the measure.
         anchors: the anchors; NaN nowhere.
-        candidates: one tensor a modality; NaN rows where a candidate lacks it, no candidate without any.
+        candidates: one tensor a modality, NaN rows where a candidate lacks it, no candidate without any; or
+            `Candidates`.
         true: by anchor, each anchor's true candidate (m = q); else each candidate's true anchor (m = n).
         by_anchor: rank candidates for each anchor; else anchors for each candidate.
         device: where to compute; that of the anchors if None.
         progress: called with the share done after each block; an exception from it stops the work.
     """
-    device = device or anchors.device
+    device = candidates.device if isinstance(candidates, Candidates) else device or anchors.device
     everything = torch.arange(len(true))
     pairs = (everything, true) if by_anchor else (true, everything)
     scores = score_pairs(measure, anchors, candidates, *pairs, device=device)

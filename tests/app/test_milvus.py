@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from app import hits
-from gram import EmbeddingSet, MilvusIndex
+from gram import EmbeddingSet, MilvusSearcher
 from tests.app.conftest import ROOT, open_app
 from tests.helpers.milvus_server import Server, unused_port
 
@@ -31,7 +31,7 @@ def data_folder(tmp_path_factory, gallery):
         gallery.info,
     )
     for name, pushed in (("same", gallery), ("more", extended)):
-        with MilvusIndex(str(folder / "held.db"), collection=name, candidates=OTHERS) as index:
+        with MilvusSearcher(str(folder / "held.db"), collection=name, candidates=OTHERS) as index:
             index.push(pushed)
     return folder
 
@@ -173,7 +173,7 @@ def test_the_apps_own_token_goes_to_its_own_address_alone(monkeypatch):
         def __len__(self):
             return 1
 
-    monkeypatch.setattr(milvus, "MilvusIndex", Index)
+    monkeypatch.setattr(milvus, "MilvusSearcher", Index)
     monkeypatch.setenv("GRAM_MILVUS_URI", "http://own:1")
     monkeypatch.setenv("GRAM_MILVUS_TOKEN", TOKEN)
     for uri, token in (("", ""), ("http://other:1", ""), ("http://other:1", "theirs"), ("", "theirs")):
@@ -211,7 +211,7 @@ def test_an_app_that_is_open_to_the_network_connects_to_its_own_server_alone(mon
     def reach(place, **options):
         raise Reached(place)
 
-    monkeypatch.setattr(milvus, "MilvusIndex", reach)
+    monkeypatch.setattr(milvus, "MilvusSearcher", reach)
     monkeypatch.setenv("GRAM_MILVUS_URI", "http://ours:19530")
     for listens, place, connects in (
         ("0.0.0.0", "http://10.0.0.7:19530", False),
@@ -236,7 +236,7 @@ def test_a_lost_connection_is_one_line_and_the_exact_search_stays(tmp_path, gall
     server = Server(tmp_path / "served.db")
     server.start()
     try:
-        with MilvusIndex(server.uri, candidates=OTHERS) as index:
+        with MilvusSearcher(server.uri, candidates=OTHERS) as index:
             index.push(gallery)
         item = gallery.items["id"].iloc[3]
         at = connected(opened(item), server.uri, "gram")

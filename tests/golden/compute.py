@@ -45,7 +45,7 @@ from gram.retrieval.compare import against, leading, measure_row, tasks
 from gram.retrieval.distributions import distributions
 from gram.retrieval.evaluate import DIRECTIONS, RetrievalReport
 from gram.retrieval.query import JointQuery, Query, candidates_for
-from gram.retrieval.retriever import Retriever
+from gram.retrieval.search import Searcher
 
 Sets = dict[str, EmbeddingSet]
 Values = dict[str, Any]
@@ -321,7 +321,7 @@ def asking(sets: Sets) -> Values:
 def _answer(gallery: EmbeddingSet, item: str, asked: Sequence[str], candidates: Sequence[str], measure: str) -> Values:
     parts = tuple(Query(modality, id=item) for modality in asked)
     query = parts[0] if len(parts) == 1 else JointQuery(parts)
-    answer = Retriever(gallery, candidates=candidates, measure=measure).ask(query, k=10)
+    answer = Searcher(gallery, candidates=candidates, measure=measure).search(query, k=10)
     assert answer.true is not None
     return {
         "candidates": list(answer.candidates),

@@ -28,7 +28,7 @@ class Compressed(NamedTuple):
 
     codes: np.ndarray  # (blocks, m, steps, 16, 4) bytes: round(e / scale) + 128
     scale: np.ndarray  # (16 blocks,) float32
-    rest: np.ndarray  # (16 blocks,) the norm of what the bytes leave out, or more
+    rest: np.ndarray  # (16 blocks,) the spectral norm of what the bytes leave out, or more
     square: np.ndarray  # (16 blocks,) squared base, the largest being 1
 
 

@@ -15,7 +15,7 @@ from gram.errors import DatabaseError
 from gram.retrieval.milvus.collection import MOST, Collection, Layout
 from gram.retrieval.milvus.connection import Connection, OutOfReachError, check_uri
 from gram.retrieval.milvus.rows import check_ids, digests_of, rows_of, unit_queries, unit_vectors
-from gram.retrieval.one_query import Ranking
+from gram.retrieval.ranking import Ranking
 from gram.retrieval.scoring import score_scale
 from gram.retrieval.task import check_candidates, rows_with_candidates
 
@@ -61,7 +61,7 @@ class Pushed(NamedTuple):
     left_out: int
 
 
-class MilvusIndex:
+class MilvusSearcher:
     """The items of a collection of Milvus, ready to be ranked for queries.
 
     A collection holds the candidate modalities of a set, each item's vectors brought to length one and the volume of
@@ -118,7 +118,7 @@ class MilvusIndex:
 
     def __repr__(self) -> str:
         """Return where the index is, without its token."""
-        return f"MilvusIndex({self.uri!r}, collection={self.collection!r}, measure={self.measure!r})"
+        return f"MilvusSearcher({self.uri!r}, collection={self.collection!r}, measure={self.measure!r})"
 
     def __enter__(self) -> Self:
         """Return the index, which is closed at the end."""
@@ -360,10 +360,11 @@ class MilvusIndex:
         """Return the best of scored items, whose ids ascend."""
         if not ids:
             return _Best([], [], [], 0)
-        ranking = Ranking(scores, self._typical(m))
-        places = ranking.best(k).tolist()
-        ranks = [ranking.rank(place) for place in places]
-        return _Best([ids[place] for place in places], scores[places].tolist(), ranks, len(ids))
+        ranking = Ranking(scores, scores, self._typical(m))
+        places = ranking.best(k)
+        return _Best(
+            [ids[place] for place in places], scores[places].tolist(), ranking.ranks(places).tolist(), len(ids)
+        )
 
 
 class _Best(NamedTuple):

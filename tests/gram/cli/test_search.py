@@ -18,7 +18,7 @@ from gram.datasets.spoken_numbers.queries import typed_query
 from gram.datasets.spoken_numbers.uploads import read_image
 from gram.models import load_model
 from gram.retrieval.query import JointQuery, Query
-from gram.retrieval.retriever import ask
+from gram.retrieval.search import ask
 
 TWIN = Path(__file__).parents[3] / "assets" / "numbers" / "gram"
 OTHERS = ("image", "speech", "tones")

@@ -19,7 +19,7 @@ from gram.retrieval import mixed
 from gram.retrieval.distributions import distributions
 from gram.retrieval.evaluate import DIRECTIONS
 from gram.retrieval.query import JointQuery, Query
-from gram.retrieval.retriever import Retriever
+from gram.retrieval.search import Searcher
 from tests.helpers import oracle
 
 N, NAMES = 60, ("text", "image", "speech", "tones")
@@ -134,8 +134,8 @@ def test_search_evaluation_and_distributions_drop_missing_vectors(measure, query
 def test_a_query_of_two_parts_is_joined_to_the_vectors_that_an_item_has(measure):
     made = make()
     item = next(row for row in range(N) if all(made.present(name)[row] for name in ("text", "image")))
-    retriever = Retriever(made, candidates=["speech", "tones"], measure=measure)
-    answer = retriever.ask(JointQuery((Query("text", id=f"i{item}"), Query("image", id=f"i{item}"))), k=N)
+    searcher = Searcher(made, candidates=["speech", "tones"], measure=measure)
+    answer = searcher.search(JointQuery((Query("text", id=f"i{item}"), Query("image", id=f"i{item}"))), k=N)
     arrays = {name: rows.double().numpy() for name, rows in made.modalities.items()}
     pair = side if measure == "normalized-volume" else lambda t, rows: oracle.pair_score(measure, t, rows)
     assert answer.size == int((made.present("speech") | made.present("tones")).sum())
@@ -146,8 +146,8 @@ def test_a_query_of_two_parts_is_joined_to_the_vectors_that_an_item_has(measure)
 
 def test_why_by_normalised_volume_names_both_roots():
     made = make()
-    retriever, rows = Retriever(made, measure="normalized-volume"), gram.evaluate(made).rows.tolist()
-    answers = (retriever.ask(Query("text", id=f"i{row}")) for row in rows)
+    searcher, rows = Searcher(made, measure="normalized-volume"), gram.evaluate(made).rows.tolist()
+    answers = (searcher.search(Query("text", id=f"i{row}")) for row in rows)
     wrong = next(answer for answer in answers if not answer.found)
     first = wrong.hits[0]
     k = 1 + sum(not np.isnan(value) for value in first.cosines.values())

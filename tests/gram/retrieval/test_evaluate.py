@@ -88,7 +88,7 @@ def test_defaults_are_the_anchor_against_all_else():
 def test_an_index_gives_the_same_ranks(measure):
     s = as_set(make_arrays())
     report = evaluate(s, "text", ["image", "speech"], measure)
-    ix = Index(s, ["image", "speech"], measure, block=16)
+    ix = Index(s, ["image", "speech"], measure)
     ranks = ix.ranks(s.modalities["text"], range(50))
     assert torch.equal(ranks, report.ranks)
     hits = ix.search(s.modalities["text"], k=50).indices
@@ -147,7 +147,7 @@ def test_a_collapsed_set_scores_chance(kind, measure, direction, monkeypatch):
 @pytest.mark.parametrize("measure", MEASURES)
 def test_an_index_of_a_collapsed_set_ranks_at_chance(measure):
     s = collapsed("all modalities alike", 150)
-    ranks = Index(s, ["image", "speech"], measure, block=64).ranks(s.modalities["text"], range(150))
+    ranks = Index(s, ["image", "speech"], measure).ranks(s.modalities["text"], range(150))
     assert ranks.unique().tolist() == [75.5]
 
 
@@ -309,7 +309,7 @@ def make(n):
     return gram.EmbeddingSet(arrays, pd.DataFrame({"id": range(n)}))
 def work(s):
     gram.evaluate(s, measure="volume").interval("median_rank")
-    gram.Index(s, ["image", "speech"], block=256).search(s.modalities["text"], k=10)
+    gram.Index(s, ["image", "speech"]).search(s.modalities["text"], k=10)
 gram.retrieval.evaluate._RESAMPLED_AT_ONCE, gram.retrieval.scoring.BLOCK = 1 << 16, 256
 work(make(600))
 before = peak()

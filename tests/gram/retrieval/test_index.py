@@ -44,9 +44,10 @@ def check_hits(hits, expected, k, tolerance=1e-5):
 
 @pytest.mark.parametrize("block", [1, 7, 60, 4096])
 @pytest.mark.parametrize("measure", MEASURES)
-def test_hits_are_those_of_brute_force(measure, block):
+def test_hits_are_those_of_brute_force(measure, block, monkeypatch):
+    monkeypatch.setattr("gram.retrieval.scoring.BLOCK", block)
     s, queries = make_set(), make_queries()
-    hits = Index(s, candidates=["image", "speech"], measure=measure, block=block).search(queries, k=10)
+    hits = Index(s, candidates=["image", "speech"], measure=measure).search(queries, k=10)
     assert hits.indices.shape == hits.scores.shape == (5, 10)
     check_hits(hits, oracle.scores(measure, queries, s.modalities["image"], s.modalities["speech"]), 10)
 
@@ -58,7 +59,6 @@ def test_long_vectors_are_taken_few_at_a_time_and_hits_are_those_of_brute_force(
     rows = {name: each / np.linalg.norm(each, axis=1, keepdims=True) for name, each in rows.items()}
     queries = (rows["image"][[7, 150, 299]] + rows["speech"][[7, 150, 299]]) / 2
     index = Index(gram.EmbeddingSet(rows, pd.DataFrame({"id": range(300)})), ["image", "speech"])
-    assert index._block == 174  # 2^20 numbers
     check_hits(index.search(queries, k=20), oracle.scores("volume", queries, rows["image"], rows["speech"]), 20)
 
 
@@ -66,7 +66,7 @@ def test_long_vectors_are_taken_few_at_a_time_and_hits_are_those_of_brute_force(
 @pytest.mark.parametrize("measure", MEASURES)
 def test_half_storage_searches_the_rounded_vectors(measure, dtype):
     s, queries = make_set(n=200), make_queries()
-    hits = Index(s, candidates=["image", "speech"], measure=measure, dtype=dtype, block=64).search(queries, k=20)
+    hits = Index(s, candidates=["image", "speech"], measure=measure, dtype=dtype).search(queries, k=20)
     rounded = [s.modalities[name].to(dtype).double().numpy() for name in ("image", "speech")]
     check_hits(hits, oracle.scores(measure, queries, *rounded), 20)
 
@@ -82,7 +82,7 @@ def test_scores_are_those_of_gram_score(measure):
     s, queries = make_set(missing=0.2), make_queries()
     others = [s.modalities[name] for name in ("image", "speech")]
     expected = gram.score(measure, torch.from_numpy(queries), *others).numpy()
-    ix = Index(s, candidates=["image", "speech"], measure=measure, block=16)
+    ix = Index(s, candidates=["image", "speech"], measure=measure)
     hits = ix.search(queries, k=len(ix))
     np.testing.assert_allclose(hits.scores, np.take_along_axis(expected, hits.indices, axis=1), rtol=1e-5, atol=1e-6)
     row = int(ix.rows[3])
@@ -94,7 +94,7 @@ def test_missing_modalities_are_left_out(measure):
     s, queries = make_set(missing=0.4), make_queries()
     lacking = (~s.present("image") & ~s.present("speech")).numpy()
     assert 0 < lacking.sum() < 30
-    ix = Index(s, candidates=["image", "speech"], measure=measure, block=13)
+    ix = Index(s, candidates=["image", "speech"], measure=measure)
     hits = ix.search(queries, k=1000)
     assert len(ix) == hits.indices.shape[1] == (~lacking).sum()
     assert not set(np.flatnonzero(lacking)) & set(hits.indices.ravel())
@@ -106,10 +106,11 @@ def test_missing_modalities_are_left_out(measure):
 
 
 @pytest.mark.parametrize("block", [1, 3, 8, 100])
-def test_equal_scores_rank_by_row(block):
+def test_equal_scores_rank_by_row(block, monkeypatch):
+    monkeypatch.setattr("gram.retrieval.scoring.BLOCK", block)
     corners = np.eye(4, dtype=np.float32)[[0, 1, 0, 2, 0, 1, 0, 0, 3, 0, 1, 2]]
     s = EmbeddingSet(modalities={"image": corners}, items=pd.DataFrame({"id": range(12)}))
-    hits = Index(s, candidates=["image"], measure="cosine", block=block).search(np.eye(4, dtype=np.float32)[:2], k=9)
+    hits = Index(s, candidates=["image"], measure="cosine").search(np.eye(4, dtype=np.float32)[:2], k=9)
     assert hits.indices.tolist() == [[0, 2, 4, 6, 7, 9, 1, 3, 5], [1, 5, 10, 0, 2, 3, 4, 6, 7]]
     assert hits.scores[0].tolist() == [1.0] * 6 + [0.0] * 3
 
@@ -128,20 +129,21 @@ def test_scores_come_back_to_the_last_bit():
     s = EmbeddingSet(modalities={"image": x}, items=pd.DataFrame({"id": range(500)}))
     query = torch.tensor([[1.0, 0.0]])
     hits = Index(s, candidates=["image"], measure="cosine").search(query, k=500)
-    assert torch.equal(hits.scores, gram.score("cosine", query, s.modalities["image"])[0][hits.indices])
+    expected = gram.score("cosine", query.double(), s.modalities["image"].double())[0][hits.indices]
+    assert torch.equal(hits.scores, expected.float())
     assert hits.scores.min() < 0 < hits.scores.max()
 
 
 def test_the_same_search_twice():
     s, queries = make_set(n=500), make_queries(q=40)
-    first, second = (Index(s, candidates=["image", "speech"], block=100).search(queries, k=50) for _ in range(2))
+    first, second = (Index(s, candidates=["image", "speech"]).search(queries, k=50) for _ in range(2))
     assert np.array_equal(first.indices, second.indices)
     assert np.array_equal(first.scores, second.scores)
 
 
 def test_many_queries_are_searched_in_blocks():
     s, queries = make_set(), make_queries(q=1300)
-    ix = Index(s, candidates=["image"], measure="cosine", block=16)
+    ix = Index(s, candidates=["image"], measure="cosine")
     hits, last = ix.search(queries, k=3), ix.search(queries[1290:], k=3)
     np.testing.assert_array_equal(hits.indices[1290:], last.indices)
 
@@ -187,7 +189,6 @@ def test_ranks_share_tied_places():
         ({"candidates": ["video"]}, "candidates: 'video' is not in this set; it has text, image, speech"),
         ({"candidates": ["image", "image"]}, "candidates: 'image' is named twice"),
         ({"dtype": torch.float64}, "dtype: expected float16, bfloat16, float32 or None, got torch.float64"),
-        ({"block": 0}, "block: expected at least 1 item at a time, got 0"),
         ({"device": "abacus"}, "device: 'abacus' is not available here; use 'auto' or 'cpu'"),
         ({"device": "meta"}, "device: 'meta' is not available"),
     ],

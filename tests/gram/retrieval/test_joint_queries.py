@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from gram import EmbeddingSet
+from gram.core.progress import no_progress
 from gram.datasets.spoken_numbers.queries import read_query
-from gram.retrieval.one_query import Candidates
 from gram.retrieval.query import JointQuery, Query, candidates_for
-from gram.retrieval.retriever import Retriever, ask, compare
+from gram.retrieval.search import Searcher, ask, compare
 from tests.helpers.oracle import cosine, pair_score, span_distance, volume
 
 NAMES = ("image", "text", "speech", "tones")  # the anchor is not the first
@@ -98,19 +98,19 @@ def test_a_joint_query_finds_what_each_part_alone_does_not():
     candidates = ("speech", "tones")
 
     def found(*asked):
-        retriever = Retriever(gallery, candidates=candidates, measure="volume")
-        return np.mean([retriever.ask(together(*asked, item=f"{row:04d}")).found for row in rows])
+        searcher = Searcher(gallery, candidates=candidates, measure="volume")
+        return np.mean([searcher.search(together(*asked, item=f"{row:04d}")).found for row in rows])
 
     assert found("text", "image") > 1.2 * max(found("text"), found("image"))
 
 
 def test_two_rankings_of_a_joint_query_know_each_others_places(gallery):
     query = together("text", "image", item="0011")
-    left, right = (Retriever(gallery, candidates=("speech", "tones"), measure=name) for name in ("volume", "centroid"))
+    left, right = (Searcher(gallery, candidates=("speech", "tones"), measure=name) for name in ("volume", "centroid"))
     comparison = compare(query, left, right, k=3)
-    whole = [{hit.id: hit.rank for hit in retriever.ask(query, k=70).hits} for retriever in (left, right)]
+    whole = [{hit.id: hit.rank for hit in searcher.search(query, k=70).hits} for searcher in (left, right)]
     shown = {hit.id for answer in (comparison.left, comparison.right) for hit in answer.hits} | {"0011"}
-    assert comparison.places == {item: (whole[0][item], whole[1][item]) for item in shown}
+    assert comparison.ranks == {item: (whole[0][item], whole[1][item]) for item in shown}
     vectors = torch.stack(list(comparison.left.embeddings.values()))
     assert left.ranks_of(vectors, list(shown)) == {item: whole[0][item] for item in shown}
 
@@ -166,7 +166,7 @@ def test_a_query_of_everything_leaves_nothing_to_judge_by(gallery):
 
 def test_a_candidate_may_not_be_a_part(gallery):
     with pytest.raises(ValueError, match="both have 'image'"):
-        Retriever(gallery, candidates=["image"]).ask(together("text", "image", item="0001"))
+        Searcher(gallery, candidates=["image"]).search(together("text", "image", item="0001"))
 
 
 def test_a_model_of_another_width_is_named(gallery):
@@ -218,11 +218,17 @@ def tied_gallery(n=3000, d=12):
     return [torch.from_numpy(unit(distinct[which] + shift)) for shift in (0.0, 0.1)], which
 
 
+def ranking_of(measure, vectors, query, **options):
+    arrays = dict(zip("abc", vectors))
+    gallery = EmbeddingSet(arrays, pd.DataFrame({"id": range(len(vectors[0]))}))
+    return Searcher(gallery, list(arrays), measure, **options)._ranking(query, no_progress)
+
+
 @pytest.mark.parametrize("measure", MEASURES)
 def test_ties_share_a_rank_and_list_the_lower_row_first(measure):
     vectors, which = tied_gallery()
     query = unit(np.random.default_rng(2).normal(size=12))
-    ranking = Candidates(measure, vectors, device=torch.device("cpu")).rank(torch.from_numpy(query)[None])
+    ranking = ranking_of(measure, vectors, torch.from_numpy(query)[None])
     by_kind = [pair_score(measure, query.astype(np.float64), np.stack([v[row].double().numpy() for v in vectors]))
                for row in (int(np.flatnonzero(which == kind)[0]) for kind in range(7))]  # fmt: skip
     order = sorted(range(len(which)), key=lambda row: (-by_kind[which[row]], row))
@@ -231,14 +237,18 @@ def test_ties_share_a_rank_and_list_the_lower_row_first(measure):
     for kind in range(7):
         better = sum((which == other).sum() for other in range(7) if by_kind[other] > by_kind[kind])
         row = int(np.flatnonzero(which == kind)[-1])
-        assert ranking.rank(row) == better + ((which == kind).sum() + 1) / 2
+        assert ranking.ranks(np.array([row])).item() == better + ((which == kind).sum() + 1) / 2
 
 
-def test_a_gallery_too_large_to_keep_gives_the_same():
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_gallery_too_large_to_keep_gives_the_same(compressed, monkeypatch):
     vectors, _ = tied_gallery()
     query = torch.from_numpy(unit(np.random.default_rng(3).normal(size=(2, 12))))
-    kept, anew = (Candidates("volume", vectors, device=torch.device("cpu"), keep=keep) for keep in (2**29, 0))
-    for vectors_asked in (query[:1], query):
-        one, other = (candidates.rank(vectors_asked) for candidates in (kept, anew))
-        np.testing.assert_allclose(one.scores, other.scores, rtol=1e-12, atol=1e-15)
+    for asked in (query[:1], query):
+        monkeypatch.setattr("gram.retrieval.search.KEPT", 2**29)
+        one = ranking_of("volume", vectors, asked)
+        monkeypatch.setattr("gram.retrieval.search.KEPT", 0)
+        other = ranking_of("volume", vectors, asked, compressed=compressed)
+        everything = np.arange(3000)
         assert one.best(8).tolist() == other.best(8).tolist()
+        np.testing.assert_allclose(one.scores(everything), other.scores(everything), rtol=1e-12, atol=1e-15)

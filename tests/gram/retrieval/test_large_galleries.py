@@ -1,4 +1,4 @@
-"""Sets that stay on disk: opened without being read, and asked by inner products that are read through once a query."""
+"""Sets that stay on disk: opened without being read, and searched where they lie."""
 
 from itertools import combinations
 
@@ -8,15 +8,13 @@ import pytest
 import torch
 
 from gram.data.embedding_set import EmbeddingSet
-from gram.retrieval import compiled_products as _compiled_products
-from gram.retrieval import products as _products
-from gram.retrieval.one_query import Candidates
-from gram.retrieval.product_scores import MEASURES
 from gram.retrieval.query import JointQuery, Query
-from gram.retrieval.retriever import Retriever, compare, scores_of_all
+from gram.retrieval.scoring import Candidates, score_all
+from gram.retrieval.search import Searcher, compare
 from tests.helpers.oracle import cosine, pair_score, volume
 
 N, D, NAMES = 900, 12, ("text", "image", "speech", "tones")
+MEASURES = ("volume", "height", "normalized-volume", "cosine", "centroid", "cosine-max", "pairwise-mean")
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +36,11 @@ def folder(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(params=["widened", "compiled"])
-def streamed(monkeypatch, request):
-    monkeypatch.setattr("gram.retrieval.one_query.KEEP", 0)
-    monkeypatch.setattr(_products, "_BLOCK", 8 * D)  # many blocks, in several segments
-    monkeypatch.setattr(_products, "_COMPILED_BLOCK", 8 * D)
-    monkeypatch.setattr(_products, "_COMPILED_FROM", 0 if request.param == "compiled" else np.inf)
+@pytest.fixture(params=["plain", "compressed"])
+def compressed(monkeypatch, request):
+    monkeypatch.setattr("gram.retrieval.search.KEPT", 0)
+    monkeypatch.setattr("gram.retrieval.scoring.BLOCK", 128)
+    return request.param == "compressed"
 
 
 def score(measure, anchor, candidate):
@@ -76,12 +73,12 @@ def unit(made, name, row):
 
 
 @pytest.mark.parametrize("measure", [*MEASURES, "singular"])
-def test_a_set_on_disk_is_answered_as_brute_force_does(folder, streamed, measure):
+def test_a_set_on_disk_is_answered_as_brute_force_does(folder, compressed, measure):
     made = EmbeddingSet.load(folder, lazily=True)
     candidates = ("image", "speech", "tones")
-    retriever = Retriever(made, candidates=candidates, measure=measure, normalize=True)
+    searcher = Searcher(made, candidates, measure, normalize=True, compressed=compressed)
     for row in (3, 45, 70):
-        answer = retriever.ask(Query("text", id=str(10 * row)), k=20)
+        answer = searcher.search(Query("text", id=str(10 * row)), k=20)
         scores = by_hand(made, measure, [unit(made, "text", row)], candidates, range(N))
         assert answer.size == N - 1  # item 7 has none
         order = np.argsort(np.where(np.isnan(scores), np.inf, -scores), kind="stable")
@@ -91,84 +88,61 @@ def test_a_set_on_disk_is_answered_as_brute_force_does(folder, streamed, measure
         assert answer.true.id == str(10 * row)
 
 
-@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
-@pytest.mark.parametrize("d", [1, 7, 64, 515])
-def test_compiled_products_are_numpys(dtype, d):
-    rng = np.random.default_rng(d)
-    rows = (rng.normal(size=(2, 40, d)) * 10.0 ** rng.integers(-7, 3, size=(2, 40, d))).astype(dtype)  # subnormal too
-    rows[0, 3], rows[1, 4, 0] = np.nan, np.inf
-    vectors = rng.normal(size=(3, d))
-    wide = rows.astype(float)
-    stored = [_compiled_products.as_stored(each) for each in rows]
-    assert _compiled_products.reads(rows.dtype)
-    across, within = np.zeros((40, 3, 2)), np.zeros((40, 2, 2))
-    _compiled_products.with_vectors(stored[0], vectors, across[:, :, 1])
-    _compiled_products.with_each_other(stored[0], stored[1], within[:, 1, 0])
-    sizes = np.abs(wide[0]) @ np.abs(vectors.T), (np.abs(wide[0]) * np.abs(wide[1])).sum(axis=1)
-    told = wide[0] @ vectors.T, (wide[0] * wide[1]).sum(axis=1)
-    for found, expected, size in zip((across[:, :, 1], within[:, 1, 0]), told, sizes):
-        np.testing.assert_array_equal(np.isnan(found), np.isnan(expected))
-        finite = np.isfinite(expected)
-        assert (np.abs(found[finite] - expected[finite]) <= 1e-13 * size[finite]).all()
-        np.testing.assert_array_equal(found[~finite], expected[~finite])
-    assert not across[:, :, 0].any()
-
-
-def test_a_joint_query_is_answered_as_brute_force_does(folder, streamed):
+@pytest.mark.parametrize("measure", MEASURES)
+def test_a_joint_query_is_answered_as_brute_force_does(folder, compressed, measure):
     made = EmbeddingSet.load(folder, lazily=True)
     candidates = ("speech", "tones")
-    retriever = Retriever(made, candidates=candidates, normalize=True)
-    answer = retriever.ask(JointQuery((Query("text", id="30"), Query("image", id="40"))), k=5)
-    scores = by_hand(made, "volume", [unit(made, "text", 3), unit(made, "image", 4)], candidates, range(N))
+    searcher = Searcher(made, candidates, measure, normalize=True, compressed=compressed)
+    answer = searcher.search(JointQuery((Query("text", id="30"), Query("image", id="40"))), k=5)
+    scores = by_hand(made, measure, [unit(made, "text", 3), unit(made, "image", 4)], candidates, range(N))
     order = np.argsort(np.where(np.isnan(scores), np.inf, -scores), kind="stable")
     assert [hit.row for hit in answer.hits] == order[:5].tolist()
 
 
-@pytest.mark.parametrize("measure", MEASURES)
-def test_products_leave_open_what_they_do_not_tell(measure, streamed):
-    rng = np.random.default_rng(0)
-    anchor = rng.normal(size=D)
-    first = rng.normal(size=(400, D))
-    second = -first + 10.0 ** rng.uniform(-9, 1, size=(400, 1)) * rng.normal(size=(400, D))
-    first[::7] = anchor + 10.0 ** rng.uniform(-6, 0, size=(len(first[::7]), 1)) * rng.normal(size=D)
-    stacked = [each / np.linalg.norm(each, axis=1, keepdims=True) for each in (first, second)]
-    asked = anchor / np.linalg.norm(anchor)
-    found = Candidates(measure, [torch.from_numpy(each) for each in stacked], device=torch.device("cpu"))
-    scores = found.rank(torch.from_numpy(asked)[None]).scores
-    told = np.array([score(measure, asked, np.stack(pair)) for pair in zip(*stacked)])
-    base = np.linalg.norm(stacked[0] + stacked[1], axis=1)  # about: the two are nearly opposite
-    np.testing.assert_allclose(scores[base > 1e-4], told[base > 1e-4], rtol=1e-7, atol=1e-9)
-
-
-def test_two_measures_read_a_gallery_once_and_a_question_again_not_at_all(folder, streamed, monkeypatch):
+def test_two_measures_share_one_compressed_copy_and_a_query_again_is_known(folder, monkeypatch):
     made = EmbeddingSet.load(folder, lazily=True)
-    left = Retriever(made, candidates=NAMES[1:], normalize=True)
-    right = Retriever(made, candidates=NAMES[1:], measure="cosine", normalize=True, beside=left)
+    left = Searcher(made, NAMES[1:], normalize=True, compressed=True)
+    right = Searcher(made, NAMES[1:], "cosine", normalize=True, compressed=True, share_with=left)
     shares = []
-    first = compare(Query("text", id="30"), left, right, progress=shares.append)
-    assert shares == sorted(shares)
-    assert len(shares) > 3
-    assert shares[-1] == 0.5  # all of it was read for the left one
-    again = compare(Query("text", id="30"), left, right, k=25, progress=shares.append)
-    assert shares[-1] == 0.5
-    assert again.left.hits[:10] == first.left.hits
-    other = Retriever(made, candidates=("image",), measure="cosine", normalize=True, beside=left)
-    answer = other.ask(Query("text", id="30"))
+    first = compare(Query("text", id="30"), left, right, progress=lambda share, stage="": shares.append(share))
+    assert shares == [0.5]  # all was packed for the left one, and nothing read for the right
+    taken = []
+    take = Candidates.take
+    monkeypatch.setattr(Candidates, "take", lambda self, rows: taken.append(rows) or take(self, rows))
+    again = compare(Query("text", id="30"), left, right, k=10)
+    assert sum(map(len, taken)) <= 40  # the hits of both, to be taken apart
+    assert again.left.hits == first.left.hits
+    other = Searcher(made, ("image",), "cosine", normalize=True, share_with=left)
+    assert other._codes is not left._codes
+    answer = other.search(Query("text", id="30"))
     scores = by_hand(made, "cosine", [unit(made, "text", 3)], ("image",), [hit.row for hit in answer.hits])
     np.testing.assert_allclose([hit.score for hit in answer.hits], scores, rtol=1e-9)
-    unlisted = left.ask(Query("text", id="70"))  # item 7 has none of the candidates, and so has no rank
+    unlisted = left.search(Query("text", id="70"))  # item 7 has none of the candidates, and so has no rank
     assert unlisted.true is None
     assert left.ranks_of(unlisted.embedding, ["70", "30", "none"]).keys() == {"30"}
 
 
 @pytest.mark.parametrize("measure", MEASURES)
+def test_the_ranks_of_all_are_those_of_brute_force(folder, compressed, measure):
+    made = EmbeddingSet.load(folder, lazily=True)
+    searcher = Searcher(made, NAMES[1:], measure, normalize=True, compressed=compressed)
+    scores = by_hand(made, measure, [unit(made, "text", 3)], NAMES[1:], range(N))
+    ids = [str(10 * row) for row in range(N)]
+    ranks = searcher.ranks_of(torch.from_numpy(unit(made, "text", 3)), ids)
+    assert "70" not in ranks
+    for row in (*range(0, 7), *range(40, 60), 899):
+        assert ranks[ids[row]] == 1 + np.sum(scores > scores[row] + 1e-10), row
+
+
+@pytest.mark.parametrize("measure", MEASURES)
 def test_the_scores_of_all_are_those_of_brute_force(folder, measure):
     made = EmbeddingSet.load(folder).normalized()
-    found = scores_of_all(made.modalities["text"][3], made, NAMES[1:], measure=measure)
+    vectors = [made.modalities[name] for name in NAMES[1:]]
+    found = score_all(measure, made.modalities["text"][[3]], vectors)
     told = by_hand(made, measure, [unit(made, "text", 3)], NAMES[1:], range(N))
     told[7] = -np.inf  # it has none of the candidates
     np.testing.assert_allclose(found, told, rtol=1e-5, atol=1e-7)
-    assert np.isnan(scores_of_all(made.modalities["text"][5], made, NAMES[1:], measure=measure)).all()
+    assert np.isnan(score_all(measure, made.modalities["text"][[5]], vectors)).all()
 
 
 def test_a_set_opened_lazily_is_what_it_is_when_read(folder):

@@ -9,7 +9,7 @@ from gram import EmbeddingSet
 from gram.datasets.spoken_numbers.queries import typed_query
 from gram.errors import NumberError
 from gram.retrieval.query import Query, candidates_for
-from gram.retrieval.retriever import Retriever, ask, compare, disagreements
+from gram.retrieval.search import Searcher, ask, compare, disagreements
 
 NAMES = ("text", "image", "speech", "tones")
 MEASURES = ("volume", "height", "cosine", "centroid")
@@ -367,15 +367,15 @@ def test_two_answers_know_each_others_ranks(gallery):
         items=gallery.items,
         info=gallery.info,
     )
-    left, right = Retriever(gallery, measure="volume"), Retriever(other, measure="cosine")
+    left, right = Searcher(gallery, measure="volume"), Searcher(other, measure="cosine")
     item = gallery.items["id"][30]
     comparison = compare(Query("text", id=item), left, right, k=5)
     shown = {hit.id for hit in (*comparison.left.hits, *comparison.right.hits)} | {item}
-    assert set(comparison.places) == shown
+    assert set(comparison.ranks) == shown
     whole = [
-        {hit.id: hit.rank for hit in retriever.ask(Query("text", id=item), k=60).hits} for retriever in (left, right)
+        {hit.id: hit.rank for hit in searcher.search(Query("text", id=item), k=60).hits} for searcher in (left, right)
     ]
-    assert comparison.places == {name: (whole[0][name], whole[1][name]) for name in shown}
+    assert comparison.ranks == {name: (whole[0][name], whole[1][name]) for name in shown}
 
 
 @pytest.mark.parametrize(
@@ -397,9 +397,9 @@ def test_queries_that_cannot_be_asked(gallery, query, options, message):
 
 def test_an_unknown_measure_or_candidate_is_refused(gallery):
     with pytest.raises(ValueError, match="wrong"):
-        Retriever(gallery, measure="wrong")
+        Searcher(gallery, measure="wrong")
     with pytest.raises(ValueError, match="smell"):
-        Retriever(gallery, candidates=["smell"])
+        Searcher(gallery, candidates=["smell"])
 
 
 def test_disagreements_are_first_in_one_and_far_in_the_other():

@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 from numba import njit
 from numba.core.codegen import get_host_cpu_features
 
-from gram import EmbeddingSet, Index
-from gram.retrieval.compressed import spans as _compressed
-from gram.retrieval.compressed.spans import CompressedSpans
+from gram import EmbeddingSet, Index, measures
+from gram.retrieval.compressed import codes as _compressed
+from gram.retrieval.compressed.codes import SpanCodes
+from gram.retrieval.scoring import Candidates, score_all
 from tests.helpers import oracle
 
 pytestmark = pytest.mark.skipif(
-    not _compressed.supported("volume", 8),
+    not _compressed.supports(measures.get("volume"), Candidates([torch.zeros(1, 8)])),
     reason="this processor does not multiply bytes: every search is the plain one",
 )
 AVX2_ALONE = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2,+fma"}
@@ -127,7 +128,7 @@ def test_hits_are_those_of_brute_force(kind, measure):
     power = 3 if measure == "normalized-volume" else 1  # a root makes a lot of what rounding leaves of 0
     check_identical(index.search(queries, k=10), expected, 10, power)
     check_identical(index.search(queries[3], k=10), expected[3:4], 10, power)
-    assert index._compressed is not None
+    assert index._compressed
 
 
 @pytest.mark.parametrize("m", [1, 2, 3, 4])
@@ -139,33 +140,45 @@ def test_any_number_of_modalities_and_of_dimensions(m, d):
     check_identical(hits, brute_force("volume", queries, vectors), 7)
 
 
+ALL = ("volume", "height", "normalized-volume", "cosine", "centroid", "cosine-max", "pairwise-mean")
+
+
 @given(
     seed=st.integers(0, 2**32 - 1),
     kind=st.sampled_from(KINDS),
     m=st.integers(1, 4),
-    measure=st.sampled_from(["volume", "height"]),
+    parts=st.integers(1, 3),
+    measure=st.sampled_from(ALL),
     length=st.sampled_from([1e-6, 1.0, 300.0]),
+    missing=st.booleans(),
 )
-@settings(deadline=None, max_examples=40)
-def test_bounds_hold_the_value(seed, kind, m, measure, length):
+@settings(deadline=None, max_examples=150)
+def test_bounds_hold_the_score(seed, kind, m, parts, measure, length, missing):
     vectors, queries = ask(kind, m, seed)
-    stored = [torch.from_numpy(rows[:50]) for rows in vectors]
-    spans = CompressedSpans(measure, 50, lambda places: [rows[places] for rows in stored])
-    for query in queries[[0, 1, -1]] * np.float32(length):
-        lower, upper = spans.bounds(torch.from_numpy(query))
-        value = -brute_force(measure, query[None], [rows[:50] for rows in vectors])[0]
-        rounding = 4e-7 * np.linalg.norm(query) * value.max()  # what counts as dependent is given the volume 0
-        assert (lower.numpy() <= value + 1e-12 * value.max()).all()
-        assert (value <= upper.numpy() + rounding).all()
+    rows = vectors[:, :50].copy()
+    if missing and m > 1:
+        lacking = np.random.default_rng(seed).random((m, 50)) < 0.3
+        lacking[0] &= ~lacking.all(axis=0)
+        rows[lacking] = np.nan
+    candidates = Candidates([torch.from_numpy(each) for each in rows])
+    codes = SpanCodes(candidates)
+    codes.pack()
+    for picked in ([0, 1, 2], [-1, -2, 0], [1, 1, -1]):
+        query = torch.from_numpy(queries[picked[:parts]] * np.float32(length)).double()
+        lower, upper = codes.bounds(measures.get(measure), query)
+        scores = score_all(measure, query, candidates)
+        slack = 1e-12 * max(1.0, np.abs(scores).max())
+        assert (lower <= scores + slack).all()
+        assert (scores <= upper + slack).all()
 
 
 def test_bounds_are_narrow_enough_to_leave_few():
     rng = np.random.default_rng(3)
     vectors = [torch.from_numpy(units(rng, 20_000, 128).astype(np.float32)) for _ in range(2)]
-    spans = CompressedSpans("volume", 20_000, lambda places: [rows[places] for rows in vectors])
-    best = spans.best(torch.from_numpy(units(rng, 32, 128).astype(np.float32)), 10)
-    assert best.certain.all()
-    assert best.scored.max() < 400
+    codes = SpanCodes(Candidates(vectors))
+    codes.pack()
+    found = codes.likely_best(torch.from_numpy(units(rng, 32, 128)), 10, by_base=True, scale=1.0)
+    assert all(len(items) < 200 for items, _ in found)
 
 
 def test_equal_items_rank_by_row():
@@ -205,9 +218,9 @@ def test_queries_that_bounds_do_not_help_are_searched_plainly(monkeypatch):
     monkeypatch.setattr(_compressed, "_ROOM", 64)
     vectors, queries = ask(all_as_good, 1)
     index = Index(make_set(vectors), NAMES[:1], compressed=True)
-    certain = index._spans().best(torch.from_numpy(queries), 10).certain
-    assert not certain[0]
     hits = index.search(queries, k=10)
+    likely = index._codes.likely_best(torch.from_numpy(queries).double(), 10, by_base=True, scale=1.0)
+    assert likely[0] is None
     expected = brute_force("volume", queries, vectors)
     found = np.take_along_axis(expected, hits.indices, axis=1)
     np.testing.assert_allclose(found, -np.sort(-expected, axis=1)[:, :10], atol=1e-5)
@@ -232,15 +245,15 @@ def test_half_storage_searches_the_rounded_vectors(dtype):
     check_identical(hits, brute_force("volume", queries, rounded), 10)
 
 
-@pytest.mark.parametrize(("measure", "compresses"), [("volume", True), ("height", True), ("normalized-volume", False)])
-def test_missing_modalities_are_left_out(measure, compresses):
+@pytest.mark.parametrize(("measure", "scanned"), [("volume", True), ("height", True), ("normalized-volume", False)])
+def test_missing_modalities_are_left_out(measure, scanned):
     vectors, queries = ask(random, 2)
     rng = np.random.default_rng(7)
     for rows in vectors:
         rows[rng.random(N) < 0.3] = np.nan
     index = Index(make_set(vectors), NAMES[:2], measure, compressed=True)
     hits = index.search(queries[:4], k=10)
-    assert (index._compressed is not None) == compresses
+    assert (index._codes.power(index._measure) is not None) == scanned
     there = ~np.isnan(vectors[..., 0]).all(axis=0)
     expected = np.full((4, N), -np.inf)
     for at, item in itertools.product(range(4), there.nonzero()[0]):
@@ -248,33 +261,29 @@ def test_missing_modalities_are_left_out(measure, compresses):
         score = oracle.pair_score("height" if measure == "height" else "volume", queries[at], kept)
         expected[at, item] = -((-score) ** (1 / (1 + len(kept)))) if measure == "normalized-volume" else score
     found = np.take_along_axis(expected, hits.indices, axis=1)
-    np.testing.assert_allclose(found, -np.sort(-expected, axis=1)[:, :10], atol=1e-5 if not compresses else 1e-12)
+    np.testing.assert_allclose(found, -np.sort(-expected, axis=1)[:, :10], atol=1e-12)
 
 
 def test_many_items_are_compressed_and_few_are_not(monkeypatch):
     vectors, queries = ask(random, 2)
     few, plain = Index(make_set(vectors), NAMES[:2]), Index(make_set(vectors), NAMES[:2], compressed=False)
-    monkeypatch.setattr("gram.retrieval.index.COMPRESSED_FROM", N)
-    many, other = Index(make_set(vectors), NAMES[:2]), Index(make_set(vectors), NAMES[:2], "cosine")
+    monkeypatch.setattr("gram.retrieval.search.COMPRESSED_FROM", N)
+    many, other = Index(make_set(vectors), NAMES[:2]), Index(make_set(vectors), NAMES[:2], "singular")
     hits = [index.search(queries, k=5) for index in (few, plain, many, other)]
-    assert [index._compressed is not None for index in (few, plain, many, other)] == [False, False, True, False]
+    assert [index._compressed for index in (few, plain, many, other)] == [False, False, True, False]
     assert np.array_equal(hits[0].indices, hits[2].indices)
-    np.testing.assert_allclose(hits[0].scores, hits[2].scores, atol=1e-5)
+    assert np.array_equal(hits[0].scores, hits[2].scores)
 
 
 def test_processors_that_do_not_multiply_bytes_and_many_hits_search_plainly(monkeypatch):
     vectors, queries = ask(random, 2)
     expected = brute_force("volume", queries, vectors)
-    monkeypatch.setattr("gram.retrieval.index.LARGEST_K", 9)
-    index = Index(make_set(vectors), NAMES[:2], compressed=True)
-    index.search(queries, k=10)
-    assert index._compressed is None
-    monkeypatch.setattr("gram.retrieval.index.LARGEST_K", 1000)
+    monkeypatch.setattr("gram.retrieval.search.LARGEST_K", 9)
+    check_identical(Index(make_set(vectors), NAMES[:2], compressed=True).search(queries, k=10), expected, 10)
     monkeypatch.setattr("gram.retrieval.compressed.byte_products.available", lambda: False)
-    hits = index.search(queries, k=10)
-    assert index._compressed is None
-    found = np.take_along_axis(expected, hits.indices, axis=1)
-    np.testing.assert_allclose(found, -np.sort(-expected, axis=1)[:, :10], atol=1e-5)
+    index = Index(make_set(vectors), NAMES[:2], compressed=True)
+    check_identical(index.search(queries, k=10), expected, 10)
+    assert not index._compressed
 
 
 @pytest.mark.parametrize("count", [1, 16])

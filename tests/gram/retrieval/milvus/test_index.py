@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
-from gram import DatabaseError, EmbeddingSet, EmbeddingSetError, MilvusIndex
+from gram import DatabaseError, EmbeddingSet, EmbeddingSetError, MilvusSearcher
 from gram.retrieval.milvus.collection import Collection, has_field, vector_field
 from tests.helpers.milvus_server import Server, unused_port
 
@@ -82,7 +82,7 @@ def file(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def held(file, gallery):
-    with MilvusIndex(file, collection="held") as index:
+    with MilvusSearcher(file, collection="held") as index:
         index.push(gallery)
         yield index
 
@@ -107,7 +107,7 @@ MEASURES = ("volume", "height", "cosine", "normalized-volume")
 @pytest.mark.parametrize("measure", MEASURES)
 def test_reading_all_is_what_brute_force_finds(file, held, arrays, gallery, measure):
     queries = arrays["text"][:6]
-    with MilvusIndex(file, collection="held", measure=measure) as index:
+    with MilvusSearcher(file, collection="held", measure=measure) as index:
         hits = index.search(queries, 10, fetch=N)
     expected = brute_scores(measure, queries, arrays)
     order = np.argsort(-expected, axis=1)[:, :10]
@@ -120,7 +120,7 @@ def test_reading_all_is_what_brute_force_finds(file, held, arrays, gallery, meas
 @pytest.mark.parametrize("measure", MEASURES)
 def test_few_candidates_find_most_and_score_them_exactly(file, held, arrays, gallery, measure):
     queries = arrays["text"][:12]
-    with MilvusIndex(file, collection="held", measure=measure) as index:
+    with MilvusSearcher(file, collection="held", measure=measure) as index:
         hits = index.search(queries, 5, fetch=40)
     expected = brute_scores(measure, queries, arrays)
     ids = gallery.items["id"].to_numpy()
@@ -139,10 +139,10 @@ def test_asking_a_field_for_more_finds_more_of_its_nearest(tmp_path):
     rows, query = unit(rng.normal(size=(3000, 48))).astype(np.float32), unit(rng.normal(size=(6, 48)))
     set_ = EmbeddingSet({"text": rows, "image": rows}, pd.DataFrame({"id": [str(i) for i in range(3000)]}))
     place = str(tmp_path / "graph.db")
-    with MilvusIndex(place, candidates=["image"]) as index:
+    with MilvusSearcher(place, candidates=["image"]) as index:
         index.push(set_)
     server_manager_instance.release_server(place)  # after the field's index is built, before which all of it is read
-    with MilvusIndex(place) as index:
+    with MilvusSearcher(place) as index:
         assert len(index) == 3000
         for limit, least in ((16, 0.97), (128, 0.97), (512, 0.97)):
             found = index._collection.nearest("image", query, limit)
@@ -164,9 +164,9 @@ def test_hubs_are_found_though_they_are_far_from_the_query_in_every_modality(fil
 def test_an_item_turned_round_is_found_by_volume_and_not_by_cosine(file, held, arrays, gallery):
     query = -arrays["text"][[100]]
     item = gallery.items["id"][100]
-    with MilvusIndex(file, collection="held", measure="height") as index:
+    with MilvusSearcher(file, collection="held", measure="height") as index:
         assert index.search(query, 3, fetch=5).ids[0, 0] == item
-    with MilvusIndex(file, collection="held", measure="cosine") as index:
+    with MilvusSearcher(file, collection="held", measure="cosine") as index:
         assert item not in index.search(query, 5, fetch=5).ids[0]
 
 
@@ -195,7 +195,7 @@ def test_equal_items_share_the_average_of_their_places_and_come_by_id(file):
     for name in OTHERS:
         arrays[name][10:14] = arrays[name][9]
     ids = [f"{(7 * i) % 30:02d}" for i in range(30)]
-    with MilvusIndex(file, collection="ties") as index:
+    with MilvusSearcher(file, collection="ties") as index:
         index.push(set_of(arrays, ids))
         for fetch in (20, 30):
             hits = index.search(torch.from_numpy(arrays[OTHERS[0]][9]), 4, fetch=fetch)
@@ -207,14 +207,14 @@ def test_equal_items_share_the_average_of_their_places_and_come_by_id(file):
 def test_many_equal_bases_still_give_as_many_candidates(file):
     arrays = arrays_of(2, 60)
     arrays[OTHERS[1]][10:] = arrays[OTHERS[0]][10:]  # a base of 0, for most
-    with MilvusIndex(file, collection="flat") as index:
+    with MilvusSearcher(file, collection="flat") as index:
         index.push(set_of(arrays, [f"{i:02d}" for i in range(60)]))
         hits = index.search(arrays["text"][:2], 8, fetch=8)
     np.testing.assert_allclose(hits.scores, 0, atol=1e-7)
 
 
 def test_triangle_ranks_only_items_that_have_both(file, held, arrays):
-    with MilvusIndex(file, collection="held", measure="triangle") as index:
+    with MilvusSearcher(file, collection="held", measure="triangle") as index:
         for fetch in (30, N):
             assert index.search(arrays["text"][0], N, fetch=N).ids.shape == (1, N - 15)
             hits = index.search(arrays["text"][:2], 5, fetch=fetch)
@@ -225,7 +225,7 @@ def test_triangle_ranks_only_items_that_have_both(file, held, arrays):
 def test_a_second_push_sends_nothing_and_a_changed_item_alone_is_sent_again(file, sent):
     arrays = arrays_of(3, 50)
     told = []
-    with MilvusIndex(file, collection="again") as index:
+    with MilvusSearcher(file, collection="again") as index:
         assert index.push(set_of(arrays), progress=lambda done, whole: told.append((done, whole))) == (50, 0, 0)
         assert told[-1] == (50, 50)
         assert index.push(set_of(arrays)) == (0, 50, 0)
@@ -249,7 +249,7 @@ def test_a_push_that_is_stopped_goes_on(file, sent, monkeypatch):
         if done >= 32:
             raise KeyboardInterrupt
 
-    with MilvusIndex(file, collection="stopped") as index:
+    with MilvusSearcher(file, collection="stopped") as index:
         with pytest.raises(KeyboardInterrupt):
             index.push(gallery, progress=stop)
         assert index.push(gallery) == (28, 32, 0)
@@ -268,13 +268,13 @@ def test_a_server_that_dies_amid_a_push_gives_one_line_and_loses_nothing(tmp_pat
 
     token = "root:hush-hush"
     try:
-        with MilvusIndex(server.uri, token=token, timeout=3) as index:
+        with MilvusSearcher(server.uri, token=token, timeout=3) as index:
             with pytest.raises(DatabaseError, match=r"cannot be reached.*only the rest is sent") as raised:
                 index.push(set_of(arrays), progress=die)
             assert "hush" not in f"{raised.value} {index!r}"
             assert "\n" not in str(raised.value)
         server.start()
-        with MilvusIndex(server.uri, token=token) as index:
+        with MilvusSearcher(server.uri, token=token) as index:
             pushed = index.push(set_of(arrays))
             assert pushed.sent + pushed.kept == 60
             assert pushed.kept >= 32
@@ -287,7 +287,7 @@ def test_a_server_that_dies_amid_a_push_gives_one_line_and_loses_nothing(tmp_pat
 
 def test_nobody_there_is_said_within_seconds_and_without_the_token():
     started = time.perf_counter()
-    index = MilvusIndex(f"http://root:word@localhost:{unused_port()}", token="root:hush-hush", timeout=3)
+    index = MilvusSearcher(f"http://root:word@localhost:{unused_port()}", token="root:hush-hush", timeout=3)
     with pytest.raises(DatabaseError, match=r"http://localhost:\d+: cannot be reached; see that Milvus runs") as raised:
         index.search(np.ones(D))
     assert time.perf_counter() - started < 20
@@ -298,15 +298,15 @@ def test_nobody_there_is_said_within_seconds_and_without_the_token():
 def test_what_does_not_fit_the_collection_is_refused(file, held, gallery):
     other = gallery.modalities
     narrow = EmbeddingSet({name: rows[:, :5] for name, rows in other.items()}, gallery.items)
-    with MilvusIndex(file, collection="held") as index:
+    with MilvusSearcher(file, collection="held") as index:
         with pytest.raises(DatabaseError, match="holds vectors of 12 dimensions, and the set's have 5"):
             index.push(narrow)
         with pytest.raises(DatabaseError, match="the set has no speech sounds_é; it has text, image"):
             index.push(EmbeddingSet({name: other[name] for name in ("text", "image")}, gallery.items))
-    narrowed = MilvusIndex(file, collection="held", candidates=["image"])
+    narrowed = MilvusSearcher(file, collection="held", candidates=["image"])
     with narrowed as index, pytest.raises(DatabaseError, match="holds image, speech sounds_é, not image"):
         index.search(np.ones(D))
-    with MilvusIndex(file, collection="nothing") as index:
+    with MilvusSearcher(file, collection="nothing") as index:
         with pytest.raises(DatabaseError, match=r"'nothing' at .* does not exist; push a set first"):
             index.search(np.ones(D))
         index._wanted = ("taste",)
@@ -321,7 +321,7 @@ def test_a_collection_of_something_else_is_refused(file, held, gallery):
     client.create_collection("foreign", dimension=D)
     client.close()
     match = "holds something other than an embedding set; name another collection"
-    with MilvusIndex(file, collection="foreign") as index, pytest.raises(DatabaseError, match=match):
+    with MilvusSearcher(file, collection="foreign") as index, pytest.raises(DatabaseError, match=match):
         index.push(gallery)
 
 
@@ -329,22 +329,22 @@ def test_an_id_that_is_too_long_is_refused_before_anything_is_sent(file, sent):
     ids = [str(i) for i in range(20)]
     ids[2] = "é" * 513
     match = r"row 2: its id 'é+…' is 1,026 bytes long, and Milvus holds up to 1,024"
-    with MilvusIndex(file, collection="long") as index, pytest.raises(EmbeddingSetError, match=match):
+    with MilvusSearcher(file, collection="long") as index, pytest.raises(EmbeddingSetError, match=match):
         index.push(set_of(arrays_of(6, 20), ids))
     assert not sent
 
 
 def test_arguments_are_checked(file, held):
     with pytest.raises(ValueError, match="uri: expected http://host:port"):
-        MilvusIndex("items")
+        MilvusSearcher("items")
     with pytest.raises(ValueError, match=r"uri: expected .*got 'ftp://host'"):
-        MilvusIndex("ftp://me:word@host")
+        MilvusSearcher("ftp://me:word@host")
     with pytest.raises(ValueError, match="collection: expected up to 255"):
-        MilvusIndex(file, collection="a-b")
+        MilvusSearcher(file, collection="a-b")
     with pytest.raises(ValueError, match="measure: expected one of"):
-        MilvusIndex(file, measure="size")
+        MilvusSearcher(file, measure="size")
     with pytest.raises(ValueError, match="timeout"):
-        MilvusIndex(file, timeout=0)
+        MilvusSearcher(file, timeout=0)
     with pytest.raises(ValueError, match="k: expected at least 1"):
         held.search(np.ones(D), 0)
     with pytest.raises(ValueError, match="fetch: expected at least k = 9"):
@@ -355,13 +355,13 @@ def test_arguments_are_checked(file, held):
         with pytest.raises(ValueError, match="row 0 is of zeros or has values that are not finite"):
             held.search(bad)
     with pytest.raises(DatabaseError, match="its folder does not exist; make it first"):
-        len(MilvusIndex("/nowhere/at/all/x.db"))
+        len(MilvusSearcher("/nowhere/at/all/x.db"))
 
 
 def test_without_the_packages_a_line_says_how_to_install_them(file, monkeypatch):
     monkeypatch.setitem(sys.modules, "pymilvus", None)
     with pytest.raises(DatabaseError, match=r"pip install gram\[milvus\]"):
-        MilvusIndex(file).search(np.ones(D))
+        MilvusSearcher(file).search(np.ones(D))
     monkeypatch.delitem(sys.modules, "pymilvus")
 
 
@@ -369,7 +369,7 @@ def test_without_milvus_lite_a_line_says_how_to_install_it(tmp_path, monkeypatch
     monkeypatch.setitem(sys.modules, "milvus_lite", None)
     monkeypatch.setitem(sys.modules, "milvus_lite.server_manager", None)
     with pytest.raises(DatabaseError, match="pip install milvus-lite"):
-        MilvusIndex(str(tmp_path / "x.db")).search(np.ones(D))
+        MilvusSearcher(str(tmp_path / "x.db")).search(np.ones(D))
 
 
 @pytest.mark.parametrize("name", ["image", "a_b", "é x", "_", "__", "x_x41_", "漢🙂"])

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gram import DatabaseError, EmbeddingSet, MilvusIndex
+from gram import DatabaseError, EmbeddingSet, MilvusSearcher
 from gram.retrieval.milvus import connection as _connection
 
 # gRPC's C code writes to standard error by itself, as when a busy server takes its pings for too many.
@@ -29,7 +29,7 @@ def file(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def held(file, gallery):
-    with MilvusIndex(file, collection="held") as index:
+    with MilvusSearcher(file, collection="held") as index:
         index.push(gallery)
         yield index
 
@@ -59,9 +59,9 @@ def test_a_programs_own_logging_is_left_as_it_was(file, held, gallery, capfd):
     for logger in heard:
         logger.addHandler(kept)
     try:
-        with MilvusIndex(file, collection="held") as index, pytest.raises(DatabaseError, match="Milvus refuses"):
+        with MilvusSearcher(file, collection="held") as index, pytest.raises(DatabaseError, match="Milvus refuses"):
             index._collection.count("id ==== 3")
-        with MilvusIndex(file, collection="quiet") as index:
+        with MilvusSearcher(file, collection="quiet") as index:
             index.push(gallery)
         assert not kept.records
         assert [line for line in capfd.readouterr().err.splitlines() if not OF_GRPC.search(line)] == []
@@ -116,10 +116,10 @@ def test_a_file_is_not_asked_whether_it_is_still_there(tmp_path, gallery, monkey
             super().__init__(uri, **options)
 
     monkeypatch.setattr(pymilvus, "MilvusClient", Noted)
-    with MilvusIndex(str(tmp_path / "quiet.db")) as index:
+    with MilvusSearcher(str(tmp_path / "quiet.db")) as index:
         index.push(gallery)
         assert len(index) == 20
-    with MilvusIndex("http://localhost:1", timeout=0.1) as index, pytest.raises(DatabaseError):
+    with MilvusSearcher("http://localhost:1", timeout=0.1) as index, pytest.raises(DatabaseError):
         len(index)
     assert [name.rpartition("/")[2] for name, _ in opened][:2] == ["quiet.db", "localhost:1"]
     assert opened[0][1] > 24 * 3600 * 1000

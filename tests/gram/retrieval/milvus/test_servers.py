@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from pymilvus import MilvusClient, MilvusException
 
-from gram import DatabaseError, EmbeddingSet, MilvusIndex
+from gram import DatabaseError, EmbeddingSet, MilvusSearcher
 from gram.retrieval.milvus.connection import Connection
 
 INDEXED = ["base", "slot", "vector_image", "vector_speech"]
@@ -59,7 +59,7 @@ def test_a_token_that_is_refused_is_not_taken_for_a_server_that_is_away(status):
     server.start()
     try:
         started = time.perf_counter()
-        index = MilvusIndex(f"http://127.0.0.1:{port}", token="root:hush-hush")
+        index = MilvusSearcher(f"http://127.0.0.1:{port}", token="root:hush-hush")
         with pytest.raises(DatabaseError, match=r"refuses the token; give one .*\(PrivilegeQuery: not for ") as raised:
             index.search(np.ones(6))
         assert time.perf_counter() - started < 5  # it is not asked again and again
@@ -82,10 +82,10 @@ def test_a_collection_whose_making_was_cut_off_is_completed_by_the_next_push(tmp
         return create_index(self, *args, **options)
 
     monkeypatch.setattr(MilvusClient, "create_index", cut_off)
-    with MilvusIndex(place) as index, pytest.raises(KeyboardInterrupt):
+    with MilvusSearcher(place) as index, pytest.raises(KeyboardInterrupt):
         index.push(gallery)
     monkeypatch.undo()
-    with MilvusIndex(place) as index:
+    with MilvusSearcher(place) as index:
         assert index.push(gallery).sent == 40
     client = MilvusClient(place)
     assert sorted(client.list_indexes("gram")) == INDEXED
@@ -93,11 +93,11 @@ def test_a_collection_whose_making_was_cut_off_is_completed_by_the_next_push(tmp
 
 
 def test_who_may_only_read_is_asked_for_nothing_else(tmp_path, gallery, asked):
-    with MilvusIndex(str(tmp_path / "read.db")) as index:
+    with MilvusSearcher(str(tmp_path / "read.db")) as index:
         index.push(gallery)
         assert "create_collection" in asked
         asked.clear()
-        other = MilvusIndex(str(tmp_path / "read.db"))
+        other = MilvusSearcher(str(tmp_path / "read.db"))
         other.search(gallery.modalities["text"][0], 3, fetch=8)
         other.close()
     reading = {"has_collection", "describe_collection", "list_indexes", "get_load_state", "query", "search"}
@@ -111,13 +111,13 @@ def test_who_may_not_ask_whether_a_collection_is_loaded_may_search_it(tmp_path, 
         raise MilvusException(message=refused)
 
     place = str(tmp_path / "reader.db")
-    with MilvusIndex(place) as index:
+    with MilvusSearcher(place) as index:
         index.push(gallery)
     monkeypatch.setattr(MilvusClient, "get_load_state", refuse)
-    with MilvusIndex(place) as index:
+    with MilvusSearcher(place) as index:
         assert index.search(gallery.modalities["text"][:2], 3).ids.shape == (2, 3)
     with (
-        MilvusIndex(place, collection="another") as index,
+        MilvusSearcher(place, collection="another") as index,
         pytest.raises(DatabaseError, match=rf"refuses the token; .*\({refused}\)"),
     ):
         index.push(gallery)
@@ -126,9 +126,9 @@ def test_who_may_not_ask_whether_a_collection_is_loaded_may_search_it(tmp_path, 
 def test_a_milvus_that_keeps_one_vector_an_item_is_said_to_be_too_old(tmp_path, gallery, monkeypatch, asked):
     monkeypatch.setattr(MilvusClient, "get_server_version", lambda self, **_: "v2.3.5-lite")
     too_old = pytest.raises(DatabaseError, match=r"its Milvus is v2\.3\.5-lite, .*; 2\.4 or newer is needed")
-    with MilvusIndex(str(tmp_path / "old.db")) as index, too_old:
+    with MilvusSearcher(str(tmp_path / "old.db")) as index, too_old:
         index.push(gallery)
     assert "create_collection" not in asked
     monkeypatch.setattr(MilvusClient, "get_server_version", lambda self, **_: "v2.10.1-gpu")
-    with MilvusIndex(str(tmp_path / "old.db")) as index:
+    with MilvusSearcher(str(tmp_path / "old.db")) as index:
         assert index.push(gallery).sent == 40
