@@ -45,8 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="gram",
-        description="See, search and understand multimodal alignment by the volume of a Gram matrix.",
+        prog="gram", description="See, search and understand multimodal alignment by the volume of a Gram matrix."
     )
     parser.add_argument("--version", action="version", version=f"gram {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="command", required=True)

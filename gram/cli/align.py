@@ -5,8 +5,8 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from gram.cli._features import add_input, load_features
 from gram.cli.arguments import LazyChoices, loss_names, positive, usage_errors
+from gram.cli.features import add_features, load_features
 from gram.cli.output import print_json, progress_bar, table
 
 ORDER = 30
@@ -22,7 +22,7 @@ _HEADS = ("linear", "mlp")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    add_input(parser)
+    add_features(parser)
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
     parser.add_argument(
         "--loss",
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
         chosen = [
             AlignConfig(
                 loss=loss, d=args.d, head=args.head, steps=args.steps, batch_size=args.batch_size, seed=args.seed,
-                learning_rate=args.learning_rate, held_out=args.held_out,
+                learning_rate=args.learning_rate, held_out=args.held_out
             )
             for loss in dict.fromkeys(losses)
         ]  # fmt: skip
@@ -71,13 +71,7 @@ def run(args: argparse.Namespace) -> int:
     found: list[dict[str, Any]] = []
     for settings in chosen:
         with progress_bar(settings.loss) as report, stop:
-            made = align(
-                features,
-                settings,
-                progress=report,
-                should_stop=stop,
-                device=args.device,
-            )
+            made = align(features, settings, progress=report, should_stop=stop, device=args.device)
         made.save(args.out / settings.loss)
         last = made.history.iloc[-1]
         recalls = {name: float(last[name]) for name in ("recall", "recall_volume", "recall_cosine")}

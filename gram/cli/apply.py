@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from gram.cli._features import add_input, load_features
+from gram.cli.features import add_features, load_features
 from gram.cli.output import print_json
 
 ORDER = 40
@@ -17,7 +17,7 @@ DESCRIPTION = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("heads", type=Path, metavar="HEADS", help="folder of heads that `align` saved")
-    add_input(parser)
+    add_features(parser)
     parser.add_argument("--out", type=Path, required=True, help="folder to write the embedding set to")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")

@@ -90,10 +90,7 @@ def add_task(
     """Add the arguments of a retrieval task: query, candidates, device."""
     parser.add_argument("--query", type=query_type, metavar="NAME", help=query_help)
     parser.add_argument(
-        "--candidates",
-        type=names,
-        metavar="NAMES",
-        help="modalities that answer, with commas (default: all others)",
+        "--candidates", type=names, metavar="NAMES", help="modalities that answer, with commas (default: all others)"
     )
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
 

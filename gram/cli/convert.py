@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gram.cli._column_roles import add_column_roles, asked_roles
 from gram.cli.arguments import LazyChoices
+from gram.cli.features import add_column_roles, asked_roles
 from gram.cli.output import print_json
 from gram.core.declarations import declared_modules
 

@@ -28,10 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_task(parser)
     add_measure(parser, several=True)
     parser.add_argument(
-        "--direction",
-        choices=(*DIRECTIONS, "both"),
-        default=DIRECTIONS[0],
-        help="who asks (default: %(default)s)",
+        "--direction", choices=(*DIRECTIONS, "both"), default=DIRECTIONS[0], help="who asks (default: %(default)s)"
     )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print the reports as JSON")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gram.cli.arguments import add_measure, names, positive, usage_errors
 from gram.cli.output import print_json, progress_bar, table
-from gram.cli.search import add_content, gallery_of, query_of
+from gram.cli.search import add_content, gallery_of, query_of, table_row
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -135,7 +135,7 @@ def _search(args: argparse.Namespace) -> int:
     print(f"{asked} against {' + '.join(candidates)} by {args.measure}, {size:,} items")
     print("exact: every item was scored\n" if hits.exact else "approximate: a better item may be missing (--fetch)\n")
     if rows:
-        print(table([_table_row(row) for row in rows]))
+        print(table([table_row(row) for row in rows]))
     return 0
 
 
@@ -183,9 +183,3 @@ def _score_parts(index: "MilvusSearcher", hits: "MilvusHits", vector: "Tensor") 
         }
         for place, item in enumerate(ids)
     ]
-
-
-def _table_row(row: dict[str, Any]) -> dict[str, str]:
-    shown = {"rank": f"{row['rank']:g}", "id": row["id"]}
-    shown |= {name: f"{row[name]:.3g}" for name in ("score", "base", "height")}
-    return shown | {f"cos {name}": "" if each is None else f"{each:.3f}" for name, each in row["cosines"].items()}

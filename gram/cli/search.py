@@ -2,6 +2,7 @@
 
 import argparse
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from gram.cli.output import print_json, table
 if TYPE_CHECKING:
     from gram.data.embedding_set import EmbeddingSet
     from gram.models import MultimodalModel
-    from gram.retrieval.answer import Answer, Hit
+    from gram.retrieval.answer import Answer
     from gram.retrieval.query import JointQuery, Query
 
 ORDER = 60
@@ -73,13 +74,14 @@ def run(args: argparse.Namespace) -> int:
         answer = searcher.search(query, k=args.k)
     asked = " + ".join(query.modalities) + (f" of {args.item}" if args.item else "")
     told, left_out = warning_for(gallery, candidates, args.measure), len(gallery) - answer.size
+    found = _as_json(answer, asked)
     if args.json:
-        print_json({**_as_json(answer, asked), "left_out": left_out, "caution": told})
+        print_json({**found, "left_out": left_out, "caution": told})
         return 0
     size = f"{answer.size:,} items" + (f" ({left_out:,} left out)" if left_out else "")
     print(f"{asked} against {' + '.join(candidates)} by {args.measure}, {size}")
     print("\n".join(line for line in (_verdict(answer), told) if line) + "\n")
-    print(table([_row(hit, "label" in gallery.items) for hit in answer.hits]))
+    print(table([table_row(hit, labelled="label" in gallery.items) for hit in found["hits"]]))
     return 0
 
 
@@ -161,12 +163,14 @@ def _as_json(answer: "Answer", asked: str) -> dict[str, Any]:
     }
 
 
-def _row(hit: "Hit", labelled: bool) -> dict[str, str]:
-    shown = {"rank": f"{hit.rank:g}", "id": hit.id}
-    if labelled:
-        shown["label"] = hit.label
-    shown |= {
-        name: f"{value:.3g}" for name, value in (("score", hit.score), ("base", hit.base), ("height", hit.height))
-    }
-    shown |= {f"cos {name}": "" if math.isnan(value) else f"{value:.3f}" for name, value in hit.cosines.items()}
-    return shown | {"": "<- true item" if hit.correct else ""}
+def table_row(hit: Mapping[str, Any], *, labelled: bool = False) -> dict[str, str]:
+    """Return a hit, as JSON has it, as a row of a table.
+
+    Args:
+        hit: rank, id, label, score, base, height, cosines, and where it is known, whether it is the true item.
+        labelled: whether items have labels.
+    """
+    row = {"rank": f"{hit['rank']:g}", "id": hit["id"]} | ({"label": hit["label"]} if labelled else {})
+    row |= {name: f"{hit[name]:.3g}" for name in ("score", "base", "height")}
+    row |= {f"cos {name}": "" if cosine is None else f"{cosine:.3f}" for name, cosine in hit["cosines"].items()}
+    return row | ({"": "<- true item" if hit["true"] else ""} if "true" in hit else {})

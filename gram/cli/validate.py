@@ -5,7 +5,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gram.cli._column_roles import add_column_roles, asked_roles
+from gram.cli.features import add_column_roles, asked_roles
 from gram.cli.output import print_json, table
 from gram.errors import EmbeddingSetError
 

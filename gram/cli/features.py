@@ -1,13 +1,33 @@
-"""Arguments that correct the guess of what a file's columns mean."""
+"""Files of embeddings as arguments of several commands: which file, and which of its columns is what."""
 
 import argparse
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gram.data.embedding_set import FeatureSet
     from gram.data.importers import ColumnRoles
 
 _NONE = "none"
+
+
+def add_features(parser: argparse.ArgumentParser) -> None:
+    """Add the argument that names the features."""
+    parser.add_argument(
+        "set", type=Path, metavar="IN", help="features: a folder, or a file of any kind that `convert` reads"
+    )
+
+
+def load_features(path: Path) -> "FeatureSet":
+    """Return the features at a path.
+
+    Raises:
+        EmbeddingSetError: there are none that can be read.
+    """
+    from gram.data.importers import inspect, read
+
+    return read(inspect(path))
 
 
 def pair(text: str) -> tuple[str, str]:
@@ -19,7 +39,7 @@ def pair(text: str) -> tuple[str, str]:
 
 
 def add_column_roles(parser: argparse.ArgumentParser) -> None:
-    """Add what says which column is what."""
+    """Add the arguments that correct the guess of what the columns are."""
     group = parser.add_argument_group("which column is what (default: as guessed)")
     group.add_argument(
         "--modality", type=pair, action="append", metavar="NAME=COLUMN", help="a modality; give all, in order"
@@ -36,7 +56,7 @@ def add_column_roles(parser: argparse.ArgumentParser) -> None:
 
 
 def asked_roles(args: argparse.Namespace, roles: "ColumnRoles") -> "ColumnRoles":
-    """Return the guess with what the arguments say."""
+    """Return the guess, corrected by the arguments."""
     if args.modality:
         chosen = dict(args.modality)
         masks = {name: mask for name, mask in roles.masks.items() if name in chosen}
