@@ -17,6 +17,7 @@ from gram.projection.rows import AnyRows
 _NEIGHBORS = 15
 _MAX_POINTS = 10_000
 _ROWS_AT_ONCE, _QUERIES_AT_ONCE = 4096, 512
+_FEW = 0.25  # share of products above which all are counted
 TIE = 1e-6  # cosines that differ by less are equal: rounding in float32 is about 1e-7
 
 
@@ -104,10 +105,7 @@ def _ranks(
     cosines: Float[Tensor, "m k"],
     progress: Progress,
 ) -> Int[Tensor, "m k"]:
-    """Return the rank that each cosine has among those of its row of `own` with all other rows; ties rank best.
-
-    Few cosines exceed even the lowest of a row, unless the picture is bad: those few are compared with each.
-    """
+    """Return the rank that each cosine has among those of its row of `own` with all other rows; ties rank best."""
     bars = cosines.sort(dim=1).values + TIE
     counts = torch.zeros(len(own), cosines.shape[1] + 1, dtype=torch.long)  # of others that exceed so many of the bars
     for start in range(0, len(rows), _ROWS_AT_ONCE):
@@ -117,9 +115,20 @@ def _ranks(
             column = looked_at[block] - start
             here = torch.nonzero((column >= 0) & (column < len(gallery))).flatten()
             products[here, column[here]] = -torch.inf
-            row, column = (products > bars[block, :1]).nonzero(as_tuple=True)
-            exceeded = (products[row, column].unsqueeze(1) > bars[block[row]]).sum(dim=1)
-            place = row * counts.shape[1] + exceeded
-            counts[block] += torch.bincount(place, minlength=len(block) * counts.shape[1]).view(len(block), -1)
+            counts[block] += _count_exceeded(products, bars[block])
         progress(min(1.0, (start + _ROWS_AT_ONCE) / len(rows)))
     return 1 + counts.flip(1).cumsum(dim=1).flip(1)[:, 1:]
+
+
+def _count_exceeded(products: Float[Tensor, "b m"], bars: Float[Tensor, "b k"]) -> Int[Tensor, "b l"]:
+    """Return how many products of each row exceed exactly 0, 1, ... k of its ascending bars; 0 may be left out.
+
+    In a good picture all bars are high and few products exceed even the lowest: only those are compared.
+    """
+    places = torch.arange(len(bars)).unsqueeze(1) * (bars.shape[1] + 1)
+    row, column = (products > bars[:, :1]).nonzero(as_tuple=True)
+    if len(row) > _FEW * products.numel():
+        found = torch.searchsorted(bars, products) + places
+    else:
+        found = (products[row, column].unsqueeze(1) > bars[row]).sum(dim=1) + places[row, 0]
+    return torch.bincount(found.flatten(), minlength=len(bars) * (bars.shape[1] + 1)).view(len(bars), -1)
