@@ -143,9 +143,7 @@ def diagnose(
     if sample < 2:
         raise ValueError(f"sample: expected at least 2 items, got {sample}")
     task = RetrievalTask(embedding_set, query, candidates, measure, device=device)
-    context = _context(task, sample=sample, seed=seed)
-    findings: list[Finding] = []
-    checked: list[Check] = []
+    context, findings, checked = _context(task, sample=sample, seed=seed), list[Finding](), list[Check]()
     for done, fault in enumerate(FAULTS.values()):
         progress(done / len(FAULTS), fault.stage)
         looked_at, found = fault.check(context)

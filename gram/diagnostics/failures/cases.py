@@ -76,8 +76,21 @@ CAUSES = {
 class Cases:
     """Every asked query of a set as a case.
 
+    The table has a row an asked item, in the order of the set, with these columns:
+
+    - id, label, split; rank (float, 1 for the best, the average of tied ranks); right (rank 1, no tie);
+    - winner (id of the best item other than the true one, the first in the set of those that tie), winner_label; margin
+      (score of the true item minus that of the winner, 0 for a tie); winner_occurrences (how many of the asked queries
+      the winner is first for; a tie counts for the query's own item);
+    - base_true, base_winner; height_true, height_winner (of the query over the span of their vectors);
+    - `without_<modality>` (rank with that modality left out of all candidates; NaN with one candidate, where the true
+      item has no other, or where the measure is not defined for one fewer); rank_same_base (rank if the winner's base
+      were the true item's; NaN but for volume); rank_by_height; rank_sign_flipped and rank_without_hubs (as
+      `Attribution` has them);
+    - cause (see the head of this module); at_fault (a modality, or "").
+
     Attributes:
-        table: one row an asked item, in the order of the set; see `find_cases`.
+        table: the cases, as above.
         query: the modality that asks.
         candidates: the modalities of a candidate.
         measure: what ranked.
@@ -131,16 +144,6 @@ def find_cases(
     The gallery is that of `evaluate`: the items that have the query and a candidate. Scores are those of the vectors as
     given, in float64; memory is that of one block of pairs. With more items than `sample`, that many queries are drawn
     and ranked against all.
-
-    The table has a row an asked item: id, label, split; rank (float, 1 for the best, the average of tied places);
-    right (rank 1, no tie); winner (id of the best item other than the true one, the first in the set of those that
-    tie), winner_label; margin (score of the true item minus that of the winner, 0 for a tie); base_true, base_winner;
-    height_true, height_winner (of the query over the span of their vectors); winner_occurrences (how many of the asked
-    queries the winner is first for; a tie counts for the query's own item); `without_<modality>` (rank with that
-    modality left out of all candidates; NaN with one candidate, where the true item has no other, or where the measure
-    is not defined for one fewer); rank_same_base (rank if the winner's base were the true item's; NaN but for volume);
-    rank_by_height; rank_sign_flipped and rank_without_hubs (as `Attribution` has them); cause (see the head of this
-    module); at_fault (a modality, or "").
 
     Args:
         embedding_set: n items.

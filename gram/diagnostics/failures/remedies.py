@@ -111,12 +111,7 @@ def measure_remedies(
     if sample < _LEAST:
         raise ValueError(f"sample: expected at least {_LEAST}, got {sample}")
     task = case_task(embedding_set, query, candidates, measure, device)
-    if len(task) < _LEAST:
-        raise EmbeddingSetError(
-            f"{len(task)} items can be ranked; choosing on one half and judging on the other takes 8"
-        )
-    drawn = np.random.default_rng(seed).permutation(len(task))[:sample]
-    chooser, judge = (_half(task, torch.from_numpy(np.sort(part))) for part in np.array_split(drawn, 2))
+    chooser, judge = _halves(task, sample, seed)
     progress(0.0, "untouched")
     untouched = judge.ranking.hits()
     found = [_judged("untouched", "Untouched", "", untouched, untouched, seed)]
@@ -152,6 +147,15 @@ class _Half(NamedTuple):
 
 
 _Make = Callable[[RetrievalTask, _Half, _Half], tuple[str, _Ranking]]
+
+
+def _halves(task: RetrievalTask, sample: int, seed: int) -> list[_Half]:
+    if len(task) < _LEAST:
+        raise EmbeddingSetError(
+            f"{len(task)} items can be ranked; choosing on one half and judging on the other takes {_LEAST}"
+        )
+    drawn = np.random.default_rng(seed).permutation(len(task))[:sample]
+    return [_half(task, torch.from_numpy(np.sort(part))) for part in np.array_split(drawn, 2)]
 
 
 def _half(task: RetrievalTask, places: Int[Tensor, " h"]) -> _Half:

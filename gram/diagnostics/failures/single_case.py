@@ -54,13 +54,7 @@ def attribute(
         raise ValueError(f"winner: '{winner}' is the item itself; give another id, or none for the best other item")
     if cases is None:
         cases = find_cases(embedding_set, task.query, task.candidates, task.measure, device=device)
-    asked_of = (cases.query, cases.candidates, cases.measure, cases.gallery)
-    if asked_of != (task.query, task.candidates, task.measure, len(task)):
-        raise ValueError(
-            f"cases: expected those of {task.query} against {', '.join(task.candidates)} by {task.measure} on "
-            f"{len(task):,} items, got "
-            f"{cases.query} against {', '.join(cases.candidates)} by {cases.measure} on {cases.gallery:,}"
-        )
+    _check_cases(cases, task)
     place, known = torch.tensor([at]), cases.table[cases.table["id"] == str(item)]
     if winner is not None:
         known = known[known["winner"] == str(winner)]
@@ -70,6 +64,16 @@ def attribute(
         return _attribution(task, statistics, cases.statistics, *known[["cause", "at_fault"]].iloc[0])
     statistics, gallery = examine(task, place, winner=against, gallery=cases.statistics)
     return _attribution(task, statistics, gallery, *(str(each[0]) for each in decide(task, statistics, gallery)))
+
+
+def _check_cases(cases: Cases, task: RetrievalTask) -> None:
+    asked_of = (cases.query, cases.candidates, cases.measure, cases.gallery)
+    if asked_of != (task.query, task.candidates, task.measure, len(task)):
+        raise ValueError(
+            f"cases: expected those of {task.query} against {', '.join(task.candidates)} by {task.measure} on "
+            f"{len(task):,} items, got "
+            f"{cases.query} against {', '.join(cases.candidates)} by {cases.measure} on {cases.gallery:,}"
+        )
 
 
 def _attribution(

@@ -22,10 +22,12 @@ def test_vectors_on_one_line_are_named_with_their_modalities():
 def test_rows_are_those_of_any_pair_and_the_limit_is_that_of_the_coarsest_vectors():
     arrays = aligned(n=30)
     arrays["speech"][[4, 9]] = arrays["image"][4], -arrays["text"][9]
-    assert find_collinear(as_set(arrays)).rows.tolist() == [4, 9]
+    aside = np.cross(arrays["image"][[20, 21], :3], [0, 0, 1]) @ np.eye(3, 32)  # at right angles
+    arrays["speech"][[20, 21]] = arrays["image"][[20, 21]] + np.array([[2e-4], [6e-4]]) * unit(aside)
+    assert find_collinear(as_set(arrays)).rows.tolist() == [4, 9, 20]
     items = pd.DataFrame({"id": range(30)})
     coarse = EmbeddingSet({name: rows.astype(np.float16) for name, rows in arrays.items()}, items)
-    assert find_collinear(coarse).rows.tolist() == [4, 9]
+    assert find_collinear(coarse).rows.tolist() == [4, 9, 20, 21]
     assert find_collinear(coarse).limit > find_collinear(as_set(arrays)).limit == pytest.approx(2**-11.5)
 
 
