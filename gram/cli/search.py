@@ -98,7 +98,6 @@ def gallery_of(args: argparse.Namespace) -> "EmbeddingSet":
 
 def query_of(args: argparse.Namespace, gallery: "EmbeddingSet") -> "tuple[Query | JointQuery, MultimodalModel | None]":
     """Return what the arguments ask, and the model that embeds it; an item needs none."""
-    from gram.datasets.spoken_numbers.queries import read_query
     from gram.retrieval.query import JointQuery, Query
 
     content = {name: value for name in CONTENT if (value := getattr(args, name)) is not None}
@@ -107,6 +106,8 @@ def query_of(args: argparse.Namespace, gallery: "EmbeddingSet") -> "tuple[Query 
     if content:
         if args.query:
             args.parser.error("--query says which modalities of --item ask; leave it out")
+        from gram.datasets.spoken_numbers.queries import read_query  # of typed numbers and files alone
+
         if args.true is not None:
             gallery.row(args.true)
         return read_query(**content, id=args.true), _model(args)

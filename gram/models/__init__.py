@@ -1,14 +1,8 @@
-"""Encoders of the built-in modalities, the model that joins them, and its form on disk."""
+"""Encoders of the built-in modalities, projection heads, frozen encoders of Hugging Face, and models on disk.
 
-from gram.models.checkpoint import load_model, save_model
-from gram.models.encoders import Batch
-from gram.models.multimodal import ModelConfig, MultimodalModel, collate
+Public names are listed in `__init__.pyi` and loaded on first use, so that heads are used without the built-in data.
+"""
 
-__all__ = [
-    "Batch",
-    "ModelConfig",
-    "MultimodalModel",
-    "collate",
-    "load_model",
-    "save_model",
-]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

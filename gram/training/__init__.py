@@ -1,16 +1,8 @@
-"""Training: one loop (`trainer`), the built-in model (`spoken_numbers`), and heads on frozen features (`align`)."""
+"""Training: one loop (`trainer`), the built-in model (`spoken_numbers`), and heads on frozen features (`align`).
 
-from gram.training.align_config import AlignConfig
-from gram.training.spoken_numbers.config import TrainingConfig
-from gram.training.spoken_numbers.embedding import embed_items, embed_many, half_precision, split_items
-from gram.training.spoken_numbers.train import train
+Public names are listed in `__init__.pyi` and loaded on first use, so that heads are trained without the built-in data.
+"""
 
-__all__ = [
-    "AlignConfig",
-    "TrainingConfig",
-    "embed_items",
-    "embed_many",
-    "half_precision",
-    "split_items",
-    "train",
-]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

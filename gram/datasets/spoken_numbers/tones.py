@@ -47,7 +47,7 @@ def key_tone(key: str, seconds: float) -> Float[np.ndarray, " samples"]:
     return (tone * ramp).astype(np.float32)
 
 
-def dial(number: str, *, seconds: float = 0.1, gap: float = 0.1) -> list[Float[np.ndarray, " samples"]]:
+def dial(number: str, *, seconds: float = 0.1) -> list[Float[np.ndarray, " samples"]]:
     """Return a number's four tones, `seconds` each, without the gaps between them."""
     if len(number) != DIGITS:
         raise ValueError(f"number must have {DIGITS} digits; got {number!r}")

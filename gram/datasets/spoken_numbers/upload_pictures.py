@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gram.datasets.spoken_numbers.bitmaps import FULL, SIDE, Mask, blocks_of
+from gram.datasets.spoken_numbers.wording import DIGITS
 from gram.errors import NumberError
 
 Gray = Float[NDArray[np.float32], "height width"]
 
-DIGITS = 4
 CONTRAST = 20.0  # gray levels of 255 between ink and paper, below which there is no ink
 
 

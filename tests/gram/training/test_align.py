@@ -1,36 +1,17 @@
 """Heads on planted features: found again, honest about what is held out, sound on bad columns."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
-from scipy.special import erf
 
-from app.jobs.align_job import AlignJob
 from gram.data.embedding_set import FeatureSet
 from gram.datasets.digit_views import digit_views
-from gram.errors import EmbeddingSetError, GramError, ModelError
-from gram.models import load_model
-from gram.models.checkpoint import load_heads, open_model, save_heads
+from gram.errors import EmbeddingSetError
 from gram.training.align import align
 from gram.training.align_config import AlignConfig
-
-QUICK = AlignConfig(d=16, steps=150, batch_size=128, evaluations=3)
-
-
-def planted(n: int = 500, sizes: dict[str, int] | None = None, *, noise: float = 0.05, seed: int = 0) -> FeatureSet:
-    """Return linear views of the same 6 hidden numbers, in scales from 1e-3 to 1e4, each with a constant column."""
-    rng = np.random.default_rng(seed)
-    hidden = rng.normal(size=(n, 6))
-    views = {}
-    for (name, size), scale in zip((sizes or {"text": 6, "image": 240, "audio": 30}).items(), (1e-3, 1e4, 1.0)):
-        view = hidden @ rng.normal(size=(6, size)) / np.sqrt(6) + noise * rng.normal(size=(n, size))
-        views[name] = np.hstack([scale * view, np.full((n, 1), 7.0)]).astype(np.float32)
-    return FeatureSet(views, pd.DataFrame({"id": [f"i{row}" for row in range(n)]}), {"anchor": "text"})
+from tests.helpers.planted_features import QUICK, planted
 
 
 def recall_by_hand(vectors: dict[str, np.ndarray], loss: str) -> float:
@@ -96,26 +77,6 @@ def test_the_same_seed_gives_the_same_heads_and_another_seed_others():
     assert not torch.equal(weights[0], weights[2])
 
 
-def test_a_split_column_says_what_is_held_out():
-    features = planted()
-    features.items["split"] = np.where(np.arange(500) % 5 == 0, "Test", "train")
-    made = align(features, replace(QUICK, steps=2, evaluations=1))
-    assert made.held_out.tolist() == list(range(0, 500, 5))
-    assert set(made.embedding_set.items["aligned"][made.held_out.tolist()]) == {"held-out"}
-
-
-def test_validation_items_beside_test_items_are_neither_learned_from_nor_ranked():
-    features = planted()
-    features.items["split"] = np.array(["train", "val", "test", "train", "dev"])[np.arange(500) % 5]
-    made = align(features, replace(QUICK, steps=2, evaluations=1))
-    assert made.held_out.tolist() == list(range(2, 500, 5))
-    assert made.heads.info["train"] == 200
-    assert made.embedding_set.items["aligned"].tolist()[:5] == ["train", "unused", "held-out", "train", "unused"]
-    features.items["split"] = features.items["split"].replace("test", "train")
-    made = align(features, replace(QUICK, steps=2, evaluations=1))
-    assert made.held_out.tolist() == [row for row in range(500) if row % 5 in (1, 4)]
-
-
 def test_stopped_it_keeps_what_it_learned():
     seen = []
 
@@ -154,124 +115,6 @@ def test_what_cannot_be_aligned_is_said(change: dict, message: str):
         views[change["lack"]] = torch.full_like(views[change["lack"]], float("nan"))
     with pytest.raises(EmbeddingSetError, match=message):
         align(FeatureSet(views, features.items), QUICK)
-
-
-@pytest.mark.parametrize(("setting", "value"), [
-    ("loss", "mse"), ("head", "tree"), ("d", 0), ("steps", 0), ("batch_size", 1), ("held_out", 1.0),
-    ("temperature", 0.0), ("learning_rate", 0.0),
-])  # fmt: skip
-def test_settings_that_cannot_be_are_refused(setting: str, value: object):
-    with pytest.raises(ValueError, match=setting):
-        AlignConfig(**{setting: value})
-
-
-def test_heads_are_saved_and_opened_and_take_new_rows(tmp_path):
-    made = align(planted(), replace(QUICK, steps=20, evaluations=1, head="mlp"))
-    save_heads(made.heads, tmp_path / "heads")
-    opened = open_model(tmp_path / "heads", device="cpu")
-    new = planted(7, seed=5)
-    for name, rows in made.heads.apply_to(new).modalities.items():
-        assert torch.equal(opened.encode(name, new.modalities[name]), rows)
-    # by hand, in numpy
-    weights = {name: value.double().numpy() for name, value in made.heads.state_dict().items()}
-    rows = (new.modalities["audio"].double().numpy() - weights["mean_2"]) * weights["scale_2"]
-    layer = rows @ weights["layers.2.0.weight"].T + weights["layers.2.0.bias"]
-    gelu = layer * 0.5 * (1 + erf(layer / np.sqrt(2)))
-    out = gelu @ weights["layers.2.2.weight"].T + weights["layers.2.2.bias"]
-    np.testing.assert_allclose(
-        opened.encode("audio", new.modalities["audio"]), out / np.linalg.norm(out, axis=1, keepdims=True), atol=1e-4
-    )
-
-
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory: pytest.TempPathFactory):
-    folder = tmp_path_factory.mktemp("heads")
-    save_heads(align(planted(100), replace(QUICK, steps=2, evaluations=1)).heads, folder)
-    return folder
-
-
-def config_with(folder, tmp_path, **changes: object):
-    body = json.loads((folder / "config.json").read_text())
-    body.update(changes)
-    (tmp_path / "config.json").write_text(json.dumps(body))
-    (tmp_path / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes())
-    return tmp_path
-
-
-def test_heads_of_another_version_are_refused_with_the_reason(saved, tmp_path):
-    with pytest.raises(ModelError, match="version 9 is unknown; this release reads heads, version 1"):
-        load_heads(config_with(saved, tmp_path, version=9))
-
-
-def test_heads_of_other_sizes_are_refused_with_the_reason(saved, tmp_path):
-    with pytest.raises(ModelError, match="does not fit its config"):
-        load_heads(config_with(saved, tmp_path, sizes={"text": 9, "image": 241, "audio": 31}))
-
-
-def test_damaged_heads_are_refused(saved, tmp_path):
-    folder = config_with(saved, tmp_path)
-    (folder / "model.safetensors").write_bytes(b"\xff" * 100)
-    with pytest.raises(ModelError, match="damaged"):
-        load_heads(folder)
-    (folder / "config.json").write_text("[")
-    with pytest.raises(ModelError, match="not the config of heads"):
-        load_heads(folder)
-
-
-def test_heads_with_weights_of_another_shape_are_refused(saved, tmp_path):
-    folder = config_with(saved, tmp_path)
-    weights = load_file(folder / "model.safetensors")
-    weights["layers.0.weight"] = weights["layers.0.weight"][:, :-1].contiguous()
-    save_file(weights, folder / "model.safetensors")
-    with pytest.raises(ModelError, match="does not fit its config"):
-        load_heads(folder)
-
-
-def test_a_model_of_raw_inputs_is_not_mistaken_for_heads(saved):
-    with pytest.raises(ModelError, match="these are alignment heads"):
-        load_model(saved)
-
-
-def test_features_that_do_not_fit_the_heads_are_refused(saved):
-    heads = load_heads(saved, device="cpu")
-    with pytest.raises(ModelError, match="audio is missing"):
-        heads.apply_to(planted(5, {"text": 6, "image": 240}))
-    with pytest.raises(ModelError, match="image takes 241 numbers a row, and these have 11"):
-        heads.apply_to(planted(5, {"text": 6, "image": 10, "audio": 30}))
-    with pytest.raises(ModelError, match="no modality 'smell'"):
-        heads.encode("smell", torch.zeros(1, 3))
-
-
-def test_a_job_trains_both_losses_on_the_same_items_and_tells_how_it_goes(tmp_path):
-    planted().save(tmp_path / "features")
-    settings = [replace(QUICK, loss=loss, steps=60) for loss in ("gram", "cosine")]
-    job = AlignJob(tmp_path / "features", settings, tmp_path / "out", device="cpu")
-    folders = job.result()
-    assert list(folders) == ["gram", "cosine"]
-    history = job.history()
-    assert history.groupby("model")["step"].max().to_dict() == {"gram": 60, "cosine": 60}
-    alone = align(planted(), settings[0], device="cpu")
-    made = load_heads(folders["gram"] / "model", device="cpu")
-    np.testing.assert_allclose(
-        made.get_parameter("layers.0.weight").detach(), alone.heads.get_parameter("layers.0.weight").detach(), atol=1e-5
-    )
-
-
-def test_a_job_that_is_stopped_hands_over_its_heads(tmp_path):
-    planted().save(tmp_path / "features")
-    job = AlignJob(tmp_path / "features", [replace(QUICK, steps=200_000, evaluations=20_000)], tmp_path / "out")
-    while not job.rows["gram"] and job.running:
-        pass
-    job.stop_and_keep()
-    folder = job.result()["gram"]
-    assert load_heads(folder / "model", device="cpu").info["steps"] < 200_000
-
-
-def test_a_job_that_fails_says_why(tmp_path):
-    planted(60).subset(slice(0, 2)).save(tmp_path / "features")
-    job = AlignJob(tmp_path / "features", [QUICK], tmp_path / "out")
-    with pytest.raises(GramError, match="alignment failed: no two training items"):
-        job.result()
 
 
 def test_five_unequal_views_of_digits_find_each_other(tmp_path):

@@ -11,8 +11,7 @@ from gram.data.embedding_set import FeatureSet
 from gram.errors import EmbeddingSetError
 from gram.losses import LOSSES, names
 from gram.training.align import align
-
-from .test_align import QUICK, planted
+from tests.helpers.planted_features import QUICK, planted
 
 
 def score_by_hand(measure: str, query: np.ndarray, rest: list[np.ndarray]) -> np.ndarray:

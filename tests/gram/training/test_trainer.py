@@ -1,5 +1,6 @@
 """The three users of the one loop: their first losses are what three loops of their own once gave."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import torch
 
 from gram.datasets.digit_views import digit_views
 from gram.datasets.spoken_numbers import numbers_of
+from gram.errors import GramError
 from gram.experiments.config import BUDGETS, RunConfig
 from gram.experiments.data import Data, prepare_data
 from gram.experiments.train import train_run
@@ -17,7 +19,7 @@ from gram.training.align_config import AlignConfig
 from gram.training.spoken_numbers.config import TrainingConfig
 from gram.training.spoken_numbers.embedding import split_items
 from gram.training.spoken_numbers.train import train
-from gram.training.trainer import Trainer
+from gram.training.trainer import Callback, Schedule, Trainer, read_state
 
 # Kernels of processors differ by 2e-6 after four steps; on one machine the losses were the same to 1e-7.
 SAME = {"rel": 1e-5}
@@ -80,3 +82,68 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
 ], ids=str)  # fmt: skip
 def test_runs_of_experiments_learn_as_before(run: RunConfig, expected: list[float], data: Data) -> None:
     assert list(train_run(run, SCALE, data).losses) == pytest.approx(expected, **SAME)
+
+
+class Scale(torch.nn.Module):
+    """Vectors of a batch, scaled."""
+
+    def __init__(self, value: float = 1.0) -> None:
+        super().__init__()
+        self.value = torch.nn.Parameter(torch.tensor([[value]]))
+
+    def forward(self, batch: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"text": self.value * batch}
+
+
+class Square(torch.nn.Module):
+    """Mean square, with a temperature that every loss has."""
+
+    temperature = torch.tensor(0.5)
+
+    def forward(self, vectors: torch.Tensor) -> torch.Tensor:
+        return vectors.square().mean()
+
+
+def trainer(model: Scale, *callbacks: Callback, steps: int = 6) -> Trainer:
+    return Trainer(
+        model, Square(), lambda step: torch.full((2, 1), 1.0 + step), Schedule(steps=steps, learning_rate=0.1),
+        callbacks=callbacks,
+    )  # fmt: skip
+
+
+def test_callbacks_come_before_the_first_step_and_after_each_until_one_stops() -> None:
+    seen: list[tuple[int, float]] = []
+
+    def watch(made: Trainer) -> None:
+        seen.append((made.step, made.last_loss))
+        if made.step == 3:
+            made.stop()
+
+    trainer(Scale(), watch).fit()
+    assert [step for step, _ in seen] == [0, 1, 2, 3]
+    assert math.isnan(seen[0][1])
+    assert seen[1][1] == pytest.approx(1.0)
+
+
+def test_a_resumed_training_goes_on_as_if_it_had_never_stopped(tmp_path: Path) -> None:
+    whole, part, rest = Scale(), Scale(), Scale(9.0)
+    trainer(whole).fit()
+
+    def save(made: Trainer) -> None:
+        if made.step == 2:
+            made.save_state(tmp_path / "state.pt", "a")
+            made.stop()
+
+    trainer(part, save).fit()
+    resumed = trainer(rest)
+    resumed.load_state(read_state(tmp_path / "state.pt", "a", torch.device("cpu")))
+    resumed.fit()
+    assert resumed.step == 6
+    assert torch.equal(rest.value, whole.value)
+    with pytest.raises(ValueError, match="the state of a run with other settings"):
+        read_state(tmp_path / "state.pt", "b", torch.device("cpu"))
+
+
+def test_a_loss_that_is_not_finite_ends_the_training() -> None:
+    with pytest.raises(GramError, match="the loss is not finite at step 1: take a lower learning rate"):
+        trainer(Scale(math.nan)).fit()
