@@ -1,4 +1,4 @@
-"""What is trained: one model under one loss, with all that the experiments vary, and the budget it is trained at."""
+"""Configurations of runs, and the budgets within which they are trained."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ DEGRADATIONS = ("none", "narrow", "noisy", "pure-noise", "missing-30", "missing-
 
 @dataclass(frozen=True)
 class Budget:
-    """How large the experiments are: the encoders, the items, the budget of a run, how many seeds.
+    """The size of the experiments: encoders, items, training steps, seeds.
 
     Attributes:
         name: quick, cpu or full.
@@ -101,9 +101,9 @@ BUDGETS = {
 
 @dataclass(frozen=True)
 class RunConfig:
-    """One training: what the experiments vary. Runs of a budget that differ in one field differ in nothing else.
+    """The configuration of one run. Runs of a budget that differ in one field differ in nothing else.
 
-    A seed decides the weights at the start and the order of the batches; the items are the same for all.
+    The seed determines the initial weights and the order of the batches; the items are the same for all runs.
 
     Attributes:
         loss: one of `gram.losses.LOSSES`.
@@ -120,7 +120,7 @@ class RunConfig:
         matching: whether the matching head, `gram.losses.AnchorMatching`, is trained beside the loss, at weight 0.1.
 
     Raises:
-        ValueError: a field that cannot be; the line says what can.
+        ValueError: a field has no such value; the message names those it has.
     """
 
     loss: str
@@ -162,11 +162,11 @@ class RunConfig:
         return int(share) / 100 if kind == "missing" else 0.0
 
     def steps(self, budget: Budget) -> int:
-        """Return how many batches the run learns from: as many items as any other, whatever its batch."""
+        """Return the number of training steps: every run sees as many items, whatever its batch size."""
         return max(1, round(budget.steps * budget.batch / (self.batch or budget.batch)))
 
     def checkpoint_steps(self, budget: Budget) -> list[int]:
-        """Return the steps whose embeddings are kept: 0, the last, and between them denser early."""
+        """Return the steps whose embeddings are kept: 0, the last, and others between them, denser early."""
         last, count = self.steps(budget), budget.checkpoints
         return sorted({round(last * (place / (count - 1)) ** 1.7) for place in range(count)}) if count > 1 else [last]
 
@@ -175,15 +175,13 @@ class RunConfig:
         return self.d or budget.model.d
 
     def seconds(self, budget: Budget) -> float:
-        """Return about how long the run takes; encoders are what costs, and a wide space costs a little."""
+        """Return the expected training time: the encoders dominate it, a wide space adds a little."""
         share = {"text": 0.1, "image": 0.35, "speech": 0.4, "tones": 0.15}
         return budget.seconds * sum(share[name] for name in self.modalities) * (1 + self.width(budget) / 2000)
 
     def settings(self, budget: Budget) -> dict[str, Any]:
-        """Return all that the outcome depends on, as plain values: the run, and of the budget what training uses."""
-        used = (
-            "model", "learning_rate", "numbers", "renderings", "validation", "test", "checkpoints",
-        )  # fmt: skip
+        """Return all that the outcome depends on, as plain values: the run and, of the budget, what training uses."""
+        used = ("model", "learning_rate", "numbers", "renderings", "validation", "test", "checkpoints")
         facts = {name: value for name, value in asdict(budget).items() if name in used}
         fixed = {"steps": self.steps(budget), "batch": self.batch or budget.batch, "d": self.width(budget)}
         unequal = {} if self.degradation == "none" else {"degraded": DEGRADED}
@@ -194,7 +192,7 @@ class RunConfig:
         return hashlib.sha256(json.dumps(self.settings(budget), sort_keys=True).encode()).hexdigest()[:16]
 
     def __str__(self) -> str:
-        """Return what sets the run apart, in one line."""
+        """Return a description in one line: what differs from the defaults."""
         parts = [self.loss + ("+matching" if self.matching else "")]
         parts += [] if self.modalities == MODALITIES else ["+".join(self.modalities)]
         parts += [f"{name} {value}" for name in ("d", "temperature", "batch") if (value := getattr(self, name))]

@@ -1,4 +1,4 @@
-"""The items of a budget: rendered once into the encoders' inputs, kept on disk, mapped into memory by every worker."""
+"""The items of a budget, rendered once into the encoders' inputs, stored, and memory-mapped by every worker."""
 
 import hashlib
 import json
@@ -27,7 +27,7 @@ _SPREAD_OF = 200  # training items whose inputs say how far a modality's inputs 
 
 
 class Ragged(Sequence[Tensor]):
-    """Examples of one modality, of unlike lengths along their last axis, end to end in one mapped file."""
+    """Variable-length examples of one modality, end to end in one memory-mapped file."""
 
     def __init__(self, values: np.ndarray, ends: np.ndarray) -> None:
         self.values, self.ends = values, ends
@@ -36,7 +36,7 @@ class Ragged(Sequence[Tensor]):
         return len(self.ends)
 
     def __getitem__(self, row: Any) -> Any:
-        """Return the example of a row, in memory."""
+        """Return the example of a row, copied into memory."""
         if isinstance(row, slice):
             return [self[place] for place in range(*row.indices(len(self)))]
         start = self.ends[row - 1] if row else 0
@@ -56,7 +56,7 @@ class Data:
     items: Mapping[str, pd.DataFrame]
 
     def pool(self, modalities: Sequence[str], seed: int, numbers: int) -> TrainingPool:
-        """Return the training items as batches whose order a seed decides."""
+        """Return the training items as batches, in the order of a seed."""
         return TrainingPool({name: self.examples["train"][name] for name in modalities}, numbers, seed=seed)
 
     def spread(self, modality: str) -> float:
@@ -66,18 +66,18 @@ class Data:
 
 
 def data_folder(folder: Path, budget: Budget) -> Path:
-    """Return where the items of a budget are kept, below the folder of runs."""
+    """Return the folder of a budget's items, below the folder of runs."""
     facts = [FORMAT, _SEED, budget.numbers, budget.renderings, budget.validation, budget.test]
     return folder / f"items-{hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]}"
 
 
 def is_prepared(folder: Path, budget: Budget) -> bool:
-    """Return whether the items of a budget are kept."""
+    """Return whether the items of a budget are stored."""
     return (data_folder(folder, budget) / "done").is_file()
 
 
 def prepare_data(folder: Path, budget: Budget, *, processes: int | None = 1, progress: Progress = no_progress) -> Data:
-    """Return the items of a budget, rendered and kept first if they are not there yet.
+    """Return the items of a budget; render and store them first if they are not there yet.
 
     Args:
         folder: of runs.
@@ -93,7 +93,7 @@ def prepare_data(folder: Path, budget: Budget, *, processes: int | None = 1, pro
 
 
 def load_data(folder: Path, budget: Budget) -> Data:
-    """Return the items that `prepare_data` kept."""
+    """Return the items that `prepare_data` stored."""
     own = data_folder(folder, budget)
     examples = {
         part: {

@@ -1,4 +1,4 @@
-"""What a run keeps: embeddings of the test items at its checkpoints, its losses; in a folder of runs, found by key."""
+"""Outcomes of runs: embeddings of the test items at checkpoints, and losses; stored under the run's key."""
 
 import json
 from collections.abc import Mapping
@@ -25,11 +25,11 @@ _VECTORS, _FACTS, _HEAD = "embeddings.safetensors", "run.json", "matching.safete
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What one run gave.
+    """The outcome of one run.
 
     Attributes:
         run: its settings.
-        steps: whose embeddings are kept, ascending.
+        steps: the checkpoints, ascending.
         vectors: step -> modality -> (n, d) float16; rows of NaN where an item lacks it. A run whose texts vary has the
             texts of each kind as "text", "text:first-digit" and "text:parity".
         items: one row a test item, with the columns "id" and "label".
@@ -38,7 +38,7 @@ class Outcome:
         temperature: at the end.
         seconds: spent in training.
         matching: the trained matching head, if there is one.
-        settings: all that it depends on, as `RunConfig.settings` gives them; empty before it is kept.
+        settings: all that it depends on, see `RunConfig.settings`; empty before it is stored.
     """
 
     run: RunConfig
@@ -65,22 +65,22 @@ class Outcome:
 
 
 def runs_folder() -> Path:
-    """Return where runs are kept by default: "experiments" in the cache."""
+    """Return the default folder of runs: "experiments" in the cache."""
     return cache_folder("experiments")
 
 
 def outcome_folder(folder: Path, run: RunConfig, budget: Budget) -> Path:
-    """Return where a run's outcome is kept, below the folder of runs."""
+    """Return the folder of a run's outcome, below the folder of runs."""
     return folder / run.key(budget)
 
 
 def is_kept(folder: Path, run: RunConfig, budget: Budget) -> bool:
-    """Return whether a run's outcome is there, whole."""
+    """Return whether a run's outcome is stored."""
     return current_file(outcome_folder(folder, run, budget), _FACTS).is_file()
 
 
 def keep(folder: Path, outcome: Outcome, budget: Budget) -> None:
-    """Write an outcome below the folder of runs, whole or not at all.
+    """Store an outcome below the folder of runs, atomically.
 
     Raises:
         GramError: the disk refuses.
@@ -109,7 +109,7 @@ def keep(folder: Path, outcome: Outcome, budget: Budget) -> None:
 
 
 def load_outcome(folder: Path, run: RunConfig, budget: Budget, items: pd.DataFrame) -> Outcome:
-    """Return a run's outcome.
+    """Return the stored outcome of a run.
 
     Raises:
         GramError: it is not there, or cannot be read.
@@ -146,5 +146,5 @@ def load_outcome(folder: Path, run: RunConfig, budget: Budget, items: pd.DataFra
 
 
 def half(vectors: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
-    """Return vectors as they are kept: in float16, a coordinate to about three digits."""
+    """Return vectors as they are stored: in float16, which keeps about three digits."""
     return vectors.to(torch.float16)

@@ -15,7 +15,7 @@ _SCALES = {"cpu": "small encoders and few steps, for two cores", "full": "the sh
 
 
 def findings_table(folder: Path = EVIDENCE) -> str:
-    """Return the findings of all results in a folder as a Markdown table, and what made them.
+    """Return the findings of all results in a folder as a Markdown table, with their provenance.
 
     Raises:
         GramError: a result is missing or cannot be read.

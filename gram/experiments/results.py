@@ -1,4 +1,4 @@
-"""Results on disk: one Parquet file an experiment, with what made it in the schema's metadata."""
+"""Results on disk: a Parquet file for each experiment, with its provenance in the schema's metadata."""
 
 import math
 import shlex
@@ -24,12 +24,12 @@ PREFIX = "gram."
 
 
 def quick_folder() -> Path:
-    """Return where the results of quick runs are kept: a folder of this version's format in the cache."""
+    """Return the folder of quick results: in the cache, by the version of their format."""
     return cache_folder(f"evidence-quick-{FORMAT}")
 
 
 def commit() -> str:
-    """Return the git commit of this project, with "-changed" behind it if files differ from it; else "unknown"."""
+    """Return the git commit of this project, with "-changed" appended if files differ from it; else "unknown"."""
     try:
         head = _git("rev-parse", "HEAD")
         return head + ("-changed" if _git("status", "--porcelain", "--untracked-files=no", "--", "gram") else "")
@@ -43,7 +43,7 @@ def _git(*words: str) -> str:
 
 
 def device_name(device: torch.device) -> str:
-    """Return what a run was computed on."""
+    """Return the name of the GPU, or "cpu"."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
 
 
@@ -70,7 +70,7 @@ def facts_of(
 
 
 def save(frame: pd.DataFrame, folder: Path, facts: Mapping[str, str]) -> Path:
-    """Write a result as `folder`/EXPERIMENT.parquet, whole or not at all; return the file.
+    """Write a result to `folder`/EXPERIMENT.parquet, atomically; return the file.
 
     Raises:
         GramError: the disk refuses.
@@ -88,7 +88,7 @@ def save(frame: pd.DataFrame, folder: Path, facts: Mapping[str, str]) -> Path:
 
 
 def load(name: str, folder: Path = EVIDENCE) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Return a result and what made it: the metadata's experiment, scale, commit, device, torch, started and so on.
+    """Return a result and its provenance: experiment, scale, commit, device, torch, started and so on.
 
     Raises:
         GramError: it is not there, or is no result.
@@ -112,7 +112,7 @@ def load(name: str, folder: Path = EVIDENCE) -> tuple[pd.DataFrame, dict[str, st
 
 
 def plain_rows(frame: pd.DataFrame) -> list[dict[str, object]]:
-    """Return the rows as what JSON can hold: NaN and missing values become None."""
+    """Return the rows as JSON values: NaN and missing values become None."""
     return [
         {
             str(key): None if value is None or (isinstance(value, float) and math.isnan(value)) else value

@@ -1,9 +1,9 @@
-"""From what single runs give to one tidy table an experiment: values by seed, and their mean over the seeds.
+"""Tidy tables of experiments: values by seed, and their means over seeds, with 95 % intervals.
 
-Every table has a row a seed and, below, a row for all seeds together; what sets rows apart (loss, measure, ...) is a
-column each. The columns that all tables share:
+A table has a row for each value of each seed, then a row for each value over all seeds. Key columns (loss, measure,
+...) set rows apart. The columns that all tables share:
 
-- `metric`: what the value is, such as "R@1" (a share from 0 to 1).
+- `metric`: the name of the value, such as "R@1" (a share from 0 to 1).
 - `value`, `low`, `high`: the value and its 95 % interval.
 - `interval`: what the interval is over. "items": percentile bootstrap over the test items of one seed (Efron and
   Tibshirani 1993, section 13.3). "seeds": Student's t over the seeds, from three seeds on, cut off at 0 and 1
@@ -43,12 +43,11 @@ class Observation:
     """One value of one seed.
 
     Attributes:
-        keys: column -> what sets it apart from others, without the seed.
-        metric: what it is.
+        keys: key column -> value, without the seed.
+        metric: its name.
         seed: of the run.
-        items: (n,) what each test item adds: the value is their mean, NaN left out. None where it is no mean.
+        items: (n,) contribution of each test item: the value is their mean, NaN left out; None where it is no mean.
         given: the value, where it is no mean of items.
-        ends: its interval, where one is known without items.
     """
 
     keys: Mapping[str, Any]
@@ -56,7 +55,6 @@ class Observation:
     seed: int
     items: Float[np.ndarray, " n"] | None = field(default=None, repr=False)
     given: float = _NAN
-    ends: tuple[float, float] | None = None
 
     @property
     def value(self) -> float:
@@ -74,9 +72,9 @@ def t_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, flo
 
 
 def bootstrap_interval(items: Float[np.ndarray, " n"], level: float = 0.95) -> tuple[float, float]:
-    """Return the percentile bootstrap interval of the mean of items; NaN items are left out first.
+    """Return the percentile bootstrap interval of the mean of items, NaN left out.
 
-    The same draws serve all values of so many items, so that rows of a table are resampled alike.
+    Means of equally many items use the same draws.
     """
     there = items[~np.isnan(items)]
     if not len(there):
@@ -94,7 +92,7 @@ def _draws(n: int) -> Float[np.ndarray, "resamples n"]:
 
 
 def tabulate(observations: Iterable[Observation]) -> pd.DataFrame:
-    """Return the table of an experiment: a row an observation, and after these a row for all seeds of each.
+    """Return the table of an experiment: a row for each observation, then a row for all seeds of each.
 
     Rows for all seeds are in the order in which their first seed came.
     """
@@ -102,7 +100,7 @@ def tabulate(observations: Iterable[Observation]) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for each in observations:
         groups.setdefault((*each.keys.items(), each.metric), []).append(each)
-        low, high = _ends_of_seed(each)
+        low, high = (_NAN, _NAN) if each.items is None else bootstrap_interval(each.items)
         rows.append(
             {**each.keys, "metric": each.metric, "value": each.value, "low": low, "high": high,
              "interval": "" if np.isnan(low) else "items", "seed": each.seed, "seeds": 1}
@@ -112,14 +110,8 @@ def tabulate(observations: Iterable[Observation]) -> pd.DataFrame:
 
 
 def with_common_last(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a table with the columns that set rows apart first, and those that all tables share last."""
+    """Return a table with its key columns first, and those that all tables share last."""
     return frame[[*(name for name in frame.columns if name not in COMMON), *COMMON]]
-
-
-def _ends_of_seed(each: Observation) -> tuple[float, float]:
-    if each.ends is not None:
-        return each.ends
-    return (_NAN, _NAN) if each.items is None else bootstrap_interval(each.items)
 
 
 def _over_seeds(group: Sequence[Observation]) -> dict[str, Any]:
@@ -132,8 +124,6 @@ def _over_seeds(group: Sequence[Observation]) -> dict[str, Any]:
         ends, over = (max(low, 0.0), min(high, 1.0)) if row["metric"] in SHARES else (low, high), "seeds"
     elif len(items) == len(group) and len({len(each) for each in items}) == 1:
         ends, over = bootstrap_interval(np.mean(items, axis=0)), "items of all seeds"
-    elif len(group) == 1 and group[0].ends is not None:
-        ends, over = group[0].ends, "items"
     return {**row, "low": ends[0], "high": ends[1], "interval": over, "seeds": len(group)}
 
 
@@ -141,7 +131,7 @@ def recall_at_1(
     embedded: EmbeddingSet, candidates: Sequence[str], measure: str, *, keys: Mapping[str, Any], seed: int,
     query: str = "text", direction: str = "query-to-candidates", metric: str = "R@1",
 ) -> Observation:  # fmt: skip
-    """Return R@1 of a query asking the candidates, or being asked, with what each item adds; see `gram.evaluate`.
+    """Return R@1 of a retrieval task, with the contribution of each item; see `gram.evaluate`.
 
     All items must have the query and some candidate, so that observations of other measures and runs pair with it.
     """
@@ -157,7 +147,7 @@ def difference(keys: Mapping[str, Any], metric: str, seed: int, one: Observation
 
 
 def over_seeds(frame: pd.DataFrame, **wanted: Any) -> pd.DataFrame:
-    """Return the rows for all seeds whose columns have the wanted values."""
+    """Return the rows over all seeds whose columns have the wanted values."""
     chosen = frame["seed"] == ALL_SEEDS
     for name, value in wanted.items():
         chosen &= frame[name] == value
@@ -175,7 +165,7 @@ def highest(rows: pd.DataFrame) -> pd.Series:
 
 
 def single_row(frame: pd.DataFrame, **wanted: Any) -> pd.Series:
-    """Return the one row for all seeds whose columns have the wanted values.
+    """Return the single row over all seeds whose columns have the wanted values.
 
     Raises:
         ValueError: there is none, or more than one.
