@@ -60,28 +60,12 @@ def distribution(
         largest_share: top of the vertical axis, common to figures that are compared; by default the largest share here.
         dark: for a dark page.
     """
-    shares = [counts / max(1, counts.sum()) for counts in (mismatched_counts, matched_counts)]
-    top = _HEADROOM * (largest_share or max(float(share.max()) for share in shares) or 1.0)
-    figure = go.Figure()
-    looks = (_hatched(dark), _solid(dark))
-    for name, counts, share, look in zip(
-        (MISMATCHED, MATCHED), (mismatched_counts, matched_counts), shares, looks, strict=True
-    ):
-        figure.add_bar(
-            x=(edges[:-1] + edges[1:]) / 2,
-            y=share,
-            width=np.diff(edges),
-            name=f"{name} ({counts.sum():,} {'items' if name == MATCHED else 'pairs'})",
-            meta=name,
-            marker=look,
-            customdata=_hover(edges, counts),
-            hovertemplate=(
-                f"{name}: %{{customdata[1]:,}} {'items' if name == MATCHED else 'pairs'} "
-                "(%{y:.3p})<br>%{customdata[2]:.3g} to %{customdata[3]:.3g}<extra></extra>"
-            ),
-            selected={"marker": {"opacity": 1.0}},
-            unselected={"marker": {"opacity": 0.35}},
-        )
+    bars = [
+        _bars(MISMATCHED, "pairs", edges, mismatched_counts, _hatched(dark)),
+        _bars(MATCHED, "items", edges, matched_counts, _solid(dark)),
+    ]
+    top = _HEADROOM * (largest_share or max(float(each.y.max()) for each in bars) or 1.0)
+    figure = go.Figure(bars)
     _shade(figure, edges, selected, dark)
     _draw_marks(figure, edges, marks, dark)
     figure.update_layout(
@@ -105,9 +89,25 @@ def largest_share(*counts: Int[np.ndarray, " bins"]) -> float:
     return max(float(count.max() / max(1, count.sum())) for count in counts)
 
 
-def _hover(edges: Float[np.ndarray, " bins+1"], counts: Int[np.ndarray, " bins"]) -> list[list[float]]:
+def _bars(
+    name: str, unit: str, edges: Float[np.ndarray, " bins+1"], counts: Int[np.ndarray, " bins"], look: dict[str, object]
+) -> go.Bar:
     bounds = edges.tolist()
-    return [[place, int(count), bounds[place], bounds[place + 1]] for place, count in enumerate(counts)]
+    return go.Bar(
+        x=(edges[:-1] + edges[1:]) / 2,
+        y=counts / max(1, counts.sum()),
+        width=np.diff(edges),
+        name=f"{name} ({counts.sum():,} {unit})",
+        meta=name,
+        marker=look,
+        customdata=[[place, int(count), bounds[place], bounds[place + 1]] for place, count in enumerate(counts)],
+        hovertemplate=(
+            f"{name}: %{{customdata[1]:,}} {unit} (%{{y:.3p}})<br>%{{customdata[2]:.3g}} to %{{customdata[3]:.3g}}"
+            "<extra></extra>"
+        ),
+        selected={"marker": {"opacity": 1.0}},
+        unselected={"marker": {"opacity": 0.35}},
+    )
 
 
 def _solid(dark: bool) -> dict[str, object]:

@@ -170,15 +170,7 @@ def confusion(
             hovertemplate="%{y} taken for %{x}: <b>%{z}</b> times<extra></extra>",
         )
     )  # fmt: skip
-    places = np.argwhere(np.nan_to_num(shown)).tolist()
-    values = [shown[row, column] for row, column in places]
-    figure.add_trace(
-        go.Scatter(  # not the heatmap's own text: its dark ink is a grey that fades on the middle of the scale
-            x=[characters[column] for _, column in places], y=[characters[row] for row, _ in places], mode="text",
-            text=[f"{value:.0f}" for value in values], hoverinfo="skip", meta="counts",
-            textfont={"size": 12, "color": [_ink_on(value / top, dark) for value in values]},
-        )
-    )  # fmt: skip
+    figure.add_trace(_cell_texts(shown, characters, top, dark))
     if selected is not None:
         row, column = selected
         figure.add_shape(
@@ -190,6 +182,17 @@ def confusion(
     figure.update_xaxes(title="the winner's", side="top", type="category", showgrid=False, fixedrange=True, ticks="")
     figure.update_yaxes(title="the true item's", autorange="reversed", type="category", showgrid=False, fixedrange=True)
     return figure
+
+
+def _cell_texts(shown: Float[np.ndarray, "m m"], characters: Sequence[str], top: float, dark: bool) -> go.Scatter:
+    """Return the counts as text; the heatmap's own would be a grey that fades on the middle of the scale."""
+    places = np.argwhere(np.nan_to_num(shown)).tolist()
+    values = [shown[row, column] for row, column in places]
+    return go.Scatter(
+        x=[characters[column] for _, column in places], y=[characters[row] for row, _ in places], mode="text",
+        text=[f"{value:.0f}" for value in values], hoverinfo="skip", meta="counts",
+        textfont={"size": 12, "color": [_ink_on(value / top, dark) for value in values]},
+    )  # fmt: skip
 
 
 def _ink_on(share: float, dark: bool) -> str:

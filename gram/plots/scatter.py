@@ -101,34 +101,25 @@ def scatter(
     """
     dims = _check(points, labels)
     rows = np.arange(len(labels)) if rows is None else np.asarray(rows)
-    own = style.colours(list(points))
-    figure = go.Figure()
-    if len(joined):
-        figure.add_trace(_lines(points, joined, dims, "joined", width=1, colour=style.GRID[dark]))
+    own, grid = style.colours(list(points)), style.GRID[dark]
+    figure = go.Figure([_lines(points, joined, dims, "joined", width=1, colour=grid)] if len(joined) else [])
     for place, (name, where) in enumerate(points.items()):
         drawn = rows[np.isfinite(where[rows]).all(axis=1)]
-        look = {"symbol": SYMBOLS[place % len(SYMBOLS)]} | _colours(own[name], place, drawn, colouring, dark)
+        symbol = {"symbol": SYMBOLS[place % len(SYMBOLS)]}
+        look = symbol | _colours(own[name], place, drawn, colouring, dark)
         figure.add_trace(_cloud(name, where, drawn, labels, look, dims))
         if len(selected):
             chosen = drawn[np.isin(drawn, list(selected))]
-            look |= _colours(own[name], place, chosen, colouring, dark) | {"opacity": 0.95, "showscale": False}
+            look = symbol | _colours(own[name], place, chosen, colouring, dark)
             figure.data[-1].update(marker_opacity=_FADED, showlegend=False, legendgroup=name)
-            figure.add_trace(
-                _cloud(name, where, chosen, labels, look, dims).update(
-                    meta="selected", uid=f"selected {name}", legendgroup=name
-                )
-            )
+            figure.add_trace(_bright(_cloud(name, where, chosen, labels, look, dims), name))
     if colouring is not None:
-        _name_shapes(figure, dims, dark)
-    if isinstance(colouring, ByCategory):
-        figure.add_traces([_key(name, colouring, dims) for name in colouring.order])
-        figure.update_layout(legend2=_legend_of_categories(colouring.title))
+        _add_legends(figure, colouring, dims, dark)
     for item in emphasis:
         figure.add_traces(_emphasise(points, item, dims, dark))
     _lay_out(figure, dims, dark)
-    names = _names(points, emphasis, dims, dark)
-    figure.update_layout(**({"annotations": names} if dims == 2 else {"scene_annotations": names}))
-    return figure
+    texts = "annotations" if dims == 2 else "scene_annotations"
+    return figure.update_layout({texts: _names(points, emphasis, dims, dark)})
 
 
 def sample_rows(n: int, modalities: int, *, limit: int = POINT_LIMIT, seed: int = 0) -> Int[np.ndarray, " m"]:
@@ -168,6 +159,12 @@ def _cloud(
     )
 
 
+def _bright(cloud: go.Scattergl | go.Scatter3d, name: str) -> go.Scattergl | go.Scatter3d:
+    """Return a cloud as that of the selected points."""
+    cloud.marker.update(opacity=0.95, showscale=False)
+    return cloud.update(meta="selected", uid=f"selected {name}", legendgroup=name)
+
+
 def _colours(own: str, place: int, drawn: np.ndarray, colouring: Colouring, dark: bool) -> dict[str, object]:
     if colouring is None:
         return {"color": own}
@@ -201,6 +198,13 @@ def _bar(colouring: ByNumber) -> dict[str, object]:
 
 def _category_colour(place: int) -> str:
     return CATEGORY_COLOURS[place % len(CATEGORY_COLOURS)]
+
+
+def _add_legends(figure: go.Figure, colouring: ByCategory | ByNumber, dims: int, dark: bool) -> None:
+    _name_shapes(figure, dims, dark)
+    if isinstance(colouring, ByCategory):
+        figure.add_traces([_key(name, colouring, dims) for name in colouring.order])
+        figure.update_layout(legend2=_legend_of_categories(colouring.title))
 
 
 def _name_shapes(figure: go.Figure, dims: int, dark: bool) -> None:
