@@ -8,39 +8,12 @@ import pytest
 import torch
 
 import gram.losses
-from gram.losses import TEMPERATURE_RANGE, GramLoss, PairwiseInfoNCE, gram_loss, pairwise_info_nce
+from gram.losses import GramLoss, PairwiseInfoNCE, gram_loss, pairwise_info_nce
+from tests.helpers.loss_scores import draw, expected_loss, minus_volumes
 
 REFERENCE = Path(os.environ.get("GRAM_REFERENCE", Path(__file__).parents[4] / "shared/reference"))
 MODULES = [GramLoss, PairwiseInfoNCE]
 FUNCTIONS = [gram_loss, pairwise_info_nce]
-
-
-def draw(seed: int, *shape: int) -> torch.Tensor:
-    return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
-
-
-def expected_cross_entropy(logits: np.ndarray, smoothing: float) -> float:
-    """Rows are to find their own number; a share of each target is spread over all."""
-    logarithms = logits - np.log(np.exp(logits - logits.max()).sum(axis=1, keepdims=True)) - logits.max()
-    targets = (1 - smoothing) * np.eye(len(logits)) + smoothing / len(logits)
-    return float(-(targets * logarithms).sum(axis=1).mean())
-
-
-def expected_loss(scores: np.ndarray, temperature: float, smoothing: float) -> float:
-    both = (expected_cross_entropy(one / temperature, smoothing) for one in (scores, scores.T))
-    return sum(both) / 2
-
-
-def minus_volumes(anchor: np.ndarray, *others: np.ndarray) -> np.ndarray:
-    result = np.empty((len(anchor), len(others[0])))
-    for i, j in np.ndindex(result.shape):
-        rows = np.stack([anchor[i], *(other[j] for other in others)])
-        result[i, j] = -np.sqrt(np.linalg.det(rows @ rows.T))
-    return result
-
-
-def cosines(anchor: np.ndarray, other: np.ndarray) -> np.ndarray:
-    return anchor @ other.T / np.outer(np.linalg.norm(anchor, axis=1), np.linalg.norm(other, axis=1))
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
@@ -50,15 +23,6 @@ def test_gram_loss_follows_its_definition(modalities: int, smoothing: float) -> 
     found = gram_loss(anchor, *others, temperature=0.5, label_smoothing=smoothing).item()
     scores = minus_volumes(anchor.numpy(), *(other.numpy() for other in others))
     assert found == pytest.approx(expected_loss(scores, 0.5, smoothing))
-
-
-@pytest.mark.parametrize("smoothing", [0.0, 0.2])
-@pytest.mark.parametrize("modalities", [1, 3])
-def test_pairwise_info_nce_follows_its_definition(modalities: int, smoothing: float) -> None:
-    anchor, *others = draw(1, modalities + 1, 5, 8)
-    found = pairwise_info_nce(anchor, *others, temperature=0.2, label_smoothing=smoothing).item()
-    each = [expected_loss(cosines(anchor.numpy(), other.numpy()), 0.2, smoothing) for other in others]
-    assert found == pytest.approx(np.mean(each))
 
 
 @pytest.mark.skipif(not REFERENCE.is_dir(), reason=f"no reference figures at {REFERENCE} (set GRAM_REFERENCE)")
@@ -119,39 +83,6 @@ def test_training_brings_matched_items_together(module) -> None:
     assert values[-1] < 0.5 * values[0]
     scores = gram.score("volume" if module is GramLoss else "cosine", *vectors.detach())
     assert scores.argmax(dim=1).tolist() == list(range(8))
-
-
-@pytest.mark.parametrize("bound", [0, 1])
-def test_a_temperature_pushed_over_its_bound_comes_back(bound: int) -> None:
-    limit, inwards = TEMPERATURE_RANGE[bound], (1, -1)[bound]
-    loss = GramLoss(limit)
-    with torch.no_grad():
-        loss.log_temperature -= 50 * inwards
-    assert loss.temperature.item() == pytest.approx(limit)
-    loss(*draw(6, 3, 5, 8)).backward()
-    assert loss.log_temperature.grad is not None
-    assert loss.log_temperature.grad.abs() > 0
-    (loss.temperature * -inwards).backward()
-    with torch.no_grad():
-        loss.log_temperature += 0.1 * inwards
-    assert inwards * (loss.temperature.item() - limit) > 0
-
-
-def test_a_fixed_temperature_stays() -> None:
-    loss = GramLoss(3.0, learn_temperature=False)
-    assert not any(parameter.requires_grad for parameter in loss.parameters())
-    assert loss.temperature.item() == pytest.approx(3)
-
-
-def test_settings_travel_with_the_state() -> None:
-    trained, fresh = GramLoss(0.5), GramLoss()
-    fresh.load_state_dict(trained.state_dict())
-    assert fresh.temperature.item() == pytest.approx(0.5)
-
-
-def test_gather_alone_changes_nothing() -> None:
-    vectors = draw(7, 3, 4, 6)
-    assert torch.equal(gram_loss(*vectors, gather=True), gram_loss(*vectors))
 
 
 def test_missing_vectors_in_a_batch() -> None:

@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from hypothesis import given
@@ -11,42 +10,13 @@ from hypothesis import strategies as st
 
 import gram
 from gram import measures
-from gram.errors import EmbeddingSetError
 from gram.retrieval.distributions import distributions
+from tests.helpers.measure_oracle import expected_scores, make_set
 from tests.helpers.oracle import draw
 
 NAMES = ["cosine-max", "pairwise-mean", "triangle", "singular", "symile"]
 ANY_K = [name for name in NAMES if name != "triangle"]
 SEEDS = st.integers(0, 2**31 - 1)
-
-
-def unit(vector):
-    length = np.linalg.norm(vector)
-    return vector / length if length else vector
-
-
-def expected_score(name, anchor, candidate):
-    """One pair; rows of NaN are left out, and `triangle` needs both."""
-    rows = np.array([unit(row) for row in (anchor, *candidate) if not np.isnan(row).all()])
-    gram_matrix = rows @ rows.T
-    if name == "cosine-max":
-        return gram_matrix[0, 1:].max()
-    if name == "pairwise-mean":
-        return gram_matrix[np.triu_indices(len(rows), 1)].mean()
-    if name == "triangle":
-        sides = [np.linalg.norm(rows[i] - rows[i - 1]) for i in range(3)]  # Kahan's stable form of Heron's formula
-        a, b, c = sorted(sides, reverse=True)
-        return -math.sqrt(max(0, (a + (b + c)) * (c - (a - b)) * (c + (a - b)) * (a + (b - c)))) / 4
-    if name == "singular":
-        return np.linalg.svd(rows, compute_uv=False)[0]
-    return sum(math.prod(column) for column in rows.T)
-
-
-def expected_scores(name, anchor, *others):
-    wide = [other.double().numpy() for other in others]
-    return np.array(
-        [[expected_score(name, row, rows) for rows in zip(*wide, strict=True)] for row in anchor.double().numpy()]
-    )
 
 
 def test_every_measure_says_what_it_is_when_it_fails_and_where_it_is_from():
@@ -118,40 +88,6 @@ def test_scores_stay_within_their_bounds(name, seed, others, d):
     assert scores.max() <= high + 1e-9
 
 
-def test_a_vector_and_its_opposite_have_the_same_largest_singular_value():
-    anchor, first, second = draw(0, 3, 4, 6)
-    scores = gram.score("singular", anchor, first, second)
-    torch.testing.assert_close(gram.score("singular", -anchor, first, second), scores)
-    torch.testing.assert_close(gram.score("singular", anchor, first, -second), scores)
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_the_largest_singular_value_is_right_where_eigenvalues_meet(dtype):
-    """Orthogonal, equal, opposite and nearly so; three at 120 degrees, whose two largest are the same."""
-    e = torch.eye(6, dtype=dtype)
-    around = torch.tensor([[math.cos(a), math.sin(a), 0, 0, 0, 0] for a in (0.0, 2 * math.pi / 3, 4 * math.pi / 3)])
-    first = torch.cat([e, around.to(dtype), e[:3] + 1e-6 * e[3:]])
-    anchor = torch.cat([first, -e[:2], e[:2] + 1e-9 * e[2:4]])
-    for shift in range(6):
-        others = first, first.roll(shift, 0), first.roll(2 * shift, 0)
-        expected = expected_scores("singular", anchor, *others)
-        found = gram.score("singular", anchor, *others).numpy()
-        np.testing.assert_allclose(found, expected, atol=4e-7 if dtype == torch.float32 else 1e-13)
-
-
-def test_small_triangles_keep_their_digits_in_single_precision():
-    centre = draw(1, 40, 12)
-    anchor, first, second = (
-        torch.nn.functional.normalize(centre + size * draw(seed, 40, 12), dim=1).float()
-        for seed, size in ((2, 1e-3), (3, 0.5), (4, 0.5))
-    )
-    anchor = torch.nn.functional.normalize((first + second) / 2 + 1e-3 * anchor, dim=1)
-    expected = expected_scores("triangle", anchor, first, second)
-    np.testing.assert_allclose(gram.score("triangle", anchor, first, second).numpy(), expected, rtol=1e-4, atol=1e-7)
-    assert (gram.score("triangle", first, first, second).diagonal() == 0).all()
-    assert (gram.score("triangle", anchor, first, first) == 0).all()
-
-
 @pytest.mark.parametrize("name", ANY_K)
 def test_a_missing_modality_is_left_out(name):
     anchor, first, second, third = draw(4, 4, 3, 8)
@@ -178,14 +114,6 @@ def test_nothing_to_compare(name):
     assert paired[2].isnan()
 
 
-def test_a_triangle_without_one_of_its_corners_is_never_found():
-    anchor, first, second = draw(6, 3, 3, 8)
-    first[0] = torch.nan
-    second[1] = torch.nan
-    assert (gram.score("triangle", anchor, first, second)[:, :2] == -math.inf).all()
-    assert measures.paired_score("triangle", anchor, first, second).isfinite().tolist() == [False, False, True]
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_a_vector_of_zeros_counts_as_one_at_the_origin(name):
     anchor, first, second = draw(7, 3, 2, 8)
@@ -207,69 +135,6 @@ def test_blocks_and_pairs_give_what_the_whole_gives(name):
     ]
     torch.testing.assert_close(torch.cat(blocks, dim=1), whole, rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(measures.paired_score(name, anchor, *others), whole.diagonal(), rtol=1e-5, atol=1e-6)
-
-
-@pytest.mark.parametrize("others", [1, 3])
-def test_a_triangle_of_another_number_of_modalities_is_an_error_that_says_what_to_do(others):
-    rows = draw(9, others + 1, 4, 5)
-    line = rf"triangle needs 2 candidate modalities beside the query, got {others}: choose 2, or one of volume, height"
-    for call in (measures.score, measures.paired_score):
-        with pytest.raises(ValueError, match=line):
-            call("triangle", *rows)
-    data = make_set(modalities=others + 1)
-    for ask in (lambda: gram.Index(data, data.names[1:], "triangle"), lambda: gram.evaluate(data, measure="triangle")):
-        with pytest.raises(ValueError, match=line):
-            ask()
-    with pytest.raises(ValueError, match=line):
-        distributions(data, candidates=data.names[1:], measure="triangle")
-
-
-def make_set(n=12, d=6, modalities=3, seed=3):
-    names = ("text", "image", "speech", "tones")[:modalities]
-    centres = draw(seed, n, d)
-    vectors = {
-        name: torch.nn.functional.normalize(centres + 0.7 * draw(seed + 1 + place, n, d), dim=1).float()
-        for place, name in enumerate(names)
-    }
-    return gram.EmbeddingSet(modalities=vectors, items=pd.DataFrame({"id": [f"{i}" for i in range(n)]}))
-
-
-def lacking(data, name, *rows):
-    vectors = dict(data.modalities)
-    vectors[name] = vectors[name].clone()
-    vectors[name][list(rows)] = torch.nan
-    return gram.EmbeddingSet(modalities=vectors, items=data.items)
-
-
-def test_items_without_a_corner_are_left_out_of_search_evaluation_and_distributions():
-    data = lacking(make_set(), "image", 2, 5)
-    kept = [row for row in range(12) if row not in (2, 5)]
-    text, image, speech = (data.modalities[name][kept] for name in data.names)
-    expected = expected_scores("triangle", text, image, speech)
-    index = gram.Index(data, ["image", "speech"], "triangle")
-    assert index.rows.tolist() == kept
-    hits = index.search(text, k=20)
-    assert hits.indices.shape == (10, 10)
-    assert hits.indices[:, 0].tolist() == [kept[best] for best in expected.argmax(axis=1)]
-    with pytest.raises(ValueError, match="its item lacks image or speech"):
-        index.score(text, 2)
-    report = gram.evaluate(data, measure="triangle")
-    assert report.left_out == 2
-    places = 1 + (expected > expected.diagonal()[:, None]).sum(axis=1)
-    assert report.ranks.tolist() == places.tolist()
-    found = distributions(data, candidates=["image", "speech"], measure="triangle")
-    assert (found.rows.tolist(), found.left_out, found.small_is_aligned) == (kept, 2, True)
-    np.testing.assert_allclose(found.matched, -expected.diagonal(), atol=1e-7)
-
-
-def test_a_set_in_which_no_item_has_all_corners_is_an_error():
-    data = lacking(lacking(make_set(n=4), "image", 0, 1), "speech", 2, 3)
-    with pytest.raises(EmbeddingSetError, match="no item has image and speech; choose other candidates"):
-        gram.Index(data, ["image", "speech"], "triangle")
-    assert len(gram.Index(data, ["image", "speech"], "singular")) == 4
-    data = lacking(lacking(make_set(n=4), "image", 0, 1), "text", 2, 3)
-    with pytest.raises(EmbeddingSetError, match="no item has text together with image and speech; choose others"):
-        gram.evaluate(data, measure="triangle")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -312,10 +177,3 @@ def test_the_value_of_random_vectors_is_their_average(k, d):
     for name, values in averages.items():
         allowed = 4.5 * values.std() / math.sqrt(len(values)) + 1e-3 * (name == "singular") + 1e-12
         assert measures.get(name).random_mean(k, d) == pytest.approx(values.mean(), abs=allowed), name
-
-
-def test_known_triangles_of_random_points():
-    assert measures.get("triangle").random_mean(3, 2) == pytest.approx(3 / (2 * math.pi))
-    assert measures.get("triangle").random_mean(3, 3) == pytest.approx(math.pi / 5)
-    assert measures.get("triangle").random_mean(3, 1) == 0
-    assert math.isnan(measures.get("triangle").random_mean(4, 8))

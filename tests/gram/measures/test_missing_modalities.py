@@ -15,7 +15,6 @@ from gram.cli import main
 from gram.data.embedding_set import EmbeddingSet
 from gram.diagnostics import compare_outcomes, diagnose, find_cases
 from gram.errors import EmbeddingSetError
-from gram.retrieval import mixed
 from gram.retrieval.distributions import distributions
 from gram.retrieval.evaluate import DIRECTIONS
 from gram.retrieval.query import JointQuery, Query
@@ -62,23 +61,6 @@ def by_hand(measure, made, query, candidates):
 MEASURES = ["volume", "normalized-volume", "height", "cosine", "centroid"]
 
 
-@pytest.mark.parametrize("others", [1, 2, 4])
-def test_the_normalised_volume_is_the_root_of_the_volume(others):
-    rows = [oracle.draw(seed, 7, 9).numpy() for seed in range(others + 1)]
-    expected = -((-oracle.scores("volume", *rows)) ** (1 / (others + 1)))
-    np.testing.assert_allclose(gram.score("normalized-volume", *rows), expected, rtol=1e-9)
-    paired = measures.paired_score("normalized-volume", *rows)
-    np.testing.assert_allclose(paired, expected.diagonal(), rtol=1e-9)
-    single = gram.score("normalized-volume", *(each.astype(np.float32) for each in rows))
-    np.testing.assert_allclose(single, expected, rtol=1e-5)
-
-
-def test_the_normalised_volume_of_dependent_or_zero_vectors_is_0():
-    anchor, other = oracle.draw(0, 3, 6), oracle.draw(1, 3, 6)
-    assert (gram.score("normalized-volume", anchor, other, other) == 0).all()
-    assert (gram.score("normalized-volume", torch.zeros_like(anchor), other) == 0).all()
-
-
 def test_on_complete_sets_it_ranks_exactly_as_volume():
     made = make(complete=True)
     for direction in DIRECTIONS:
@@ -93,16 +75,6 @@ def test_a_vector_joins_what_is_prepared_as_if_prepared_with_it():
     joined = measure.scores(anchor, measure.join(vector, measure.prepare(*others)))
     anew = measure.scores(anchor, measure.prepare(vector.expand(N, -1), *others))
     torch.testing.assert_close(joined, anew)
-
-
-@pytest.mark.parametrize(("k", "d"), [(2, 3), (3, 24), (4, 4), (5, 3), (1, 5)])
-def test_its_value_for_random_vectors_is_their_average(k, d):
-    rows = np.random.default_rng(5).normal(size=(20_000, k, d))
-    rows /= np.linalg.norm(rows, axis=2, keepdims=True)
-    volumes = np.linalg.svd(rows, compute_uv=False).prod(axis=1) if k <= d else np.zeros(20_000)
-    sides = volumes ** (1 / k)
-    allowed = 4.5 * sides.std() / 20_000**0.5 + 1e-12
-    assert measures.get("normalized-volume").random_mean(k, d) == pytest.approx(sides.mean(), abs=allowed)
 
 
 @pytest.mark.parametrize("absent", [(), ("tones",)])
@@ -188,41 +160,6 @@ def test_a_modality_that_no_item_has_is_named_and_passed_over():
     for call in (lambda: gram.evaluate(made, "tones"), lambda: gram.Index(made, ["tones"])):
         with pytest.raises(EmbeddingSetError, match="no item has tones"):
             call()
-
-
-def test_which_measures_compare_candidates_of_different_sizes():
-    apart = [name for name in measures.names() if not measures.get(name).comparable_across_k]
-    assert apart == ["volume", "cosine-max", "singular", "symile"]
-    made, whole = make(), make(complete=True)
-    assert not mixed.comparable(made, CANDIDATES, "volume")
-    assert mixed.comparable(made, CANDIDATES, "height")
-    assert mixed.comparable(made, ["image"], "volume")
-    assert mixed.comparable(whole, CANDIDATES, "volume")
-    there = sum(made.present(name).numpy().astype(int) for name in CANDIDATES)
-    sizes = {size: int((there == size).sum()) for size in (1, 2, 3)}
-    assert mixed.counts_by_size(made, CANDIDATES) == sizes
-    asked = made.present("text").numpy()
-    asking = {size: int(((there == size) & asked).sum()) for size in (1, 2, 3)}
-    assert mixed.counts_by_size(made, CANDIDATES, query="text") == asking
-    line = mixed.warning_for(made, CANDIDATES, "volume", query="text")
-    assert f"({asking[1]} with 1, {asking[2]} with 2, {asking[3]} with 3)" in line
-    assert line.endswith("rank by normalized-volume or height.")
-    assert mixed.warning_for(made, CANDIDATES, "height") == ""
-    usual = [mixed.recommended_measure(each, CANDIDATES) for each in (made, whole)]
-    assert usual == ["normalized-volume", "volume"]
-    with pytest.raises(ValueError, match="smell"):
-        mixed.comparable(made, ["smell"], "volume")
-    with pytest.raises(ValueError, match="expected one of"):
-        mixed.comparable(made, CANDIDATES, "size")
-
-
-def test_a_report_warns_only_where_one_ranking_holds_unlike_candidates():
-    made = make()
-    forth, back = (gram.evaluate(made, direction=direction) for direction in DIRECTIONS)
-    assert "not comparable" in forth.caution
-    assert forth.caution in str(forth)
-    assert forth.to_dict(intervals=False)["caution"] == forth.caution
-    assert back.caution == gram.evaluate(made, measure="height").caution == ""
 
 
 def test_the_command_line_warns_and_counts(tmp_path, capsys):
