@@ -15,7 +15,7 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from torch import Tensor
-from torch.nn.functional import cosine_similarity, normalize
+from torch.nn.functional import normalize
 
 from app import hits, opened
 from app.plain import plain
@@ -23,8 +23,7 @@ from app.rankings import Judge
 from gram import measures
 from gram.data.embedding_set import EmbeddingSet
 from gram.errors import DatabaseError
-from gram.geometry import base_and_height
-from gram.retrieval.answer import Answer, Hit
+from gram.retrieval.answer import Answer, Hit, take_apart
 from gram.retrieval.milvus import DEFAULT_FETCH, MilvusSearcher
 from gram.retrieval.search import Comparison
 
@@ -296,24 +295,17 @@ def _taken_apart(
     own = {name: vectors[name].double() for name in answer.candidates}
     if not any(_are_alike(own, gallery, place, row) for place, row in enumerate(rows)):
         raise _Unfit("The collection has other vectors of these items than this model: another's were pushed")
-    anchor = normalize(answer.embedding.double().cpu(), dim=0)
-    base, height = base_and_height(anchor[None], *own.values())
-    cosines = {name: cosine_similarity(anchor, each, dim=-1).tolist() for name, each in own.items()}
     called = "label" if "label" in gallery.items else "id"
-    return [
-        Hit(
-            rank=ranks[item],
-            row=row,
-            id=item,
-            label=str(gallery.items[called].iloc[row]),
-            score=scores[item],
-            base=float(base[place]),
-            height=float(height[0, place]),
-            cosines={name: each[place] for name, each in cosines.items()},
-            correct=item == answer.query.id,
-        )
-        for place, (item, row) in enumerate(zip(ids, rows))
-    ]
+    return take_apart(
+        [normalize(answer.embedding.double(), dim=0)],
+        own,
+        rows=rows,
+        ids=ids,
+        labels=gallery.items[called].iloc[rows].astype(str).tolist(),
+        scores=[scores[item] for item in ids],
+        ranks=[ranks[item] for item in ids],
+        true=answer.query.id,
+    )
 
 
 def _are_alike(own: dict[str, Tensor], gallery: EmbeddingSet, place: int, row: int) -> bool:

@@ -161,25 +161,22 @@ def _vector(query: "Query", gallery: "EmbeddingSet", model: "MultimodalModel | N
 
 def _score_parts(index: "MilvusSearcher", hits: "MilvusHits", vector: "Tensor") -> list[dict[str, Any]]:
     """Return the hits as rows, each with what its score is made of."""
-    from torch.nn.functional import cosine_similarity, normalize
+    from torch.nn.functional import normalize
 
-    from gram.geometry import base_and_height
+    from gram.retrieval.answer import take_apart
 
     ids = [item for item in hits.ids[0] if item is not None]
-    if not ids:
-        return []
-    own = {name: vectors.double() for name, vectors in index.vectors(ids).items()}
-    anchor = normalize(vector.double(), dim=0)
-    base, height = base_and_height(anchor[None], *own.values())
-    cosines = {name: cosine_similarity(anchor, vectors, dim=-1).tolist() for name, vectors in own.items()}
+    found = take_apart(
+        [normalize(vector.double(), dim=0)],
+        index.vectors(ids) if ids else {},
+        rows=[-1] * len(ids),  # of no gallery
+        ids=ids,
+        labels=ids,
+        scores=[float(score) for score in hits.scores[0]],
+        ranks=[float(rank) for rank in hits.ranks[0]],
+    )
     return [
-        {
-            "rank": float(hits.ranks[0, place]),
-            "id": item,
-            "score": float(hits.scores[0, place]),
-            "base": float(base[place]),
-            "height": float(height[0, place]),
-            "cosines": {name: None if math.isnan(each[place]) else each[place] for name, each in cosines.items()},
-        }
-        for place, item in enumerate(ids)
+        {name: getattr(hit, name) for name in ("rank", "id", "score", "base", "height")}
+        | {"cosines": {name: None if math.isnan(each) else each for name, each in hit.cosines.items()}}
+        for hit in found
     ]

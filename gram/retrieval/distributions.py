@@ -14,10 +14,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from gram import measures
+from gram.core.progress import Progress, no_progress
 from gram.data.embedding_set import EmbeddingSet
+from gram.errors import EmbeddingSetError
 from gram.retrieval.pair_histogram import Tally, bins_of
-from gram.retrieval.scoring import BLOCK, TOLERANCE, score_scale
-from gram.retrieval.task import check_candidates, rows_with_candidates
+from gram.retrieval.scoring import TOLERANCE, score_blocks, score_pairs, score_scale
+from gram.retrieval.task import RetrievalTask
 
 __all__ = ["Distributions", "Pairs", "distributions", "matched_values", "mismatched_in", "pair_value"]
 
@@ -129,6 +131,7 @@ def distributions(
     max_items: int = MAX_ITEMS,
     seed: int = 0,
     span: tuple[float, float] | None = None,
+    progress: Progress = no_progress,
 ) -> Distributions:
     """Return the matched and mismatched values of a measure, and how well they are told apart.
 
@@ -146,46 +149,49 @@ def distributions(
         max_items: with more items than this, mismatched pairs are those among a sample of so many items.
         seed: of that sample.
         span: where the bins begin and end instead, so that two sets share an axis.
+        progress: called with the share of the pairs that is counted.
 
     Raises:
         ValueError: unknown measure or modality, a number of candidates that the measure is not defined for, the query
             among the candidates, bins below 1, or fewer than three items that have the query and a candidate.
+        EmbeddingSetError: no item has both.
 
     Source:
         AUC by ranks: Hanley & McNeil 1982. Jackknife: Efron & Tibshirani 1993, chapter 11.
     """
     if bins < 1:
         raise ValueError(f"bins: expected at least 1, got {bins}")
-    stream = _Stream(embedding_set, query or embedding_set.anchor, candidates, measure)
-    n = len(stream.rows)
+    task = RetrievalTask(embedding_set, query, candidates, measure, device="cpu")
+    n, sign = len(task), _sign(task)
     if n < 3:
         raise ValueError(f"embedding_set: expected 3 items or more with a query and a candidate, got {n}")
     picked = torch.arange(n)
     if n > max_items:
         generator = torch.Generator().manual_seed(seed)
         picked = torch.randperm(n, generator=generator)[: max(3, max_items)].sort().values
-    matched = stream.matched()
-    edges = np.linspace(*(span or stream.range_of_values(matched, picked)), bins + 1)
-    tally = Tally(matched, picked, stream.tolerance(), stream.sign, edges)
-    for block_rows, block_columns, values in stream.blocks(picked):
-        tally.add(block_rows, block_columns, values)
-    shown = matched * stream.sign
+    matched = _matched(task)
+    edges = np.linspace(*(span or _range_of_values(task, matched, picked)), bins + 1)
+    tolerance = TOLERANCE * float(score_scale(task.measure, task.anchors, task.others))
+    tally = Tally(matched, picked, tolerance, sign, edges)
+    for rows, columns, scores in _blocks(task, picked, progress):
+        tally.add(picked[rows], picked[columns], scores)
+    shown = matched * sign
     overlap, threshold = tally.overlap()
     return Distributions(
-        query=stream.query,
-        candidates=stream.candidates,
-        measure=stream.measure.name,
-        rows=stream.rows.numpy(),
+        query=task.query,
+        candidates=task.candidates,
+        measure=task.measure,
+        rows=task.rows.numpy(),
         matched=shown.numpy(),
         edges=edges,
         matched_counts=torch.bincount(bins_of(shown, edges), minlength=bins).numpy(),
         mismatched_counts=tally.counts.numpy(),
-        sample=stream.rows[picked].numpy(),
+        sample=task.rows[picked].numpy(),
         auc=tally.auc(),
         auc_interval=tally.interval(),
         overlap=overlap,
-        threshold=threshold * stream.sign,
-        left_out=len(embedding_set) - n,
+        threshold=threshold * sign,
+        left_out=task.left_out,
     )
 
 
@@ -194,12 +200,14 @@ def matched_values(
 ) -> Float[np.ndarray, " n"]:
     """Return each item's own value of a measure, as `distributions` has it in `matched`; NaN where it has none.
 
-    Time grows with n. Arguments and errors are those of `distributions`.
+    Time grows with n. Arguments and errors are those of `distributions`, but that no item may have a value.
     """
-    stream = _Stream(embedding_set, query or embedding_set.anchor, candidates, measure)
     values = np.full(len(embedding_set), np.nan)
-    if len(stream.rows):
-        values[stream.rows] = (stream.matched() * stream.sign).numpy()
+    try:
+        task = RetrievalTask(embedding_set, query, candidates, measure, device="cpu")
+    except EmbeddingSetError:
+        return values
+    values[task.rows] = (_matched(task) * _sign(task)).numpy()
     return values
 
 
@@ -212,22 +220,22 @@ def mismatched_in(embedding_set: EmbeddingSet, found: Distributions, bins: range
         bins: a run of bins, such as `range(0, 5)` for the first five.
         limit: how many pairs to name; all are counted.
     """
-    stream = _Stream(embedding_set, found.query, found.candidates, found.measure)
-    picked = torch.from_numpy(np.flatnonzero(np.isin(found.rows, found.sample)))
+    task = RetrievalTask(embedding_set, found.query, found.candidates, found.measure, device="cpu")
+    sign, picked = _sign(task), torch.from_numpy(np.flatnonzero(np.isin(found.rows, found.sample)))
     count, best = 0, torch.empty(0, 3, dtype=torch.float64)
-    for rows, columns, scores in stream.blocks(picked):
-        places = bins_of(scores * stream.sign, found.edges)
-        inside = (places >= bins.start) & (places < bins.stop) & (rows[:, None] != columns)
+    for rows, columns, scores in _blocks(task, picked):
+        places = bins_of(scores * sign, found.edges)
+        inside = (places >= bins.start) & (places < bins.stop) & (picked[rows][:, None] != picked[columns])
         count += int(inside.sum())
         at = inside.nonzero()
-        block = torch.stack([scores[inside], rows[at[:, 0]].double(), columns[at[:, 1]].double()], dim=1)
-        best = torch.cat([best, block])
+        pairs = picked[rows][at[:, 0]].double(), picked[columns][at[:, 1]].double()
+        best = torch.cat([best, torch.stack([scores[inside], *pairs], dim=1)])
         best = best[best[:, 0].argsort(descending=True, stable=True)[:limit]]
     return Pairs(
         count,
-        stream.rows[best[:, 1].long()].numpy(),
-        stream.rows[best[:, 2].long()].numpy(),
-        (best[:, 0] * stream.sign).numpy(),
+        task.rows[best[:, 1].long()].numpy(),
+        task.rows[best[:, 2].long()].numpy(),
+        (best[:, 0] * sign).numpy(),
     )
 
 
@@ -239,56 +247,39 @@ def pair_value(embedding_set: EmbeddingSet, found: Distributions, query_row: int
     return float(-score if found.small_is_aligned else score)
 
 
-class _Stream:
-    """The scores of every query with every candidate of a set, in float64, block by block."""
+def _sign(task: RetrievalTask) -> float:
+    return -1.0 if measures.get(task.measure).small_is_aligned else 1.0
 
-    def __init__(self, embedding_set: EmbeddingSet, query: str, candidates: Sequence[str], measure: str) -> None:
-        self.measure = measures.get(measure)
-        self.query = query
-        self.candidates = tuple(check_candidates(embedding_set, candidates, measure=measure))
-        if query in self.candidates:
-            raise ValueError(f"query: {query!r} is among the candidates; leave it out of one of the two")
-        usable = embedding_set.present(query)
-        rows = rows_with_candidates(embedding_set, self.candidates, at_least=self.measure.min_candidates)
-        self.rows = rows[usable[rows]]
-        self._anchors = embedding_set.modalities[query]
-        self._others = [embedding_set.modalities[name] for name in self.candidates]
-        self.sign = -1.0 if self.measure.small_is_aligned else 1.0
 
-    def tolerance(self) -> float:
-        """Return by how much scores may differ and still tie: what rounding can do to them."""
-        return TOLERANCE * float(score_scale(self.measure, self._anchors, self._others, torch.device("cpu")))
+def _matched(task: RetrievalTask) -> Float[Tensor, " n"]:
+    """Return each item's score with itself."""
+    everything = torch.arange(len(task))
+    return score_pairs(task.measure, task.anchors, task.others, everything, everything)
 
-    def matched(self) -> Float[Tensor, " n"]:
-        """Return each item's score with itself."""
-        parts = [
-            self.measure.paired_scores(self._anchors[rows].double(), self._prepared(rows))
-            for rows in self.rows.split(BLOCK)
-        ]
-        return torch.cat(parts)
 
-    def blocks(self, picked: Int[Tensor, " m"]) -> Iterator[tuple[Tensor, Tensor, Float[Tensor, "q n"]]]:
-        """Yield the places (in `rows`) of queries and of candidates, and their scores, for all pairs of `picked`."""
-        for columns in picked.split(BLOCK):
-            prepared = self._prepared(self.rows[columns])
-            for rows in picked.split(BLOCK):
-                yield rows, columns, self.measure.scores(self._anchors[self.rows[rows]].double(), prepared)
+def _blocks(
+    task: RetrievalTask, picked: Int[Tensor, " m"], progress: Progress = no_progress
+) -> Iterator[tuple[slice, slice, Float[Tensor, "q n"]]]:
+    return score_blocks(
+        task.measure, task.anchors, task.others, anchor_rows=picked, candidate_rows=picked, progress=progress
+    )
 
-    def range_of_values(self, matched: Float[Tensor, " n"], picked: Int[Tensor, " m"]) -> tuple[float, float]:
-        """Return where the bins begin and end: fixed for unit rows, so that pictures compare; else from the data."""
-        fixed = self.measure.value_range(1 + len(self._others))
-        if fixed is not None and all(map(self._is_unit, (self._anchors, *self._others))):
-            return fixed
-        low, high = matched.min(), matched.max()
-        for _, _, scores in self.blocks(picked):
-            low, high = torch.minimum(low, scores.min()), torch.maximum(high, scores.max())
-        ends = sorted(float(end) * self.sign for end in (low, high))
-        width = ends[1] - ends[0]
-        return (ends[0], ends[1]) if width > 0 else (ends[0] - 0.5, ends[1] + 0.5)
 
-    def _is_unit(self, vectors: Tensor) -> bool:
-        lengths = torch.linalg.vector_norm(vectors[self.rows].float(), dim=1)
-        return bool(((lengths - 1).abs() <= _UNIT_TOLERANCE).logical_or(lengths.isnan()).all())
+def _range_of_values(
+    task: RetrievalTask, matched: Float[Tensor, " n"], picked: Int[Tensor, " m"]
+) -> tuple[float, float]:
+    """Return where the bins begin and end: fixed for unit rows, so that pictures compare; else from the data."""
+    fixed = measures.get(task.measure).value_range(len(task.names))
+    if fixed is not None and all(map(_are_units, (task.anchors, *task.others))):
+        return fixed
+    low, high = matched.min(), matched.max()
+    for _, _, scores in _blocks(task, picked):
+        low, high = torch.minimum(low, scores.min()), torch.maximum(high, scores.max())
+    ends = sorted(float(end) * _sign(task) for end in (low, high))
+    width = ends[1] - ends[0]
+    return (ends[0], ends[1]) if width > 0 else (ends[0] - 0.5, ends[1] + 0.5)
 
-    def _prepared(self, rows: Int[Tensor, " b"]) -> measures.Prepared:
-        return self.measure.prepare(*(other[rows].double() for other in self._others))
+
+def _are_units(vectors: Float[Tensor, "n d"]) -> bool:
+    lengths = torch.linalg.vector_norm(vectors.float(), dim=1)
+    return bool(((lengths - 1).abs() <= _UNIT_TOLERANCE).logical_or(lengths.isnan()).all())

@@ -120,14 +120,20 @@ class RetrievalReport:
             raise ValueError(f"level: expected a number between 0 and 1, got {level}")
         if resamples < 1:
             raise ValueError(f"resamples: expected at least 1, got {resamples}")
-        rng = np.random.default_rng(seed)
-        statistic, at_once = _statistic(metric), max(1, _RESAMPLED_AT_ONCE // len(values))
-        estimates = [
-            statistic(values[rng.integers(len(values), size=(min(at_once, resamples - done), len(values)))], axis=1)
-            for done in range(0, resamples, at_once)
-        ]
-        low, high = np.quantile(np.concatenate(estimates), [(1 - level) / 2, (1 + level) / 2])
-        return float(low), float(high)
+        from scipy.stats import bootstrap
+
+        if len(values) == 1:  # which SciPy refuses
+            return self.value(metric), self.value(metric)
+        found = bootstrap(
+            (values,),
+            _statistic(metric),
+            n_resamples=resamples,
+            batch=max(1, _RESAMPLED_AT_ONCE // len(values)),
+            confidence_level=level,
+            method="percentile",
+            rng=np.random.default_rng(seed),
+        ).confidence_interval
+        return float(found.low), float(found.high)
 
     def to_dict(self, *, intervals: bool = True) -> dict[str, Any]:
         """Return the report as plain numbers and text, ready for JSON, with 95 % `intervals` or not."""

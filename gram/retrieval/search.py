@@ -140,6 +140,7 @@ class Searcher:
         self._compressed = wanted and supports(self._measure, self._vectors)
         self._prepared: list[Block] | None = None
         self._sample: list[Tensor] | None = None
+        self._scales: dict[tuple[float, ...], float] = {}
         self._last: tuple[bytes, Ranking] | None = None
 
     def __len__(self) -> int:
@@ -324,10 +325,18 @@ class Searcher:
         return self._prepared
 
     def _scale(self, anchors: Float[Tensor, "q d"], joined: Sequence[Tensor] | Tensor) -> float:
+        """Return the `score_scale` of queries; queries of the same lengths have the same."""
         if self._sample is None:
             self._sample = self._vectors.take(torch.linspace(0, len(self) - 1, min(SCALE_SAMPLE, len(self))).long())
-        sides = [*(vector.expand_as(self._sample[0]) for vector in joined), *self._sample]
-        return float(score_scale(self._measure, anchors, sides, self.device))
+        lengths = [
+            len(anchors),
+            *(torch.linalg.vector_norm(each).item() for each in (*anchors[:SCALE_SAMPLE], *joined)),
+        ]
+        key = tuple(float(f"{length:.6g}") for length in lengths)
+        if key not in self._scales:
+            sides = [*(vector.expand_as(self._sample[0]) for vector in joined), *self._sample]
+            self._scales = {key: float(score_scale(self._measure, anchors, sides, self.device))}
+        return self._scales[key]
 
     def _anchors(self, queries: Tensor | np.ndarray) -> Float[Tensor, "q d"]:
         anchors = torch.as_tensor(np.array(queries) if isinstance(queries, np.ndarray) else queries)

@@ -7,7 +7,6 @@ from sklearn.metrics import roc_auc_score, roc_curve
 
 import gram
 from gram import measures
-from gram.retrieval import distributions as subject
 from gram.retrieval.distributions import distributions, matched_values, mismatched_in, pair_value
 
 NAMES = ("text", "image", "speech")
@@ -77,7 +76,7 @@ def test_counts_auc_and_overlap_are_those_of_the_whole_matrix(measure, oracle, s
 
 @pytest.mark.parametrize("block", [7, 1024])
 def test_blocks_do_not_show(block, monkeypatch):
-    monkeypatch.setattr(subject, "BLOCK", block)
+    monkeypatch.setattr("gram.retrieval.scoring.BLOCK", block)
     found = distributions(make_set(n=30), candidates=["image"], measure="volume")
     monkeypatch.undo()
     whole = distributions(make_set(n=30), candidates=["image"], measure="volume")
@@ -190,7 +189,7 @@ def test_the_rows_of_a_run_of_bins_come_best_aligned_first():
 
 @pytest.mark.parametrize("block", [9, 1024])
 def test_mismatched_pairs_of_a_run_of_bins_are_counted_and_the_best_are_named(block, monkeypatch):
-    monkeypatch.setattr(subject, "BLOCK", block)
+    monkeypatch.setattr("gram.retrieval.scoring.BLOCK", block)
     data = make_set()
     volumes = all_volumes(data)
     found = distributions(data, candidates=["image", "speech"])
@@ -244,7 +243,7 @@ def test_the_value_of_random_directions_is_known_only_where_there_is_a_formula()
     ("options", "message"),
     [
         ({"bins": 0}, r"bins: expected at least 1, got 0"),
-        ({"query": "image"}, r"query: 'image' is among the candidates"),
+        ({"query": "image"}, r"query: 'image' is also a candidate"),
         ({"query": "smell"}, r"'smell'"),
         ({"candidates": ["smell"]}, r"'smell'"),
         ({"measure": "beauty"}, r"beauty"),
