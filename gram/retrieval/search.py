@@ -223,7 +223,7 @@ class Searcher:
             raise ValueError(f"k: expected at least 1, got {k}")
         self._measure.check(len(self.candidates))
         k = min(k, len(self))
-        scale = self._scale(anchors, ()) if len(anchors) else 1.0
+        scale = self._scale(anchors, anchors[:0]) if len(anchors) else 1.0
         best = BestHits(len(anchors), k, scale, self.device)
         left = torch.arange(len(anchors))
         if self._compressed and len(anchors):
@@ -324,7 +324,7 @@ class Searcher:
             self._prepared = list(self._vectors.prepare_blocks(self._measure))
         return self._prepared
 
-    def _scale(self, anchors: Float[Tensor, "q d"], joined: Sequence[Tensor] | Tensor) -> float:
+    def _scale(self, anchors: Float[Tensor, "q d"], joined: Float[Tensor, "p d"]) -> float:
         """Return the `score_scale` of queries; queries of the same lengths have the same."""
         if self._sample is None:
             self._sample = self._vectors.take(torch.linspace(0, len(self) - 1, min(SCALE_SAMPLE, len(self))).long())

@@ -409,24 +409,6 @@ def test_disagreements_are_first_in_one_and_far_in_the_other():
     assert disagreements(left, right, within=10) == ["found", "far"]
 
 
-@pytest.mark.parametrize(
-    ("content", "told"),
-    [
-        (None, "Query('image', id='4721')"),
-        ("four seven", "Query('image', content='four seven', id='4721')"),
-        (b"\x89PNG" * 50_000, "Query('image', content=<200,000 bytes>, id='4721')"),
-        (np.zeros((8, 32)), "Query('image', content=<ndarray of shape (8, 32)>, id='4721')"),
-        (torch.zeros(24), "Query('image', content=<Tensor of shape (24,)>, id='4721')"),
-    ],
-)
-def test_a_query_is_told_in_a_short_line_whatever_it_holds(content, told):
-    assert repr(Query("image", content, "4721")) == told
-
-
-def test_long_words_are_cut_short():
-    assert len(repr(Query("text", "word " * 1000))) < 100
-
-
 def test_an_answer_is_told_in_one_line(gallery):
     item = gallery.items["id"][3]
     answer = ask(Query("text", id=item), gallery=gallery)

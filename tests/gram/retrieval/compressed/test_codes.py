@@ -9,15 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from numba import njit
 from numba.core.codegen import get_host_cpu_features
 
 from gram import EmbeddingSet, Index, measures
 from gram.retrieval.compressed import codes as _compressed
 from gram.retrieval.compressed.codes import SpanCodes
-from gram.retrieval.scoring import Candidates, score_all
+from gram.retrieval.scoring import Candidates
 from tests.helpers import oracle
 
 pytestmark = pytest.mark.skipif(
@@ -140,38 +137,6 @@ def test_any_number_of_modalities_and_of_dimensions(m, d):
     check_identical(hits, brute_force("volume", queries, vectors), 7)
 
 
-ALL = ("volume", "height", "normalized-volume", "cosine", "centroid", "cosine-max", "pairwise-mean")
-
-
-@given(
-    seed=st.integers(0, 2**32 - 1),
-    kind=st.sampled_from(KINDS),
-    m=st.integers(1, 4),
-    parts=st.integers(1, 3),
-    measure=st.sampled_from(ALL),
-    length=st.sampled_from([1e-6, 1.0, 300.0]),
-    missing=st.booleans(),
-)
-@settings(deadline=None, max_examples=150)
-def test_bounds_hold_the_score(seed, kind, m, parts, measure, length, missing):
-    vectors, queries = ask(kind, m, seed)
-    rows = vectors[:, :50].copy()
-    if missing and m > 1:
-        lacking = np.random.default_rng(seed).random((m, 50)) < 0.3
-        lacking[0] &= ~lacking.all(axis=0)
-        rows[lacking] = np.nan
-    candidates = Candidates([torch.from_numpy(each) for each in rows])
-    codes = SpanCodes(candidates)
-    codes.pack()
-    for picked in ([0, 1, 2], [-1, -2, 0], [1, 1, -1]):
-        query = torch.from_numpy(queries[picked[:parts]] * np.float32(length)).double()
-        lower, upper = codes.bounds(measures.get(measure), query)
-        scores = score_all(measure, query, candidates)
-        slack = 1e-12 * max(1.0, np.abs(scores).max())
-        assert (lower <= scores + slack).all()
-        assert (scores <= upper + slack).all()
-
-
 def test_bounds_are_narrow_enough_to_leave_few():
     rng = np.random.default_rng(3)
     vectors = [torch.from_numpy(units(rng, 20_000, 128).astype(np.float32)) for _ in range(2)]
@@ -284,31 +249,6 @@ def test_processors_that_do_not_multiply_bytes_and_many_hits_search_plainly(monk
     index = Index(make_set(vectors), NAMES[:2], compressed=True)
     check_identical(index.search(queries, k=10), expected, 10)
     assert not index._compressed
-
-
-@pytest.mark.parametrize("count", [1, 16])
-@pytest.mark.parametrize("steps", [1, 33])
-def test_products_are_exact_at_the_ends_of_their_range(count, steps):
-    """Such sums saturate where bytes are added up in 16 bits."""
-    from gram.retrieval.compressed import bound_scan as _bound_scan
-    from gram.retrieval.compressed import byte_products as _byte_products
-
-    products = _bound_scan._single_products if count == 1 else _bound_scan._group_products
-
-    @njit
-    def multiply(codes, asked, first, steps, out):
-        products(codes.ctypes.data, asked.ctypes.data, first.ctypes.data, steps, out.ctypes.data)
-
-    rng = np.random.default_rng(8)
-    for low, high in ((0, 256), (255, 256), (0, 1)):
-        codes = _compressed._aligned((steps, 16, 4), np.uint8)
-        codes[:] = rng.integers(low, high, codes.shape)
-        asked = rng.choice([-127, 127, 3], size=(count, 4 * steps)).astype(_byte_products.ASKED)
-        asked[0] = 127
-        first, out = np.arange(count, dtype=np.int32) - 5, _compressed._aligned((count, 16), np.float32)
-        multiply(codes, asked, first, steps, out)
-        rows = codes.transpose(1, 0, 2).reshape(16, -1).astype(np.int64)
-        np.testing.assert_array_equal(out, asked.astype(np.int64) @ rows.T + first[:, None])
 
 
 @pytest.mark.timeout(600)
