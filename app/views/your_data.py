@@ -23,6 +23,7 @@ _MOST_FAULTS = 300  # as many as are told; there may be more, so leaving these r
 
 def render() -> None:
     """Show the page."""
+    reading.prepare()
     st.title("Your data")
     st.markdown(
         "Open embeddings of your own: one row an item, one column or file a modality. Try **An example**, or give "

@@ -20,6 +20,7 @@ from gram.data.importers import (
     inspect,
     read,
     row_errors,
+    sandbox,
     save,
     suffixes,
 )
@@ -31,6 +32,11 @@ _GIB = 2**30
 UPLOADED = Limits(file=2 * _GIB, unpacked=4 * _GIB, items=2_000_000)
 _MOST = 500  # files and folders of files that are offered
 _DATASET = ("dataset_dict.json", "state.json")  # of a data set as `datasets` saves it
+
+
+def prepare() -> None:
+    """Start the process that reads files, while a person chooses some."""
+    sandbox.start(wait=False)
 
 
 def look_at(path: Callable[[], Path], *, title: str, uploaded: bool) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import re
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,10 @@ from streamlit.testing.v1 import AppTest
 
 from app import uploads
 from gram.data.embedding_set import EmbeddingSet
+from gram.data.importers import sandbox
 from gram.errors import EmbeddingSetError
 from tests.app.conftest import open_app
+from tests.helpers.hostile_files import HOSTILE
 
 PICKLED = b"\x93NUMPY\x01\x00v\x00{'descr': '|O', 'fortran_order': False, 'shape': (2,), }" + b" " * 60 + b"\n"
 pytestmark = pytest.mark.usefixtures("assets")
@@ -81,6 +84,29 @@ def test_what_cannot_be_read_gets_one_line_and_the_app_stays_as_it_was(name: str
     assert "\n" not in line
     assert "gram-session" not in line  # no path of this computer
     assert at.session_state["selection"].set == "numbers"
+
+
+@pytest.mark.parametrize("make", HOSTILE, ids=lambda make: make.__name__)
+def test_a_hostile_file_gets_one_line_soon(make, tmp_path: Path):
+    path = make(tmp_path)
+    sandbox.start()
+    at = open_app("your-data").run()
+    began = time.monotonic()
+    at.get("file_uploader")[0].set_value([(path.name, path.read_bytes(), "application/octet-stream")])
+    at.run()
+    assert time.monotonic() - began < 5
+    assert not at.exception
+    [line] = [each.value for each in at.error]
+    assert path.name.split(".")[0] in line
+    assert "\n" not in line
+    assert "gram-import" not in line
+
+
+def test_the_page_lists_what_is_read_plug_ins_among_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "toy.py").write_text('SUFFIXES = (".toy",)\n')
+    monkeypatch.setenv("GRAM_PLUGINS", str(tmp_path / "toy.py"))
+    label = open_app("your-data").run().get("file_uploader")[0].proto.label
+    assert {".npy", ".parquet", ".zip", ".toy"} <= set(label.split())
 
 
 def test_one_modality_alone_is_said_and_nothing_is_lost():

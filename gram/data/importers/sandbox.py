@@ -47,6 +47,7 @@ _FORKS = hasattr(os, "fork")
 _REPLY = "reply.json"
 _LONGEST_REPLY = 2**26
 _HEADER = 4096  # bytes that name the importer's module
+_SMALL = 2**24  # bytes of a file whose columns are not worth a process each
 _ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "1",  # each further arena takes 64 MB of address space, which is limited
     "ARROW_DEFAULT_MEMORY_POOL": "system",
@@ -180,7 +181,8 @@ class Job(PrivateFolder):
         folder.mkdir()
         allowance = Allowance.of(self.size, self.limits)
         request = {"module": self.importer.module, "action": action, "path": str(self.file), "folder": str(folder),
-                   "limits": list(astuple(self.limits)), "allowance": list(allowance), **more}  # fmt: skip
+                   "size": self.size, "limits": list(astuple(self.limits)), "allowance": list(allowance),
+                   **more}  # fmt: skip
         ended = _server().run(request) if _FORKS else _run_interpreter(request, allowance)
         if ended:
             raise EmbeddingSetError(f"{self.where}: {ended}")
@@ -267,13 +269,16 @@ def _server() -> _Server:
     with _STARTING:
         if not _SERVERS or not _SERVERS[0].alive:
             _SERVERS[:] = [_Server()]
+            importlib.import_module("torch")  # for `read`: better now than after the server's own imports
         return _SERVERS[0]
 
 
-def start() -> None:
-    """Start the server and wait until its libraries are loaded, so that the first file need not wait for them."""
+def start(*, wait: bool = True) -> None:
+    """Start the server, so that the first file need not wait for its libraries; `wait` until they are loaded."""
     if _FORKS:
-        _server().wait()
+        server = _server()
+        if wait:
+            server.wait()
 
 
 def _run_interpreter(request: dict[str, Any], allowance: Allowance) -> str:
@@ -409,12 +414,13 @@ def _perform(request: dict[str, Any]) -> dict[str, Any]:
         module.unpack(path, folder / "unpacked", limits)
         return {}
     table: Table = module.read(path, limits)
+    early = request["size"] <= _SMALL
     with _Writer(folder) as writer:
         if request["action"] == "load":
             if request["column"] not in table.columns:
                 raise EmbeddingSetError(f"{path}: was changed while it was read; open it again")
             return {"data": writer.loaded(table.columns[request["column"]].load())}
-        columns = [writer.column(name, source) for name, source in table.columns.items()]
+        columns = [writer.column(name, source, early=early) for name, source in table.columns.items()]
     return {"format": table.format, "notes": table.notes, "info": table.info, "columns": columns}
 
 
@@ -432,10 +438,13 @@ class _Writer:
     def __exit__(self, *error: object) -> None:
         self._file.close()
 
-    def column(self, name: str, source: Source) -> dict[str, Any]:
-        """Return what the library has to know of a column; what is in memory is written at once."""
+    def column(self, name: str, source: Source, *, early: bool) -> dict[str, Any]:
+        """Return what the library has to know of a column; what is in memory, or small, is written at once."""
         head = None if source.head is None else self._values(source.head)
-        data = self.loaded(source.load()) if source.eager else None
+        data = None
+        if source.eager or (early and source.mapped is None):
+            with contextlib.suppress(*([] if source.eager else [EmbeddingSetError])):  # told when it is asked for
+                data = self.loaded(source.load())
         return {"name": name, "shape": source.shape, "dtype": source.dtype, "original": source.original,
                 "head": head, "data": data, "mapped": source.mapped}  # fmt: skip
 
