@@ -20,7 +20,7 @@ from gram.retrieval.query import Encoder
 from gram.retrieval.search import Searcher, disagreements
 
 if TYPE_CHECKING:
-    from gram.models.huggingface import Followed, SetEncoders
+    from gram.models.huggingface import AlignedEncoders, SetEncoders
 
 
 class AnyEncoder:
@@ -65,17 +65,17 @@ def live_kinds(model: str) -> dict[str, str]:
     return dict(live.kinds) if live is not None else {}
 
 
-def _live_of(model: str) -> "SetEncoders | Followed | None":
+def _live_of(model: str) -> "SetEncoders | AlignedEncoders | None":
     if opened.current().private or "encoders" not in data.load_set(model).info:
         return None
     return _live(data.fingerprint(model), model)
 
 
 @data.cached(max_entries=2, show_spinner="Loading the encoders")
-def _live(fingerprint: tuple[str, int], model: str) -> "SetEncoders | Followed | None":
+def _live(fingerprint: tuple[str, int], model: str) -> "SetEncoders | AlignedEncoders | None":
     heads = data.load_encoder(model) if data.has_model(model) else None
     device = os.environ.get("GRAM_DEVICE", "auto")
-    return encoders.for_set(data.load_set(model), heads=heads if isinstance(heads, Heads) else None, device=device)
+    return encoders.encoders_for(data.load_set(model), heads=heads if isinstance(heads, Heads) else None, device=device)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)

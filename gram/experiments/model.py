@@ -145,7 +145,7 @@ class RunLoss(nn.Module):
 
 
 def _widen(model: MultimodalModel, words: int) -> range:
-    """Give the text encoder further words, and return their numbers."""
+    """Add words to the text encoder's vocabulary; return their numbers."""
     encoder = cast(TextEncoder, model.encoders["text"])
     old = encoder.embed
     wide = nn.Embedding(old.num_embeddings + words, old.embedding_dim)
@@ -170,13 +170,13 @@ def coarse_text(whole: Int[Tensor, " digits"], label: str, kind: str, parity_wor
 
 
 def lacking(labels: Sequence[str], share: float) -> Bool[np.ndarray, " n"]:
-    """Return which items lack the degraded modality: by number, so that who lacks it at 30 % does at 60 % too."""
+    """Return which items lack the degraded modality; those that do at 30 % also do at 60 %."""
     drawn = [np.random.SeedSequence((_LACK_DRAW, int(label))).generate_state(1)[0] for label in labels]
     return np.array(drawn, dtype=np.float64) < share * 2.0**32
 
 
 def text_kinds(run: RunConfig, seed: Sequence[int], count: int) -> list[str]:
-    """Return what the texts of a batch name: the run's kind, or one drawn for each where they are mixed."""
+    """Return the kind of each text of a batch: the run's, or drawn where they are mixed."""
     if run.text != MIXED:
         return [run.text] * count
     return [TEXTS[place] for place in np.random.default_rng(seed).integers(len(TEXTS), size=count)]

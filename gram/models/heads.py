@@ -83,7 +83,7 @@ class Heads(nn.Module):
 
     @torch.no_grad()
     def fit_statistics(self, modality: str, rows: Float[Tensor, "n size"]) -> None:
-        """Take mean and spread of a modality from rows that are all there, in float64.
+        """Fit mean and spread of a modality to complete rows, in float64.
 
         A spread below what rounding makes of the largest value counts as none; such a coordinate is left out.
         """
@@ -109,7 +109,7 @@ class Heads(nn.Module):
         }
 
     def standardise(self, modality: str, rows: Float[Tensor, "n size"]) -> Float[Tensor, "n size"]:
-        """Return rows with the mean taken away, in units of their spread."""
+        """Return (rows - mean) / spread."""
         place = self.modalities.index(modality)
         return (rows.float() - self.get_buffer(f"mean_{place}")) * self.get_buffer(f"scale_{place}")
 
@@ -159,7 +159,7 @@ class Heads(nn.Module):
 
 
 def first_layer(head: nn.Module) -> nn.Linear:
-    """Return the layer of one modality's head that takes its features."""
+    """Return the first linear layer of a head."""
     return next(layer for layer in head.modules() if isinstance(layer, nn.Linear))
 
 

@@ -19,7 +19,7 @@ _VOCABULARY = {word: number for number, word in enumerate(("<unknown>", *WORDS))
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """What a model is made of: the width of the shared space, and each encoder's size."""
+    """The architecture of a model: the width of the shared space, and each encoder's size."""
 
     d: int = 128
     text_width: int = 96

@@ -1,8 +1,8 @@
-"""What training makes of badly conditioned features: their dominating axes are held down until the heads are done.
+"""Preconditioning of nearly collinear features: dominating principal axes are scaled down during training.
 
 Where one direction carries nearly all variance, a gradient sees what all items share there and hardly what tells them
-apart. So the first layer of a head is trained as if its features had been stretched along their principal axes, and
-the stretching is folded into its weights in the end: a saved head knows the features alone.
+apart. So the first layer of a head is trained as if its features had been rescaled along their principal axes. The
+scaling is merged into its weights at the end: a saved head takes the features as they are.
 """
 
 from collections.abc import Iterable
@@ -39,18 +39,18 @@ class Preconditioner(nn.Module):
         self.rest = rest
 
     def forward(self, weight: Float[Tensor, "h size"]) -> Float[Tensor, "h size"]:
-        """Return the weights on the features as they are."""
+        """Return the weights for the features themselves."""
         axes = self.get_buffer("axes")
         return self.rest * weight + ((weight @ axes) * self.get_buffer("beside")) @ axes.T
 
 
 def precondition(layer: nn.Linear, rows: Float[Tensor, "n size"]) -> None:
-    """Train a layer from here on as if its features were conditioned; `rows` are standardised training rows."""
+    """Train a layer on preconditioned features from here on; `rows` are standardised training rows."""
     parametrize.register_parametrization(layer, "weight", Preconditioner(*principal_axes(rows)))
 
 
 def merge_preconditioner(layers: Iterable[nn.Module]) -> None:
-    """Fold what `precondition` added into the weights of all layers, in place."""
+    """Merge the preconditioners of all layers into their weights, in place."""
     for layer in layers:
         if parametrize.is_parametrized(layer, "weight"):
             parametrize.remove_parametrizations(layer, "weight", leave_parametrized=True)

@@ -1,4 +1,4 @@
-"""Several processes that train as one: whose turn it is, batch normalisation and padding over the whole batch.
+"""Several processes that train as one: rank and world size, batch normalisation and padding over the whole batch.
 
 The losses of `gram.losses` gather the items of all processes themselves.
 """

@@ -1,4 +1,4 @@
-"""Which items heads learn from, and which are only ranked."""
+"""Training and held-out items of an alignment."""
 
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ _VALIDATION = {"val", "valid", "validation", "dev"}
 
 
 class Split(NamedTuple):
-    """The items that are learned from, and those that are only ranked; an item may be in neither."""
+    """Masks of the training items and of the held-out ones; an item may be in neither."""
 
     train: Bool[Tensor, " n"]
     held_out: Bool[Tensor, " n"]
@@ -27,7 +27,7 @@ class Split(NamedTuple):
 
 
 def split_of(features: FeatureSet, settings: AlignConfig) -> Split:
-    """Return the items that their "split" calls test as held out, else those called validation, else a drawn share.
+    """Return the split by the column "split": test items are held out, else validation items, else a drawn share.
 
     Where there are test items, validation items are neither learned from nor ranked: they are for choosing settings.
     """

@@ -1,4 +1,4 @@
-"""From a recipe to what a person sees and hears: the picture, the speech and the tones of an item."""
+"""Rendering a recipe: the picture, the speech and the tones of an item."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""From a gray picture of a four-digit number to four 8 x 8 digits: ink, digits apart, one form."""
+"""A gray picture of a four-digit number as four 8 x 8 digits: threshold, segmentation, normalisation."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -53,7 +53,7 @@ def _as_strip(gray: Gray) -> Float[NDArray[np.float32], "8 32"] | None:
 
 
 def _ink(gray: Gray) -> Mask:
-    """Tell ink from paper, under uneven light, whichever of the two is darker."""
+    """Return the mask of ink, under uneven light, whichever of ink and paper is darker."""
     difference = gray - _paper(gray)
     threshold = _otsu(np.abs(difference))
     border = np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]])
@@ -67,7 +67,7 @@ def _ink(gray: Gray) -> Mask:
 
 
 def _paper(gray: Gray) -> Gray:
-    """Fit the paper's brightness by a quadratic surface, leaving out whatever stands off it."""
+    """Return the paper's brightness, a quadratic surface fitted robustly."""
     rows, columns = np.meshgrid(*(np.linspace(-1, 1, side) for side in gray.shape), indexing="ij")
     terms = np.stack([np.ones_like(rows), rows, columns, rows**2, rows * columns, columns**2], axis=-1).reshape(-1, 6)
     values = gray.reshape(-1).astype(np.float64)

@@ -29,7 +29,7 @@ MAX_SIDE = 1200  # larger pictures are reduced to this side before anything look
 
 
 def sniff(data: bytes) -> Literal["image", "audio"]:
-    """Say whether bytes hold a picture or a recording, by their first bytes.
+    """Return whether bytes hold a picture or a recording, by their first bytes.
 
     Raises:
         NumberError: the bytes are empty, too many, or start like neither; a familiar format that cannot be
@@ -88,7 +88,7 @@ def read_image(source: Source) -> Float[NDArray[np.float32], "8 32"]:
 
 @contextmanager
 def _number_errors() -> Iterator[None]:
-    """Say what is wrong with a file as what is wrong with a number's picture or recording."""
+    """Turn a `MediaError` into a `NumberError`."""
     try:
         yield
     except MediaError as error:

@@ -18,12 +18,20 @@ from gram.core.device import select_device
 from gram.errors import ModelError
 from gram.models.huggingface.embedding import Embedded, embed_folder
 from gram.models.huggingface.encoder import Encoder
-from gram.models.huggingface.folder import Items, look_at
-from gram.models.huggingface.live import Followed, SetEncoders, follow, for_set
+from gram.models.huggingface.folder import Items, scan_folder
+from gram.models.huggingface.live import AlignedEncoders, SetEncoders, encoders_for
 from gram.models.huggingface.opening import open_model
 
 __all__ = [
-    "Embedded", "Encoder", "Followed", "Items", "SetEncoders", "embed_folder", "follow", "for_set", "load", "look_at",
+    "AlignedEncoders",
+    "Embedded",
+    "Encoder",
+    "Items",
+    "SetEncoders",
+    "embed_folder",
+    "encoders_for",
+    "load",
+    "scan_folder",
 ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""A folder of media embedded by frozen encoders, in batches; stopped, the same call goes on where it was."""
+"""Embedding a folder of media by frozen encoders, in batches; an interrupted call resumes."""
 
 import hashlib
 import shutil
@@ -17,8 +17,8 @@ from gram.data.embedding_set import EmbeddingSet, FeatureSet
 from gram.data.storage import check_writable
 from gram.errors import EmbeddingSetError, MediaError, ModelError
 from gram.models.huggingface.encoder import Encoder
-from gram.models.huggingface.folder import Items, Medium, look_at
-from gram.models.huggingface.inputs import Heard
+from gram.models.huggingface.folder import Items, Medium, scan_folder
+from gram.models.huggingface.inputs import Recording
 from gram.models.huggingface.parts import Parts
 
 _READERS = 4  # files read at once, while the model is at the batch before
@@ -26,15 +26,15 @@ _AHEAD = 2  # batches read ahead
 
 
 class Embedded(NamedTuple):
-    """What came of a folder.
+    """The result of embedding a folder.
 
     Attributes:
         features: the saved set: an `EmbeddingSet` where all modalities have the same d, else a `FeatureSet`.
-        computed: how many vectors were computed by this call.
-        resumed: how many were there from an earlier one.
-        skipped: files that could not be used, each with why.
-        cut: modality -> how many recordings are longer than the encoder hears.
-        notes: what was left aside, in words.
+        computed: number of vectors computed by this call.
+        resumed: number of vectors kept from an earlier call.
+        skipped: files that could not be used, each with the reason.
+        cut: modality -> number of recordings longer than the encoder's limit.
+        notes: what was left out, in words.
     """
 
     features: EmbeddingSet | FeatureSet
@@ -47,14 +47,14 @@ class Embedded(NamedTuple):
 
 @dataclass
 class _Tally:
-    """What went otherwise than asked: files skipped, each with why, and recordings cut, by modality."""
+    """Skipped files, each with the reason, and the number of recordings cut, by modality."""
 
     skipped: list[str] = field(default_factory=list)
     cut: dict[str, int] = field(default_factory=dict)
 
 
 class _Task(NamedTuple):
-    """One modality to be: a medium under an encoder, and the key of each item's vector; None where it has none."""
+    """One modality of the result: a medium, its encoder, and the key of each item's vector; None where it has none."""
 
     name: str
     encoder: Encoder
@@ -79,7 +79,7 @@ def embed_folder(
     changed; at the end that folder is removed. An item without a file has a row of NaN.
 
     Args:
-        path: a folder or a table; see `look_at`.
+        path: a folder or a table; see `scan_folder`.
         out: folder of the set.
         encoders: each embeds every medium that it can.
         text: column of the table that holds texts.
@@ -88,11 +88,11 @@ def embed_folder(
         progress: called with the share of the vectors that are there, those of an earlier call included.
 
     Raises:
-        EmbeddingSetError: whatever `look_at` refuses, an `out` that holds files but no set, or a disk that refuses.
+        EmbeddingSetError: whatever `scan_folder` refuses, an `out` that holds files but no set, or a disk that refuses.
         ModelError: no encoder, two of one label, or one with nothing to embed in this folder.
         MediaError: a file that cannot be used, named, unless `skip_bad`.
     """
-    items, out = look_at(path, text=text), Path(out)
+    items, out = scan_folder(path, text=text), Path(out)
     check_writable(out)
     tasks, tally = _tasks(items, encoders), _Tally()
     parts = Parts(out / ".parts")
@@ -161,7 +161,7 @@ def _key(folder: Path, medium: Medium, encoder: Encoder, value: str | None) -> b
 
 
 def _embed(task: _Task, folder: Path, parts: Parts, tally: _Tally, *, batch_size: int, skip_bad: bool) -> Iterator[int]:
-    """Compute the vectors of a task that are not there; yield how many files were done with, batch by batch."""
+    """Compute the missing vectors of a task; yield the number of files processed, batch by batch."""
     todo = {
         key: value
         for key, value in zip(task.keys, task.medium.inputs)
@@ -185,7 +185,7 @@ def _embed(task: _Task, folder: Path, parts: Parts, tally: _Tally, *, batch_size
                 raise MediaError(f"{bad[0]}; repair or remove it, or go on without it (--skip-bad)")
             tally.skipped += [str(error) for error in bad]
             if good:
-                longer = sum(isinstance(one, Heard) and one.cut for _, one in good)
+                longer = sum(isinstance(one, Recording) and one.cut for _, one in good)
                 if longer:
                     tally.cut[task.name] = tally.cut.get(task.name, 0) + longer
                 vectors = encoder.encode(kind, [one for _, one in good], batch_size=batch_size)
@@ -196,7 +196,7 @@ def _embed(task: _Task, folder: Path, parts: Parts, tally: _Tally, *, batch_size
 def _read_ahead(
     readers: ThreadPoolExecutor, read: Callable[[str], Any], todo: list[tuple[bytes, str]], size: int
 ) -> Iterator[list[tuple[bytes, Any]]]:
-    """Yield batches of what `read` gives, in order, a few of them read ahead."""
+    """Yield batches of inputs in order, reading a few batches ahead."""
     waiting: list[list[tuple[bytes, Any]]] = []
     source = iter(todo)
     while True:
@@ -269,7 +269,7 @@ def _shown_text(folder: Path, medium: Medium, value: str | None) -> str | None:
 
 
 def _copy_media(items: Items, out: Path) -> None:
-    """Copy pictures and recordings below media/; what is there, unchanged, stays."""
+    """Copy pictures and recordings below media/; unchanged copies stay."""
     for medium in items.media:
         if not medium.in_files or medium.kind == "text":
             continue
@@ -298,7 +298,7 @@ def _without_encoder(items: Items, tasks: list[_Task]) -> tuple[str, ...]:
 
 
 def _apart(features: EmbeddingSet | FeatureSet, tasks: list[_Task]) -> tuple[str, ...]:
-    """Say that equal sizes are not one space, where several encoders happen to agree in size."""
+    """Return a note where several encoders agree in size: equal sizes are not one space."""
     makers = list(dict.fromkeys(task.encoder.label for task in tasks))
     if isinstance(features, FeatureSet) or len(makers) == 1:
         return ()

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gram.errors import MediaError, ModelError
 from gram.models.huggingface.family import Family
-from gram.models.huggingface.inputs import Heard, read_input
+from gram.models.huggingface.inputs import Recording, read_input
 
 
 class Encoder:
@@ -36,12 +36,12 @@ class Encoder:
 
     @property
     def rate(self) -> int:
-        """Sampling rate that recordings are brought to, in Hz; 0 where it hears none."""
+        """Sampling rate of its recordings, in Hz; 0 where it takes none."""
         return int(self.family.processors["audio"].sampling_rate) if "audio" in self.modalities else 0
 
     @property
     def longest(self) -> float:
-        """How many seconds of a recording it hears; the rest is cut off."""
+        """Longest recording in seconds; the rest is cut off."""
         return self.family.max_seconds
 
     @property
@@ -57,7 +57,7 @@ class Encoder:
             MediaError: the file cannot be used; says why.
         """
         self._check(modality)
-        if isinstance(source, Heard) or hasattr(source, "getbands"):
+        if isinstance(source, Recording) or hasattr(source, "getbands"):
             return source
         if modality == "audio":
             return read_input(modality, source, rate=self.rate, longest=self.longest)

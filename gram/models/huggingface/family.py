@@ -52,7 +52,7 @@ class Family:
 
     @property
     def max_seconds(self) -> float:
-        """How many seconds of a recording it hears; the rest is cut off."""
+        """Longest recording in seconds; the rest is cut off."""
         return MAX_SECONDS
 
     def texts(self, texts: list[str]) -> Float[Tensor, "b d"]:
@@ -121,7 +121,7 @@ def mean_over(states: Float[Tensor, "b t d"], valid: Bool[Tensor, "b t"]) -> Flo
 
 
 def reserved_positions(config: Any) -> int:
-    """Return the positions before a text's first, where they are counted from after the padding's own."""
+    """Return the number of positions that are reserved where a model counts them from its padding token's."""
     return int(config.pad_token_id) + 1
 
 

@@ -1,4 +1,4 @@
-"""A person's folder of media as items: files by stem, sub-folders a modality, or a table with paths and texts."""
+"""The items in a folder of media: files of one stem, a sub-folder a modality, or a table with paths and texts."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ _KINDS = {suffix: kind for kind, suffixes in SUFFIXES.items() for suffix in suff
 
 
 class Medium(NamedTuple):
-    """One modality of the items as it lies on disk.
+    """One modality of the items on disk.
 
     Attributes:
         name: what it is called: its kind, its sub-folder, or its column.
@@ -42,13 +42,13 @@ class Medium(NamedTuple):
 
 @dataclass(frozen=True)
 class Items:
-    """What is in a folder: the items, in order, and their media.
+    """The items of a folder, in order, and their media.
 
     Attributes:
         folder: where the paths start.
         table: one row an item; "id" and whatever else the table says.
         media: the modalities, text first.
-        notes: what was left aside, in words.
+        notes: what was left out, in words.
     """
 
     folder: Path
@@ -57,7 +57,7 @@ class Items:
     notes: tuple[str, ...] = field(default=())
 
 
-def look_at(path: str | Path, *, text: str | None = None) -> Items:
+def scan_folder(path: str | Path, *, text: str | None = None) -> Items:
     """Return the items in a folder, or in a table with paths and texts; nothing is opened but the table.
 
     A folder with `items.csv`, `.jsonl` or `.parquet` is read by that table. Else files of one stem are one item

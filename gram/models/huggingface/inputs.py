@@ -1,4 +1,4 @@
-"""One raw input of an item read for an encoder: a text, a picture, or a recording at the encoder's rate."""
+"""Raw inputs of encoders: texts, pictures, and recordings at the encoder's rate."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,8 +22,8 @@ SHORTEST = 0.1  # seconds: below, an encoder of waveforms has no frame to give
 _LARGEST_TEXT = 4 * 2**20
 
 
-class Heard(NamedTuple):
-    """A recording as an encoder takes it; `cut` says whether it was longer than the encoder hears."""
+class Recording(NamedTuple):
+    """A waveform at the encoder's rate; `cut` is true where the file was longer than the encoder's limit."""
 
     waveform: Waveform
     cut: bool
@@ -59,7 +59,7 @@ def read_picture(source: Source) -> Image.Image:
         return upright.convert("RGB")
 
 
-def read_recording(source: Source, *, rate: int, longest: float) -> Heard:
+def read_recording(source: Source, *, rate: int, longest: float) -> Recording:
     """Return a recording's first `longest` seconds, mono, at `rate`.
 
     Raises:
@@ -71,7 +71,7 @@ def read_recording(source: Source, *, rate: int, longest: float) -> Heard:
             raise MediaError(f"this recording has {frames / own:.3f} s and needs {SHORTEST} s or more")
         limit = round(longest * own)
         waveform = read_mono(recording, frames=limit if frames > limit else -1)
-    return Heard(resample(waveform, own, rate)[: round(longest * rate)], frames > limit)
+    return Recording(resample(waveform, own, rate)[: round(longest * rate)], frames > limit)
 
 
 def read_input(kind: str, source: Any, *, rate: int = 0, longest: float = 0.0) -> Any:

@@ -1,4 +1,4 @@
-"""Live queries to a set that encoders made: its encoders opened again, followed by heads where it was aligned."""
+"""Live queries to an encoded set: its encoders are opened again, with heads behind them where it was aligned."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ from gram.models.huggingface.opening import open_model
 
 
 class Heads(Protocol):
-    """What may follow encoders: anything that brings rows of a modality into a shared space."""
+    """Anything that maps rows of a modality into a shared space."""
 
     def encode(self, modality: str, rows: Tensor, /) -> Tensor:
         """Return rows (n, d_modality) of a modality in the shared space, (n, d)."""
@@ -54,8 +54,13 @@ class SetEncoders:
         return part.encoder.encode(part.kind, inputs, batch_size=batch_size)
 
 
-class Followed:
-    """Encoders followed by heads: what it encodes lies in the heads' shared space; made by `follow`."""
+class AlignedEncoders:
+    """Frozen encoders followed by heads, into the heads' shared space.
+
+    Args:
+        encoders: anything with `.modalities` and `.encode(modality, inputs, batch_size=)`.
+        heads: anything with `.encode(modality, rows)`, and `.modalities` unless it has all.
+    """
 
     def __init__(self, encoders: Any, heads: Heads) -> None:
         self._encoders, self._heads = encoders, heads
@@ -75,26 +80,16 @@ class Followed:
         return self._heads.encode(modality, self._encoders.encode(modality, inputs, batch_size=batch_size))
 
 
-def follow(encoders: Any, heads: Heads) -> Followed:
-    """Return frozen encoders followed by heads.
-
-    Args:
-        encoders: anything with `.modalities` and `.encode(modality, inputs, batch_size=)`.
-        heads: anything with `.encode(modality, rows)`, and `.modalities` unless it has all.
-    """
-    return Followed(encoders, heads)
-
-
-def for_set(
+def encoders_for(
     embedding_set: EmbeddingSet, *, heads: Heads | None = None, device: str = "auto"
-) -> SetEncoders | Followed | None:
-    """Open again the encoders that a set's info records, to embed a live query; None where none is at hand.
+) -> SetEncoders | AlignedEncoders | None:
+    """Return the encoders that a set's info records, opened again for live queries; None where none is available.
 
     Nothing is fetched: a folder must be there, and a name in the cache of Hugging Face.
 
     Args:
         embedding_set: its `info["encoders"]` is as `embed_folder` writes it.
-        heads: what aligned the encoders' features, if the set is the aligned one; see `follow`.
+        heads: what aligned the encoders' features, if the set is the aligned one; see `AlignedEncoders`.
         device: auto, cpu or cuda.
 
     Raises:
@@ -111,11 +106,11 @@ def for_set(
     order = {name: parts[name] for name in embedding_set.modalities if name in parts}
     if not order:
         return None
-    return SetEncoders(order) if heads is None else follow(SetEncoders(order), heads)
+    return SetEncoders(order) if heads is None else AlignedEncoders(SetEncoders(order), heads)
 
 
 def _records(found: Any) -> list[dict[str, Any]]:
-    """Return the records that are sound; a set's info may hold anything."""
+    """Return the valid records; a set's info may hold anything."""
     wanted = {"label": str, "source": str, "fingerprint": str, "modalities": dict}
     return [
         record

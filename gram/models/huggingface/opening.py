@@ -1,4 +1,4 @@
-"""Models of `transformers` opened safely: weights from safetensors alone, no code of theirs run, faults in one line."""
+"""Opening models of `transformers` safely: weights from safetensors, no code of the model's, one-line errors."""
 
 import importlib
 import json
@@ -104,7 +104,7 @@ def _json(hub: Any, source: str, name: str, options: dict[str, Any]) -> Any:
 
 
 def _check_complete(source: str, report: dict[str, Any]) -> bool:
-    """Check that nothing but a pooler was left to chance; return whether the pooler was there."""
+    """Check that the weights lack no tensor but a pooler's; return whether they hold the pooler."""
     missing = sorted(report["missing_keys"]) + sorted(str(key) for key in report.get("mismatched_keys", ()))
     needed = [key for key in missing if not key.startswith(_POOLERS)]
     if needed:
@@ -117,7 +117,7 @@ def _check_complete(source: str, report: dict[str, Any]) -> bool:
 
 @contextmanager
 def _one_line(source: str, is_folder: bool) -> Iterator[None]:
-    """Turn what transformers raises on what it cannot open into one line."""
+    """Turn errors of transformers into a `ModelError` of one line."""
     try:
         yield
     except ModelError:
@@ -144,7 +144,7 @@ def _first_line(error: Exception) -> str:
 
 @contextmanager
 def _quiet(hub: Any) -> Iterator[None]:
-    """Keep transformers from writing bars and notes over our own; what is wrong comes as one line."""
+    """Silence the progress bars and log of transformers."""
     log = hub.utils.logging
     level, had_bar = log.get_verbosity(), log.is_progress_bar_enabled()
     log.set_verbosity_error()

@@ -1,4 +1,4 @@
-"""Vectors that are already there, kept on disk while a folder is being embedded, so that it can go on where it was."""
+"""Finished vectors, kept on disk while a folder is embedded, so that an interrupted call resumes."""
 
 import time
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Spectrograms as other people, rooms and lines would make them: a new variation of every clip at every step.
+"""Augmentation of spectrograms: other vocal tracts, tempos, rooms, lines and noise, drawn anew at every step.
 
 All of it works on log-mel features (`gram.models.features.LogMel`), so that it costs little beside the encoder:
 another vocal tract (the frequency axis scaled), another tempo, room, line, background noise, and gaps.

@@ -1,4 +1,4 @@
-"""What a training run is: every setting, kept beside the weights it made."""
+"""Settings of a training run, kept beside its weights."""
 
 from dataclasses import dataclass, field
 
@@ -7,7 +7,7 @@ from gram.datasets.spoken_numbers import MODALITIES
 from gram.models import ModelConfig
 
 VARIED_BETWEEN, MOST_VARIED = (0.15, 0.5), 0.8  # shares of the steps over which variation comes in; of clips at last
-TWINS = ("gram", "cosine")  # the losses that the shipped models were trained with
+SHIPPED = ("gram", "cosine")  # the losses that the shipped models were trained with
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ def split_items(split: str) -> pd.DataFrame:
 
 
 def sample_items(split: str, number: int, *, seed: int = 0) -> pd.DataFrame:
-    """Return a round of recipes: each number of a split once, in an order and a guise of that round.
+    """Return one round of recipes: each number of a split once, in that round's order and rendering.
 
     Round 0 is `split_items`. Later rounds draw other handwriting, voices and noise with `seed`; their ids are the
     number and the round, such as 4721-2 for the second time that 4721 comes.
@@ -63,7 +63,7 @@ def sample_items(split: str, number: int, *, seed: int = 0) -> pd.DataFrame:
 
 
 def prepare_items(model: MultimodalModel, items: pd.DataFrame) -> dict[str, list[Tensor]]:
-    """Return what the encoders of a model take, of each modality of each item, rendered from its recipe."""
+    """Return the encoder inputs of each modality of each item, rendered from its recipe."""
     inputs = [raw_inputs({str(key): value for key, value in item.items()}) for item in items.to_dict("records")]
     return {name: [model.prepare(name, value[name]) for value in inputs] for name in MODALITIES}
 
@@ -175,7 +175,7 @@ def embed_many(
 
 
 def _fingerprint(model: MultimodalModel, split: str, seed: int, half: bool) -> str:
-    """Return what tells rounds made by another model or with other settings."""
+    """Return a digest of the model and settings that made a round."""
     digest = hashlib.sha256(f"{split} {seed} {half}".encode())
     for name, weights in model.state_dict().items():
         digest.update(name.encode())

@@ -1,4 +1,4 @@
-"""The training items, rendered once into the encoders' inputs and drawn from in every batch."""
+"""The training items as encoder inputs, rendered once, and the batches drawn from them."""
 
 import os
 import signal
@@ -62,7 +62,7 @@ class TrainingPool:
     def batch(
         self, rows: Int[np.ndarray, " batch"], device: torch.device, *, step: int = 0, varied: float = 0.0
     ) -> dict[str, Batch]:
-        """Return the examples of some rows, padded, on a device, as they are heard at a step.
+        """Return the examples of some rows, padded, on a device, as varied at a step.
 
         Args:
             rows: rows of the pool.
@@ -130,7 +130,7 @@ def render_pool(
 
 
 def raw_inputs(item: Mapping[str, Any], voices: Mapping[str, Voice] | None = None) -> dict[str, Any]:
-    """Return what `MultimodalModel.prepare` takes of each modality of an item."""
+    """Return the raw inputs of an item, modality by modality, for `MultimodalModel.prepare`."""
     return {
         "text": item["words"],
         "image": render_image(item),
@@ -151,7 +151,7 @@ def render_examples(
     processes: int | None = None,
     half: bool = False,
 ) -> Iterator[dict[str, np.ndarray]]:
-    """Yield what the encoders of a model take of each item, in order, rendered in parallel on the CPU.
+    """Yield the encoder inputs of each item, in order, rendered in parallel on the CPU.
 
     Args:
         model: prepares what is rendered.

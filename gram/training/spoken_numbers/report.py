@@ -1,6 +1,6 @@
 """The model card and the README's table: every number measured afresh from the shipped models and sets.
 
-`python -m gram.training.spoken_numbers.report` evaluates both twins on the test set and writes
+`python -m gram.training.spoken_numbers.report` evaluates both shipped models on the test set and writes
 assets/MODEL_CARD.md and the block of README.md between its two markers. The figures come from nowhere else.
 """
 
@@ -17,7 +17,7 @@ from gram.data.embedding_set import EmbeddingSet
 from gram.geometry import base_and_height, volume
 from gram.models import MultimodalModel, load_model
 from gram.retrieval.evaluate import DIRECTIONS, evaluate
-from gram.training.spoken_numbers.config import TWINS
+from gram.training.spoken_numbers.config import SHIPPED
 
 ROOT = Path(__file__).parents[3]
 MEASURES = ("volume", "height", "cosine", "centroid")
@@ -25,19 +25,19 @@ _TITLES = {"query-to-candidates": "text → rest", "candidates-to-query": "rest 
 
 
 def retrieval_table(sets: dict[str, EmbeddingSet]) -> str:
-    """Return a Markdown table: each twin's R@1, R@5, R@10 and median rank by each measure, in both directions."""
+    """Return a Markdown table: each model's R@1, R@5, R@10 and median rank by each measure, in both directions."""
     lines = [
         "| model | measure | direction | R@1 (95 % interval) | R@5 | R@10 | median rank |",
         "|---|---|---|---|---|---|---|",
     ]
-    for twin, embedded in sets.items():
+    for name, embedded in sets.items():
         others = [name for name in embedded.modalities if name != "text"]
         for measure in MEASURES:
             for direction in DIRECTIONS:
                 report = evaluate(embedded, query="text", candidates=others, measure=measure, direction=direction)
                 low, high = report.interval("R@1")
                 lines.append(
-                    f"| {twin} | {measure} | {_TITLES[direction]} | {_percent(report.recall[1])} "
+                    f"| {name} | {measure} | {_TITLES[direction]} | {_percent(report.recall[1])} "
                     f"({_percent(low)} to {_percent(high)}) | {_percent(report.recall[5])} | "
                     f"{_percent(report.recall[10])} | {report.median_rank:g} |"
                 )
@@ -45,16 +45,16 @@ def retrieval_table(sets: dict[str, EmbeddingSet]) -> str:
 
 
 def single_table(sets: dict[str, EmbeddingSet]) -> str:
-    """Return a Markdown table: R@1 of text against each modality alone and against all, by each twin's own measure."""
+    """Return a Markdown table: R@1 of text against each modality alone and against all, by each model's own measure."""
     lines = ["| model (measure) | image | speech | tones | all three |", "|---|---|---|---|---|"]
-    for twin, embedded in sets.items():
-        measure = "volume" if twin == "gram" else "cosine"
+    for name, embedded in sets.items():
+        measure = "volume" if name == "gram" else "cosine"
         others = [name for name in embedded.modalities if name != "text"]
         shares = [
             _percent(evaluate(embedded, query="text", candidates=part, measure=measure).recall[1])
             for part in (*([name] for name in others), others)
         ]
-        lines.append(f"| {twin} ({measure}) | {' | '.join(shares)} |")
+        lines.append(f"| {name} ({measure}) | {' | '.join(shares)} |")
     return "\n".join(lines)
 
 
@@ -62,7 +62,7 @@ def geometry_table(sets: dict[str, EmbeddingSet]) -> str:
     """Return a Markdown table: mean matched cosine of each pair, and mean matched volume, base and height."""
     pairs: list[tuple[str, str]] = []
     lines: list[str] = []
-    for twin, embedded in sets.items():
+    for name, embedded in sets.items():
         vectors = {name: rows.double() for name, rows in embedded.normalized().modalities.items()}
         names = list(vectors)
         pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
@@ -70,7 +70,7 @@ def geometry_table(sets: dict[str, EmbeddingSet]) -> str:
         volumes = volume(torch.stack(list(vectors.values()), dim=1))
         bases, _ = base_and_height(vectors["text"][:1], *(vectors[name] for name in names[1:]))
         numbers = [*cosines, float(volumes.mean()), float(bases.mean()), float((volumes / bases).mean())]
-        lines.append(f"| {twin} | " + " | ".join(f"{value:.2f}" for value in numbers) + " |")
+        lines.append(f"| {name} | " + " | ".join(f"{value:.2f}" for value in numbers) + " |")
     titles = [*(f"{a}·{b}" for a, b in pairs), "volume", "base", "height"]
     return "\n".join([f"| model | {' | '.join(titles)} |", "|---" * (len(titles) + 1) + "|", *lines])
 
@@ -113,7 +113,7 @@ def _shown(value: Any) -> str:
 
 
 def model_card(models: dict[str, MultimodalModel], sets: dict[str, EmbeddingSet]) -> str:
-    """Return the model card: what the twins are, what they were trained on, and every measured number."""
+    """Return the model card: what the models are, what they were trained on, and every measured number."""
     items = next(iter(sets.values())).items
     return _CARD.format(
         items=f"{len(items):,}",
@@ -124,7 +124,7 @@ def model_card(models: dict[str, MultimodalModel], sets: dict[str, EmbeddingSet]
     )
 
 
-_CARD = """# The twin models
+_CARD = """# The shipped models
 
 Two models of the spoken numbers, `gram` and `cosine`: the same encoders, data, seed, batches and steps; only the loss
 differs. `gram` was trained with the GRAM contrastive loss on volumes (Cicchetti et al., ICLR 2025, arXiv 2412.11959),
@@ -193,13 +193,13 @@ def splice(page: str, block: str, *, mark: str = "measured") -> str:
 
 def main() -> int:
     """Run the command line; return the exit status."""
-    parser = argparse.ArgumentParser(description="Measure the shipped twins; write the model card and README table.")
+    parser = argparse.ArgumentParser(description="Measure the shipped models; write the model card and README table.")
     parser.add_argument("--assets", type=Path, default=ROOT / "assets", help="default: %(default)s")
     parser.add_argument("--readme", type=Path, default=ROOT / "README.md", help="default: %(default)s")
     arguments = parser.parse_args()
     folder = arguments.assets / "numbers"
-    models = {twin: load_model(folder / twin / "model", device="cpu") for twin in TWINS}
-    sets = {twin: EmbeddingSet.load(folder / twin / "test") for twin in TWINS}
+    models = {name: load_model(folder / name / "model", device="cpu") for name in SHIPPED}
+    sets = {name: EmbeddingSet.load(folder / name / "test") for name in SHIPPED}
     card = model_card(models, sets)
     (arguments.assets / "MODEL_CARD.md").write_text(card)
     table = re.search(r"## Measured on the test set.*?(?=## Limits)", card, re.DOTALL)

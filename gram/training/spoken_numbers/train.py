@@ -115,7 +115,7 @@ def _batches(config: TrainingConfig, pool: TrainingPool, device: torch.device) -
 
 
 class _Record:
-    """What a run leaves on disk as it goes: the trajectory, the log, the model and the state to resume from."""
+    """Writes the trajectory, the log, the model and the state to resume from."""
 
     def __init__(
         self, config: TrainingConfig, out: Path, model: MultimodalModel, voices: Sequence[str], progress: Progress
