@@ -86,7 +86,7 @@ def contrast(
     gather: bool = False,
     ddp: bool = False,
 ) -> Float[Tensor, ""]:
-    """Return the loss of the batch, or the mean over the ranks, each with a share of the items of all.
+    """Return the loss of a batch; across ranks the mean of their losses, each of its own items against all.
 
     Args: as in `Settings`, and
         loss: the loss of a batch.
@@ -225,7 +225,7 @@ class ContrastiveLoss(nn.Module):
 
 
 class Draws(nn.Module):
-    """Random draws that repeat: the n-th of a seed, on any device and any rank, and after `load_state_dict` too."""
+    """A reproducible sequence of random generators: the same on every device and rank, resumed by `load_state_dict`."""
 
     count: Tensor
 

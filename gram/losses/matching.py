@@ -1,4 +1,4 @@
-"""The matching head: whether an anchor and a candidate are the same item, learned on pairs that are hard to tell."""
+"""The matching head: a binary classifier of anchor and candidate, trained on hard negatives."""
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +14,7 @@ _LEAST_SHARE = 1e-4  # of every other item to be drawn, as in the authors' code:
 
 
 class AnchorMatching(nn.Module):
-    """A small network on an anchor and a candidate, whose logit is large where they are the same item.
+    """A small network whose logit says whether an anchor and a candidate are the same item.
 
     It sees the unit vectors of all modalities and, so that agreement is at hand, the products of the anchor's with each
     of the candidate's, coordinate by coordinate, all at a length of sqrt(d): (2 k - 1) d numbers, one hidden layer, one
@@ -159,7 +159,7 @@ class AnchorMatching(nn.Module):
 
 
 def _hard_negatives(volumes: Float[Tensor, "b b"], temperature: float, generator: torch.Generator) -> Int[Tensor, "b"]:
-    """Return for each row another column, the more often the smaller its volume; drawn on the CPU, alike everywhere."""
+    """Sample another column for each row, likelier the smaller its volume; on the CPU, alike on all devices."""
     shares = torch.softmax(-volumes / temperature, dim=1).nan_to_num() + _LEAST_SHARE
     shares.fill_diagonal_(0)
     return torch.multinomial(shares.cpu(), 1, generator=generator).squeeze(1).to(volumes.device)

@@ -1,4 +1,4 @@
-"""Symile: the product of an item's vectors, coordinate by coordinate, against that of vectors of unlike items."""
+"""Symile: the multilinear inner product of an item's vectors, contrasted with that of mismatched vectors."""
 
 from collections.abc import Sequence
 from typing import Any, Unpack
@@ -60,7 +60,7 @@ def symile_loss(
 
 
 def _factors(rows: Sequence[Float[Tensor, "b d"]]) -> Float[Tensor, "k b d"]:
-    """Return the vectors at a length of sqrt(d), and ones where one is missing and others are not."""
+    """Return vectors scaled to length sqrt(d); ones in place of a missing vector, unless the item lacks all."""
     given = torch.stack(list(rows))
     missing = missing_rows(given)
     neutral = missing & ~missing.all(dim=0)
@@ -74,7 +74,7 @@ def _products(
     first: int,
     generator: torch.Generator | None,
 ) -> Float[Tensor, "b n"]:
-    """Return the mean products of one modality's vectors with tuples of the others, its own at column `first` + i."""
+    """Return the products of one modality's vectors with tuples of the others; row i's own is at column `first` + i."""
     others = [other for other in range(len(own)) if other != place]
     mixed = torch.ones_like(everything[0])
     for other in others:

@@ -1,4 +1,4 @@
-"""The area of the triangle between the tips of three vectors, in place of the volume."""
+"""TRIANGLE: the area between the tips of three vectors in place of the volume."""
 
 from typing import Unpack
 
@@ -51,7 +51,7 @@ def triangle_loss(
 def _areas(
     anchor: Float[Tensor, "q d"], first: Float[Tensor, "n d"], second: Float[Tensor, "n d"]
 ) -> Float[Tensor, "q n"]:
-    """Return half of each candidate's edge times the anchors' distances from its line, worked out in float64.
+    """Return half of each candidate's edge times the anchors' distances from its line, computed in float64.
 
     An edge or a distance that is only rounding is 0, with gradient 0.
     """
