@@ -15,7 +15,7 @@ from app.rankings import SIDES
 from gram.data.embedding_set import EmbeddingSet
 from gram.plots import Parallelotope, number, parallelotopes
 from gram.retrieval.answer import Answer, Hit
-from gram.retrieval.search import Comparison
+from gram.retrieval.comparison import Comparison
 
 _KEY = "compare"  # in the URL: the ranking and the hit, as "left-4721"
 _PRESSED = "compare_pressed"  # the same, where it was chosen in this session rather than by a link

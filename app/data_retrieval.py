@@ -15,9 +15,10 @@ from gram.data.embedding_set import EmbeddingSet
 from gram.models import MultimodalModel
 from gram.models import huggingface as encoders
 from gram.models.heads import Heads
+from gram.retrieval.comparison import disagreements
 from gram.retrieval.evaluate import evaluate
 from gram.retrieval.query import Encoder
-from gram.retrieval.search import Searcher, disagreements
+from gram.retrieval.search import Searcher
 
 if TYPE_CHECKING:
     from gram.models.huggingface import AlignedEncoders, SetEncoders

@@ -11,7 +11,7 @@ from app.plain import safe_csv
 from gram.data.embedding_set import EmbeddingSet
 from gram.plots.style import colours, number, volume_colour
 from gram.retrieval.answer import Answer, Hit
-from gram.retrieval.search import Comparison
+from gram.retrieval.comparison import Comparison
 
 
 def two_lists(

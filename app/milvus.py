@@ -24,8 +24,8 @@ from gram import measures
 from gram.data.embedding_set import EmbeddingSet
 from gram.errors import DatabaseError
 from gram.retrieval.answer import Answer, Hit, take_apart
+from gram.retrieval.comparison import Comparison
 from gram.retrieval.milvus import DEFAULT_FETCH, MilvusSearcher
-from gram.retrieval.search import Comparison
 
 EXACT, IN_MILVUS = "This set, exact", "A Milvus collection"
 FETCHES = (64, DEFAULT_FETCH, 1024)

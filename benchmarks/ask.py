@@ -22,8 +22,9 @@ from _rows import FLAG, Row, tell
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from gram.data.embedding_set import EmbeddingSet
+from gram.retrieval.comparison import compare
 from gram.retrieval.query import JointQuery, Query
-from gram.retrieval.search import Searcher, compare
+from gram.retrieval.search import Searcher
 
 NAMES = ("text", "image", "speech", "tones")
 QUERIES = 9

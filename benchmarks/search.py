@@ -112,7 +112,7 @@ def search_fast(index: faiss.Index, asked: np.ndarray, k: int) -> None:
 
 def open_items(index: gram.Searcher, asked: torch.Tensor, k: int) -> float:
     """How many items the bounds leave open for a query, on average."""
-    likely = index._codes.likely_best(asked.double(), k, by_base=True, scale=1.0)
+    likely = index._engine.codes.likely_best(asked.double(), k, by_base=True, scale=1.0)
     return statistics.mean(len(found[0]) for found in likely if found is not None)
 
 
@@ -175,7 +175,7 @@ def rows(options: argparse.Namespace) -> Iterator[Row]:
         if options.plain:
             ways["plain"] = lambda asked=asked: plain.search(asked, k=options.k)
         took = seconds(ways, options.repeats, clock)
-        share = f"{open_items(index, asked, options.k) / options.items:.4%}" if index._compressed else "-"
+        share = f"{open_items(index, asked, options.k) / options.items:.4%}" if index._engine.compressed else "-"
         ms = {name: f"{each * 1e3:.1f} ms" for name, each in took.items()}
         cells = "".join(f"{ms[name]:>11}{took['gram'] / took[name]:>5.2f}" for name in RIVALS)
         right = "yes" if same(index.search(asked, k=options.k), squares, best) else "NO"

@@ -28,8 +28,8 @@ from gram import measures
 from gram.data.embedding_set import EmbeddingSet
 from gram.errors import GramError
 from gram.retrieval.answer import Answer
+from gram.retrieval.comparison import Comparison, compare
 from gram.retrieval.query import AnyQuery, candidates_for
-from gram.retrieval.search import Comparison, compare
 
 HITS = (10, 50)  # listed at first, and after "More hits"
 

@@ -1,15 +1,15 @@
 from .answer import Answer as Answer
 from .answer import Hit as Hit
+from .comparison import Comparison as Comparison
+from .comparison import disagreements as disagreements
 from .evaluate import RetrievalReport as RetrievalReport
 from .query import AnyQuery as AnyQuery
 from .query import Encoder as Encoder
 from .query import JointQuery as JointQuery
 from .query import Query as Query
 from .query import candidates_for as candidates_for
-from .search import Comparison as Comparison
 from .search import Hits as Hits
 from .search import Index as Index
 from .search import Searcher as Searcher
 from .search import ask as ask
-from .search import disagreements as disagreements
 from .task import RetrievalTask as RetrievalTask

@@ -5,10 +5,9 @@ hits = searcher.search(queries, k=10)  # vectors (q, d): hits.indices, hits.scor
 answer = searcher.search(Query("text", id="4721"))  # an `Answer`: hits taken apart, and where the true item ranks
 """
 
-import functools
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import NamedTuple, TypeVar, overload
 
 import numpy as np
@@ -18,29 +17,18 @@ from torch import Tensor
 
 from gram import measures
 from gram.core.device import select_device
-from gram.core.progress import Progress, no_progress, subprogress
+from gram.core.progress import Progress, no_progress
 from gram.data.embedding_set import EmbeddingSet
 from gram.retrieval.answer import Answer, take_apart
-from gram.retrieval.compressed.codes import LARGEST_K, SpanCodes, supports
+from gram.retrieval.compressed.codes import SpanCodes
+from gram.retrieval.engine import Engine
 from gram.retrieval.query import AnyQuery, Encoder, Query, candidates_for, embed
-from gram.retrieval.ranking import BestHits, Ranking
+from gram.retrieval.ranking import Ranking
 from gram.retrieval.ranks import rank_true_items
-from gram.retrieval.scoring import (
-    SCALE_SAMPLE,
-    Block,
-    Candidates,
-    score_all,
-    score_blocks,
-    score_pairs,
-    score_scale,
-    tie_margin,
-)
+from gram.retrieval.scoring import Candidates, score_pairs
 from gram.retrieval.task import check_candidates, rows_with_candidates
 
 DTYPES = (torch.float16, torch.bfloat16, torch.float32)
-COMPRESSED_FROM = 100_000  # items: fewer are searched in less time than compressing them takes
-KEPT = 2**29  # bytes of prepared candidates that are kept: 170,000 of 3 vectors of 128
-_FEW = 16  # queries that are answered one by one where their bounds have to be worked out for all candidates
 
 Array = TypeVar("Array", Tensor, np.ndarray)
 
@@ -127,21 +115,14 @@ class Searcher:
         least = min(self._measure.min_candidates, m)
         self.rows: Int[Tensor, " n"] = rows_with_candidates(gallery, self.candidates, at_least=least)
         self._settings: tuple[object, ...] = self.candidates, dtype, normalize, self.device, len(self.rows)
-        self._vectors: Candidates
-        self._codes: SpanCodes
         if share_with is not None and share_with.gallery is gallery and share_with._settings == self._settings:
-            self._vectors, self._codes = share_with._vectors, share_with._codes
+            codes: SpanCodes = share_with._engine.codes
         else:
             stored = [_store(gallery.modalities[name], name, dtype, self.device) for name in self.candidates]
             some = None if len(self.rows) == len(gallery) else self.rows
-            self._vectors = Candidates(stored, some, device=self.device, normalize=normalize)
-            self._codes = SpanCodes(self._vectors)
-        wanted = len(self) >= COMPRESSED_FROM if compressed is None else compressed
-        self._compressed = wanted and supports(self._measure, self._vectors)
-        self._prepared: list[Block] | None = None
-        self._sample: list[Tensor] | None = None
-        self._scales: dict[tuple[float, ...], float] = {}
-        self._last: tuple[bytes, Ranking] | None = None
+            codes = SpanCodes(Candidates(stored, some, device=self.device, normalize=normalize))
+        self._vectors = codes.candidates
+        self._engine: Engine = Engine(self._measure, codes, compressed)
 
     def __len__(self) -> int:
         """Return how many items can be hits."""
@@ -177,7 +158,7 @@ class Searcher:
         if isinstance(query, Tensor | np.ndarray):
             return self._search_vectors(query, k, progress)
         query = Query("text", query) if isinstance(query, str) else query
-        return self._answer(query, self._find(query, k, progress), k, ())[0]
+        return self.answer(query, self.find(query, k, progress), k, ())[0]
 
     def score(self, queries: Array, row: int) -> Array:
         """Return the scores (q,) of queries with the item at `row` of the set, in float32.
@@ -215,128 +196,18 @@ class Searcher:
             embeddings: (d,), or (parts, d) of a joint query with the anchor part first.
             ids: the items.
         """
-        return self._ranks(self._ranking(torch.atleast_2d(embeddings), no_progress), ids)
+        return self._ranks(self._engine.ranking(torch.atleast_2d(embeddings), no_progress), ids)
 
     def _search_vectors(self, queries: Tensor | np.ndarray, k: int, progress: Progress) -> Hits:
         anchors = self._anchors(queries)
         if k < 1:
             raise ValueError(f"k: expected at least 1, got {k}")
         self._measure.check(len(self.candidates))
-        k = min(k, len(self))
-        scale = self._scale(anchors, anchors[:0]) if len(anchors) else 1.0
-        best = BestHits(len(anchors), k, scale, self.device)
-        left = torch.arange(len(anchors))
-        if self._compressed and len(anchors):
-            self._codes.pack(progress)
-            power = self._codes.power(self._measure)
-            if k <= LARGEST_K and power is not None:
-                left = self._add_likely(best, anchors, k, scale, power)
-            if len(left) <= _FEW and self._codes.finite:
-                for query in left.tolist():
-                    ranking = self._ranking(anchors[query : query + 1], progress)
-                    places = ranking.best(k)
-                    best.add(np.full(len(places), query), places, ranking.scores(places))
-                left = left[:0]
-        if len(left):
-            kept = self._kept()
-            tell = progress if kept is None else no_progress
-            blocks = score_blocks(self._measure, anchors[left], self._vectors, prepared=kept, progress=tell)
-            for rows, columns, scores in blocks:
-                best.add_block(left[rows].to(self.device), columns, scores)
-        positions, values = best.hits()
+        positions, scores = self._engine.hits(anchors, min(k, len(self)), progress)
         indices = self.rows.numpy()[positions]
         if isinstance(queries, np.ndarray):
-            return Hits(indices, values)
-        return Hits(torch.from_numpy(indices), torch.from_numpy(values))
-
-    def _add_likely(
-        self, best: BestHits, anchors: Float[Tensor, "q d"], k: int, scale: float, power: float
-    ) -> Int[Tensor, " left"]:
-        """Hand over the best by bounds on volumes; return the queries for which these are no help."""
-        likely = self._codes.likely_best(anchors, k, by_base=self._measure.span_size == "volume", scale=scale)
-        sure = [(query, *found) for query, found in enumerate(likely) if found is not None]
-        first = self._score_pairs(anchors, [(query, items[: 2 * k]) for query, items, _ in sure])
-        late = []
-        for (query, items, lower), (_, _, scores) in zip(sure, first):
-            last = -float(np.partition(scores, len(scores) - k)[len(scores) - k])
-            enough = (last + tie_margin(last, scale)) ** (1 / power)
-            late.append((query, items[2 * k :][lower[2 * k :] <= enough]))
-        for found in (*first, *self._score_pairs(anchors, late)):
-            best.add(*found)
-        return torch.tensor([query for query, found in enumerate(likely) if found is None], dtype=torch.int64)
-
-    def _score_pairs(
-        self, anchors: Float[Tensor, "q d"], pairs: Sequence[tuple[int, np.ndarray]]
-    ) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Return each query, items to be scored with it, and their scores."""
-        if not pairs:
-            return []
-        sizes = [len(items) for _, items in pairs]
-        queries = np.repeat([query for query, _ in pairs], sizes)
-        items = np.concatenate([items for _, items in pairs]).astype(np.int64)
-        scores = score_pairs(self._measure, anchors, self._vectors, torch.from_numpy(queries), torch.from_numpy(items))
-        cuts = np.cumsum(sizes)[:-1]
-        return list(zip(*(np.split(each, cuts) for each in (queries, items, scores.cpu().numpy()))))
-
-    def _ranking(self, query: Float[Tensor, "p d"], progress: Progress) -> Ranking:
-        """Return the order of all items for a query's vectors, the anchor first; kept for the next time it is asked."""
-        query = query.to(self.device, torch.float64)
-        key = query.cpu().numpy().tobytes()
-        last = self._last
-        if last is None or last[0] != key:
-            self._last = last = key, self._ranked(query, progress)
-        return last[1]
-
-    def _ranked(self, query: Float[Tensor, "p d"], progress: Progress) -> Ranking:
-        scale = self._scale(query[:1], query[1:])
-        if self._compressed:
-            self._codes.pack(progress)
-        if self._compressed and self._codes.finite and bool(query.isfinite().all()):
-
-            def score(positions: np.ndarray) -> np.ndarray:
-                columns = torch.from_numpy(positions.astype(np.int64))
-                none = torch.zeros(len(columns), dtype=torch.int64)
-                joined = list(query[1:])
-                return score_pairs(self._measure, query, self._vectors, none, columns, joined=joined).cpu().numpy()
-
-            low, high = self._codes.bounds(self._measure, query)
-            refine = functools.partial(self._codes.refine, self._measure, query)
-            return Ranking(low, high, scale, score, refine)
-        blocks, kept = self._joined(query[1:]), self._prepared is not None
-        tell = no_progress if kept else progress
-        scores = score_all(self._measure, query, self._vectors, prepared=blocks, progress=tell)
-        return Ranking(scores, scores, scale)
-
-    def _joined(self, joined: Float[Tensor, "p d"]) -> Iterator[Block] | None:
-        """Return the kept candidates with some vectors joined to each; None where they are to be prepared anew."""
-        kept = self._kept()
-        if kept is None or (len(joined) and not self._measure.can_join):
-            return None
-        join = self._measure.join
-        return ((columns, functools.reduce(lambda to, each: join(each, to), joined, side)) for columns, side in kept)
-
-    def _kept(self) -> list[Block] | None:
-        """Return all candidates prepared, at the first call; None where they are too many to be kept."""
-        size = 8 * len(self) * len(self.candidates) * self.gallery.d
-        if size > KEPT or not self._measure.supports(1 + len(self.candidates)):
-            return None
-        if self._prepared is None:
-            self._prepared = list(self._vectors.prepare_blocks(self._measure))
-        return self._prepared
-
-    def _scale(self, anchors: Float[Tensor, "q d"], joined: Float[Tensor, "p d"]) -> float:
-        """Return the `score_scale` of queries; queries of the same lengths have the same."""
-        if self._sample is None:
-            self._sample = self._vectors.take(torch.linspace(0, len(self) - 1, min(SCALE_SAMPLE, len(self))).long())
-        lengths = [
-            len(anchors),
-            *(torch.linalg.vector_norm(each).item() for each in (*anchors[:SCALE_SAMPLE], *joined)),
-        ]
-        key = tuple(float(f"{length:.6g}") for length in lengths)
-        if key not in self._scales:
-            sides = [*(vector.expand_as(self._sample[0]) for vector in joined), *self._sample]
-            self._scales = {key: float(score_scale(self._measure, anchors, sides, self.device))}
-        return self._scales[key]
+            return Hits(indices, scores)
+        return Hits(torch.from_numpy(indices), torch.from_numpy(scores))
 
     def _anchors(self, queries: Tensor | np.ndarray) -> Float[Tensor, "q d"]:
         anchors = torch.as_tensor(np.array(queries) if isinstance(queries, np.ndarray) else queries)
@@ -381,7 +252,8 @@ class Searcher:
         place = int(torch.searchsorted(self.rows, row))
         return place if place < len(self) and int(self.rows[place]) == row else None
 
-    def _find(self, query: AnyQuery, k: int, progress: Progress) -> "_Found":
+    def find(self, query: AnyQuery, k: int, progress: Progress) -> "Found":
+        """Return the k best items and the true item, not yet taken apart; `search` and `compare` go on from there."""
         if k < 1:
             raise ValueError(f"k: expected at least 1, got {k}")
         started = time.perf_counter()
@@ -389,7 +261,7 @@ class Searcher:
             query, gallery=self.gallery, candidates=self.candidates, model=self.model, normalize=self._vectors.normalize
         )
         encoded = time.perf_counter()
-        ranking = self._ranking(torch.stack([vector.cpu().double() for vector in vectors.values()]), progress)
+        ranking = self._engine.ranking(torch.stack([vector.cpu().double() for vector in vectors.values()]), progress)
         places = ranking.best(k).tolist()
         true = self._place_of(query.id)
         if true is not None and true not in places:
@@ -398,11 +270,9 @@ class Searcher:
         ids = self.gallery.items["id"].iloc[rows].astype(str).tolist()
         asked = any(part.content is not None for part in query.parts)
         seconds = encoded - started if asked else 0.0, time.perf_counter() - encoded
-        return _Found(vectors, ranking, np.array(places), rows, ids, *seconds)
+        return Found(vectors, ranking, np.array(places), rows, ids, *seconds)
 
-    def _answer(
-        self, query: AnyQuery, found: "_Found", k: int, listed: Iterable[str]
-    ) -> tuple[Answer, dict[str, float]]:
+    def answer(self, query: AnyQuery, found: "Found", k: int, listed: Iterable[str]) -> tuple[Answer, dict[str, float]]:
         """Return the answer, and the ranks of the items that are listed, of those that can be hits."""
         started = time.perf_counter()
         ranks = self._ranks(found.ranking, dict.fromkeys((*listed, *([] if query.id is None else [query.id]))))
@@ -434,7 +304,7 @@ class Searcher:
 Index = Searcher  # its second name
 
 
-class _Found(NamedTuple):
+class Found(NamedTuple):
     """The k best items for a query, and the true item behind them."""
 
     vectors: dict[str, Float[Tensor, " d"]]
@@ -477,60 +347,6 @@ def ask(
     if candidates is None:
         candidates = candidates_for(query.modalities, list(gallery.modalities), gallery=gallery)
     return Searcher(gallery, candidates, measure, model=model).search(query, k)
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Two answers to one query, side by side.
-
-    Attributes:
-        left: one searcher's answer.
-        right: the other's.
-        ranks: for the id of every item listed in either answer, its rank (left, right).
-    """
-
-    left: Answer
-    right: Answer
-    ranks: Mapping[str, tuple[float, float]]
-
-
-def compare(
-    query: AnyQuery, left: Searcher, right: Searcher, *, k: int = 10, progress: Progress = no_progress
-) -> Comparison:
-    """Return two searchers' answers to one query and where each one's hits rank in the other.
-
-    Args:
-        query: what is asked.
-        left: one searcher.
-        right: another.
-        k: how many items each lists.
-        progress: called with the share done, where a gallery is read as a whole.
-
-    Raises:
-        ValueError: see `Searcher.search`.
-    """
-    found = [
-        searcher._find(query, k, subprogress(progress, side / 2, (side + 1) / 2))
-        for side, searcher in enumerate((left, right))
-    ]
-    listed = dict.fromkeys((*found[0].ids, *found[1].ids))
-    (first, ranks), (second, other) = (
-        searcher._answer(query, each, k, listed) for searcher, each in zip((left, right), found)
-    )
-    return Comparison(first, second, {item: (rank, other[item]) for item, rank in ranks.items() if item in other})
-
-
-def disagreements(left: Mapping[str, float], right: Mapping[str, float], *, within: int = 1) -> list[str]:
-    """Return the ids that one ranking puts first and the other does not, furthest apart first.
-
-    Args:
-        left: rank by id; ids that the other lacks are left out.
-        right: likewise.
-        within: how far down in the other still counts as found: 10 asks for those below its ten best.
-    """
-    ranks = {item: sorted((rank, right[item])) for item, rank in left.items() if item in right}
-    apart = {item: last for item, (first, last) in ranks.items() if first <= 1 and last > within}
-    return sorted(apart, key=lambda item: -apart[item])
 
 
 def _store(vectors: Float[Tensor, "n d"], name: str, dtype: torch.dtype | None, device: torch.device) -> Tensor:

@@ -27,7 +27,7 @@ def made(assets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Embed
     monkeypatch.setenv("GRAM_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(data, "LARGEST", 300)
     monkeypatch.setattr(data, "SAMPLED", SAMPLED)
-    monkeypatch.setattr("gram.retrieval.search.KEPT", 0)
+    monkeypatch.setattr("gram.retrieval.engine.KEPT", 0)
     rng = np.random.default_rng(3)
     shared = rng.normal(size=(N, 8))
     vectors = {name: ((shared + rng.normal(size=(N, 8))) * rng.uniform(0.5, 9, size=(N, 1))) for name in NAMES}

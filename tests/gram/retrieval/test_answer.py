@@ -8,8 +8,9 @@ import torch
 from gram import EmbeddingSet
 from gram.datasets.spoken_numbers.queries import typed_query
 from gram.errors import NumberError
+from gram.retrieval.comparison import compare, disagreements
 from gram.retrieval.query import Query, candidates_for
-from gram.retrieval.search import Searcher, ask, compare, disagreements
+from gram.retrieval.search import Searcher, ask
 
 NAMES = ("text", "image", "speech", "tones")
 MEASURES = ("volume", "height", "cosine", "centroid")

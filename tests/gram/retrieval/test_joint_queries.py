@@ -8,8 +8,9 @@ import torch
 from gram import EmbeddingSet
 from gram.core.progress import no_progress
 from gram.datasets.spoken_numbers.queries import read_query
+from gram.retrieval.comparison import compare
 from gram.retrieval.query import JointQuery, Query, candidates_for
-from gram.retrieval.search import Searcher, ask, compare
+from gram.retrieval.search import Searcher, ask
 from tests.helpers.oracle import cosine, pair_score, span_distance, volume
 
 NAMES = ("image", "text", "speech", "tones")  # the anchor is not the first
@@ -221,7 +222,7 @@ def tied_gallery(n=3000, d=12):
 def ranking_of(measure, vectors, query, **options):
     arrays = dict(zip("abc", vectors))
     gallery = EmbeddingSet(arrays, pd.DataFrame({"id": range(len(vectors[0]))}))
-    return Searcher(gallery, list(arrays), measure, **options)._ranking(query, no_progress)
+    return Searcher(gallery, list(arrays), measure, **options)._engine.ranking(query, no_progress)
 
 
 @pytest.mark.parametrize("measure", MEASURES)
@@ -245,9 +246,9 @@ def test_a_gallery_too_large_to_keep_gives_the_same(compressed, monkeypatch):
     vectors, _ = tied_gallery()
     query = torch.from_numpy(unit(np.random.default_rng(3).normal(size=(2, 12))))
     for asked in (query[:1], query):
-        monkeypatch.setattr("gram.retrieval.search.KEPT", 2**29)
+        monkeypatch.setattr("gram.retrieval.engine.KEPT", 2**29)
         one = ranking_of("volume", vectors, asked)
-        monkeypatch.setattr("gram.retrieval.search.KEPT", 0)
+        monkeypatch.setattr("gram.retrieval.engine.KEPT", 0)
         other = ranking_of("volume", vectors, asked, compressed=compressed)
         everything = np.arange(3000)
         assert one.best(8).tolist() == other.best(8).tolist()

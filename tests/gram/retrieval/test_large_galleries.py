@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from gram.data.embedding_set import EmbeddingSet
+from gram.retrieval.comparison import compare
 from gram.retrieval.query import JointQuery, Query
 from gram.retrieval.scoring import Candidates, score_all
-from gram.retrieval.search import Searcher, compare
+from gram.retrieval.search import Searcher
 from tests.helpers.oracle import cosine, pair_score, volume
 
 N, D, NAMES = 900, 12, ("text", "image", "speech", "tones")
@@ -38,7 +39,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(params=["plain", "compressed"])
 def compressed(monkeypatch, request):
-    monkeypatch.setattr("gram.retrieval.search.KEPT", 0)
+    monkeypatch.setattr("gram.retrieval.engine.KEPT", 0)
     monkeypatch.setattr("gram.retrieval.scoring.BLOCK", 128)
     return request.param == "compressed"
 
@@ -113,7 +114,7 @@ def test_two_measures_share_one_compressed_copy_and_a_query_again_is_known(folde
     assert sum(map(len, taken)) <= 40  # the hits of both, to be taken apart
     assert again.left.hits == first.left.hits
     other = Searcher(made, ("image",), "cosine", normalize=True, share_with=left)
-    assert other._codes is not left._codes
+    assert other._engine.codes is not left._engine.codes
     answer = other.search(Query("text", id="30"))
     scores = by_hand(made, "cosine", [unit(made, "text", 3)], ("image",), [hit.row for hit in answer.hits])
     np.testing.assert_allclose([hit.score for hit in answer.hits], scores, rtol=1e-9)

@@ -125,7 +125,7 @@ def test_hits_are_those_of_brute_force(kind, measure):
     power = 3 if measure == "normalized-volume" else 1  # a root makes a lot of what rounding leaves of 0
     check_identical(index.search(queries, k=10), expected, 10, power)
     check_identical(index.search(queries[3], k=10), expected[3:4], 10, power)
-    assert index._compressed
+    assert index._engine.compressed
 
 
 @pytest.mark.parametrize("m", [1, 2, 3, 4])
@@ -184,7 +184,7 @@ def test_queries_that_bounds_do_not_help_are_searched_plainly(monkeypatch):
     vectors, queries = ask(all_as_good, 1)
     index = Index(make_set(vectors), NAMES[:1], compressed=True)
     hits = index.search(queries, k=10)
-    likely = index._codes.likely_best(torch.from_numpy(queries).double(), 10, by_base=True, scale=1.0)
+    likely = index._engine.codes.likely_best(torch.from_numpy(queries).double(), 10, by_base=True, scale=1.0)
     assert likely[0] is None
     expected = brute_force("volume", queries, vectors)
     found = np.take_along_axis(expected, hits.indices, axis=1)
@@ -218,7 +218,7 @@ def test_missing_modalities_are_left_out(measure, scanned):
         rows[rng.random(N) < 0.3] = np.nan
     index = Index(make_set(vectors), NAMES[:2], measure, compressed=True)
     hits = index.search(queries[:4], k=10)
-    assert (index._codes.power(index._measure) is not None) == scanned
+    assert (index._engine.codes.power(index._measure) is not None) == scanned
     there = ~np.isnan(vectors[..., 0]).all(axis=0)
     expected = np.full((4, N), -np.inf)
     for at, item in itertools.product(range(4), there.nonzero()[0]):
@@ -232,10 +232,10 @@ def test_missing_modalities_are_left_out(measure, scanned):
 def test_many_items_are_compressed_and_few_are_not(monkeypatch):
     vectors, queries = ask(random, 2)
     few, plain = Index(make_set(vectors), NAMES[:2]), Index(make_set(vectors), NAMES[:2], compressed=False)
-    monkeypatch.setattr("gram.retrieval.search.COMPRESSED_FROM", N)
+    monkeypatch.setattr("gram.retrieval.engine.COMPRESSED_FROM", N)
     many, other = Index(make_set(vectors), NAMES[:2]), Index(make_set(vectors), NAMES[:2], "singular")
     hits = [index.search(queries, k=5) for index in (few, plain, many, other)]
-    assert [index._compressed for index in (few, plain, many, other)] == [False, False, True, False]
+    assert [index._engine.compressed for index in (few, plain, many, other)] == [False, False, True, False]
     assert np.array_equal(hits[0].indices, hits[2].indices)
     assert np.array_equal(hits[0].scores, hits[2].scores)
 
@@ -243,12 +243,12 @@ def test_many_items_are_compressed_and_few_are_not(monkeypatch):
 def test_processors_that_do_not_multiply_bytes_and_many_hits_search_plainly(monkeypatch):
     vectors, queries = ask(random, 2)
     expected = brute_force("volume", queries, vectors)
-    monkeypatch.setattr("gram.retrieval.search.LARGEST_K", 9)
+    monkeypatch.setattr("gram.retrieval.engine.LARGEST_K", 9)
     check_identical(Index(make_set(vectors), NAMES[:2], compressed=True).search(queries, k=10), expected, 10)
     monkeypatch.setattr("gram.retrieval.compressed.byte_products.available", lambda: False)
     index = Index(make_set(vectors), NAMES[:2], compressed=True)
     check_identical(index.search(queries, k=10), expected, 10)
-    assert not index._compressed
+    assert not index._engine.compressed
 
 
 @pytest.mark.timeout(600)
