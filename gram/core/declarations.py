@@ -4,11 +4,14 @@ import ast
 import importlib.metadata
 import importlib.util
 import math
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from gram.core.registry import plugin_files
+
+_PARSING = threading.Lock()  # Python 3.11 raises a SystemError where two threads parse at a time (cpython#106905)
 
 
 def declared_names(package: str, *, marker: str) -> list[str]:
@@ -36,7 +39,7 @@ def declared_modules(package: str, *, marker: str) -> dict[str, dict[str, Any]]:
     for point in importlib.metadata.entry_points(group=package):
         spec = importlib.util.find_spec(point.module)
         if spec is not None and spec.origin is not None:
-            named[point.module] = _constants(ast.parse(Path(spec.origin).read_bytes()).body)
+            named[point.module] = _constants(_parse(Path(spec.origin)).body)
     return {module: constants for module, constants in named.items() if marker in constants}
 
 
@@ -76,7 +79,12 @@ def _named_sources(package: str) -> Iterator[tuple[str, ast.Module]]:
     folders = spec.submodule_search_locations if spec is not None else None
     files = [(f"{package}.{file.stem}", file) for folder in folders or () for file in Path(folder).glob("*.py")]
     for name, file in (*files, *((str(file.resolve()), file) for file in plugin_files())):
-        yield name, ast.parse(file.read_bytes())
+        yield name, _parse(file)
+
+
+def _parse(file: Path) -> ast.Module:
+    with _PARSING:
+        return ast.parse(file.read_bytes())
 
 
 def _constants(body: list[ast.stmt]) -> dict[str, Any]:

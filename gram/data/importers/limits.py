@@ -5,9 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from gram.errors import EmbeddingSetError
 
+REPLY = "reply.json"  # what a worker writes beside its columns
+HEADER = 4096  # bytes that name an importer's module to the server
 GIB = 2**30
 _RATIO, _ALWAYS_FINE = 200, 64 * 2**20  # embeddings hardly compress: 200-fold is a bomb, but small files may
 _MESSAGE = 160
@@ -82,6 +85,35 @@ class Limits:
         """
         if n > self.items:
             raise EmbeddingSetError(f"{where}: has {n:,} rows, and at most {self.items:,} are read; leave items out")
+
+
+class Allowance(NamedTuple):
+    """What a worker may use: bytes of memory (beyond its libraries) and output, seconds of processor and wall clock."""
+
+    memory: int
+    output: int
+    processor: int
+    wall: float
+
+    @classmethod
+    def of(cls, size: int, limits: Limits) -> "Allowance":
+        """Return what reading `size` bytes may take."""
+        unpacked = limits.unpack_at_most(size)
+        processor = limits.seconds + size // 2**20  # 1 MB/s is slow for every format
+        return cls(2**27 + unpacked + unpacked // 4 + 2 * size, 2**24 + 2 * unpacked, processor, 2 * processor + 0.5)
+
+    @property
+    def too_slow(self) -> str:
+        """What is said of a worker that used up its time."""
+        return f"takes more than {self.processor} s to read, which no sound file of its size does; write it again"
+
+    @property
+    def crashed(self) -> str:
+        """What is said of a worker that died."""
+        memory = format_bytes(self.memory)
+        return (
+            f"is damaged, or needs more than {memory} of memory, which no sound file of its size does; write it again"
+        )
 
 
 def format_bytes(size: int) -> str:

@@ -17,62 +17,36 @@ import contextlib
 import importlib
 import itertools
 import json
-import math
 import os
-import select
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
-import time
-import traceback
 import weakref
 from dataclasses import astuple
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from gram.data.importers.base import Importer, Loaded, Mapped, Source, Table, importers, suffixes
-from gram.data.importers.limits import Limits, error_line, format_bytes
+from gram.data.importers.limits import HEADER, REPLY, Allowance, Limits
 from gram.errors import EmbeddingSetError
 
 _FORKS = hasattr(os, "fork")
-_REPLY = "reply.json"
-_LONGEST_REPLY = 2**26
-_HEADER = 4096  # bytes that name the importer's module
 _SMALL = 2**24  # bytes of a file whose columns are not worth a process each
+_START = 10  # seconds until an interpreter has its libraries
 _ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "1",  # each further arena takes 64 MB of address space, which is limited
     "ARROW_DEFAULT_MEMORY_POOL": "system",
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
 }
-
-
-class Allowance(NamedTuple):
-    """What a worker may use: bytes of memory (beyond its libraries) and output, seconds of processor and wall clock."""
-
-    memory: int
-    output: int
-    processor: int
-    wall: float
-
-    @classmethod
-    def of(cls, size: int, limits: Limits) -> "Allowance":
-        """Return what reading `size` bytes may take."""
-        unpacked = limits.unpack_at_most(size)
-        processor = limits.seconds + size // 2**20  # 1 MB/s is slow for every format
-        return cls(2**27 + unpacked + unpacked // 4 + 2 * size, 2**24 + 2 * unpacked, processor, 2 * processor + 0.5)
-
-
-# the side of the library
 
 
 def read_file(path: Path, limits: Limits, *, where: object = None) -> Table:
@@ -181,12 +155,12 @@ class Job(PrivateFolder):
         folder.mkdir()
         allowance = Allowance.of(self.size, self.limits)
         request = {"module": self.importer.module, "action": action, "path": str(self.file), "folder": str(folder),
-                   "size": self.size, "limits": list(astuple(self.limits)), "allowance": list(allowance),
+                   "early": self.size <= _SMALL, "limits": list(astuple(self.limits)), "allowance": list(allowance),
                    **more}  # fmt: skip
         ended = _server().run(request) if _FORKS else _run_interpreter(request, allowance)
         if ended:
             raise EmbeddingSetError(f"{self.where}: {ended}")
-        reply: dict[str, Any] = json.loads((folder / _REPLY).read_bytes())
+        reply: dict[str, Any] = json.loads((folder / REPLY).read_bytes())
         if "bug" in reply:
             raise RuntimeError(f"{self.importer.module} failed on {self.file}\n{reply['bug']}")
         if "refused" in reply:
@@ -211,7 +185,7 @@ class _Server:
         self._socket, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "gram.data.importers.sandbox", str(theirs.fileno()), _root(self.pid)],
+                [sys.executable, "-m", "gram.data.importers.worker", str(theirs.fileno()), _root(self.pid)],
                 pass_fds=[theirs.fileno()], env=_environment(), start_new_session=True,
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             )  # fmt: skip
@@ -237,7 +211,7 @@ class _Server:
         ours, theirs = socket.socketpair()
         try:
             with theirs, self._lock:
-                module = request["module"].encode().ljust(_HEADER)
+                module = request["module"].encode().ljust(HEADER)
                 socket.send_fds(self._socket, [module], [theirs.fileno()])
             with ours:
                 ours.sendall(json.dumps(request).encode() + b"\n")
@@ -245,7 +219,7 @@ class _Server:
         except OSError as error:
             raise RuntimeError("the process that reads files cannot be reached") from error
         if not told:
-            raise RuntimeError("the process that reads files ended; python -m gram.data.importers.sandbox says why")
+            raise RuntimeError("the process that reads files ended; python -m gram.data.importers.worker says why")
         return str(json.loads(told))
 
 
@@ -283,205 +257,12 @@ def start(*, wait: bool = True) -> None:
 
 def _run_interpreter(request: dict[str, Any], allowance: Allowance) -> str:
     """Run a worker where processes cannot fork; return what ended it early, in words."""
-    command = [sys.executable, "-m", "gram.data.importers.sandbox"]
+    command = [sys.executable, "-m", "gram.data.importers.worker"]
     try:
         done = subprocess.run(
-            command, input=json.dumps(request).encode(), env=_environment(), timeout=allowance.wall + 30,
+            command, input=json.dumps(request).encode(), env=_environment(), timeout=allowance.wall + _START,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        return _too_slow(allowance)
-    return _crashed(allowance) if done.returncode else ""
-
-
-# the side of the server
-
-
-def _serve(server: socket.socket, root: str) -> None:
-    """Fork a supervisor for each request, until the library process ends; then end what was started."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for supervisors
-    server.sendall(b"\n")
-    with contextlib.suppress(OSError):
-        while True:
-            module, sockets, _, _ = socket.recv_fds(server, _HEADER, 1)
-            if not module:
-                break
-            name = module.decode().strip()
-            with contextlib.suppress(Exception):  # the worker meets it again, and tells
-                Importer(name, ()).load()
-            with socket.socket(fileno=sockets[0]) as channel:
-                if os.fork() == 0:
-                    server.close()
-                    _supervise(channel)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    os.killpg(0, signal.SIGTERM)
-    shutil.rmtree(root, ignore_errors=True)
-
-
-def _supervise(channel: socket.socket) -> NoReturn:
-    """Run one request in a worker, watch it, and tell how it ended."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    with channel.makefile("rb") as lines:
-        request = json.loads(lines.readline())
-    allowance = Allowance(*request["allowance"])
-    running, ended = os.pipe()
-    worker = os.fork()
-    if worker == 0:
-        os.close(running)
-        channel.close()
-        _limit(allowance)
-        _work(request)
-    os.close(ended)
-    told = _watch(worker, running, channel, Path(request["folder"]), allowance)
-    channel.sendall(json.dumps(told).encode())
-    os._exit(0)
-
-
-def _watch(worker: int, running: int, channel: socket.socket, folder: Path, allowance: Allowance) -> str:
-    """Wait for a worker; return what ended it early, in words."""
-    end, told = time.monotonic() + allowance.wall, ""
-    while not told:
-        ready, _, _ = select.select([running, channel.fileno()], [], [], 0.5)
-        if running in ready:
-            break
-        if channel.fileno() in ready:
-            told = "nobody waits for it"
-        elif time.monotonic() > end:
-            told = _too_slow(allowance)
-        elif sum(file.lstat().st_size for file in folder.rglob("*")) > allowance.output:
-            told = f"unpacks to more than {format_bytes(allowance.output)}; leave items out, or store float16"
-    if told:
-        os.kill(worker, signal.SIGKILL)
-    status = os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1])
-    return told or ("" if status == 0 else _too_slow(allowance) if status == -signal.SIGXCPU else _crashed(allowance))
-
-
-def _too_slow(allowance: Allowance) -> str:
-    return f"takes more than {allowance.processor} s to read, which no sound file of its size does; write it again"
-
-
-def _crashed(allowance: Allowance) -> str:
-    memory = format_bytes(allowance.memory)
-    return f"is damaged, or needs more than {memory} of memory, which no sound file of its size does; write it again"
-
-
-# the side of the worker
-
-
-def _limit(allowance: Allowance) -> None:
-    import resource
-
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (allowance.output,) * 2)
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    processor = math.ceil(used.ru_utime + used.ru_stime) + allowance.processor
-    resource.setrlimit(resource.RLIMIT_CPU, (processor, processor + 5))
-    statm = Path("/proc/self/statm")
-    if statm.exists():
-        pages = int(statm.read_text().split()[0])
-        resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + allowance.memory,) * 2)
-
-
-def _work(request: dict[str, Any]) -> NoReturn:
-    """Carry out a request, write the reply, and end this process."""
-    path = request["path"]
-    try:
-        reply = _perform(request)
-    except EmbeddingSetError as error:
-        reply = {"refused": str(error)}
-    except MemoryError:
-        reply = {"refused": f"{path}: needs more memory than it may take; leave items out, or store float16"}
-    except OSError as error:
-        reply = {"refused": f"{path}: cannot be read ({error_line(error)}); free space, or write it again"}
-    except BaseException:
-        reply = {"bug": traceback.format_exc()}
-    status = 1
-    try:
-        text = json.dumps(reply)
-        if len(text) <= _LONGEST_REPLY:
-            (Path(request["folder"]) / _REPLY).write_text(text)
-            status = 0
-    finally:
-        os._exit(status)
-
-
-def _perform(request: dict[str, Any]) -> dict[str, Any]:
-    path, folder, limits = Path(request["path"]), Path(request["folder"]), Limits(*request["limits"])
-    module = Importer(request["module"], ()).load()
-    if request["action"] == "unpack":
-        (folder / "unpacked").mkdir()
-        module.unpack(path, folder / "unpacked", limits)
-        return {}
-    table: Table = module.read(path, limits)
-    early = request["size"] <= _SMALL
-    with _Writer(folder) as writer:
-        if request["action"] == "load":
-            if request["column"] not in table.columns:
-                raise EmbeddingSetError(f"{path}: was changed while it was read; open it again")
-            return {"data": writer.loaded(table.columns[request["column"]].load())}
-        columns = [writer.column(name, source, early=early) for name, source in table.columns.items()]
-    return {"format": table.format, "notes": table.notes, "info": table.info, "columns": columns}
-
-
-class _Writer:
-    """Writes columns to a folder: each vector column as .npy, all values, one after the other, to one file of Arrow."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._numbers = itertools.count()
-        self._file = pa.OSFile(str(folder / "values.arrow"), "wb")
-
-    def __enter__(self) -> "_Writer":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._file.close()
-
-    def column(self, name: str, source: Source, *, early: bool) -> dict[str, Any]:
-        """Return what the library has to know of a column; what is in memory, or small, is written at once."""
-        head = None if source.head is None else self._values(source.head)
-        data = None
-        if source.eager or (early and source.mapped is None):
-            with contextlib.suppress(*([] if source.eager else [EmbeddingSetError])):  # told when it is asked for
-                data = self.loaded(source.load())
-        return {"name": name, "shape": source.shape, "dtype": source.dtype, "original": source.original,
-                "head": head, "data": data, "mapped": source.mapped}  # fmt: skip
-
-    def loaded(self, loaded: Loaded) -> dict[str, Any]:
-        """Write a column; return where."""
-        values, faults = loaded
-        told: dict[str, Any] = dict.fromkeys(("vectors", "values", "faults"))
-        if isinstance(values, pd.Series):
-            told["values"] = self._values(values)
-        else:
-            told["vectors"] = f"{next(self._numbers)}.npy"
-            np.save(self.folder / told["vectors"], values, allow_pickle=False)
-        if faults:
-            told["faults"] = self._table(pa.table({"row": list(faults), "what": list(faults.values())}))
-        return told
-
-    def _values(self, values: "pd.Series[Any]") -> int:
-        return self._table(pa.Table.from_pandas(values.rename("values").to_frame(), preserve_index=False))
-
-    def _table(self, table: pa.Table) -> int:
-        offset = int(self._file.tell())
-        with pa.ipc.new_stream(self._file, table.schema) as stream:
-            stream.write_table(table)
-        return offset
-
-
-def main() -> None:
-    """Serve the process at the other end of the socket that was handed over, or carry out one request."""
-    import pyarrow.csv
-    import pyarrow.parquet  # noqa: F401 loaded before the first fork
-
-    pa.set_cpu_count(2)
-    if len(sys.argv) > 1:
-        _serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2])
-    else:
-        _work(json.loads(sys.stdin.buffer.read()))
-
-
-if __name__ == "__main__":
-    importlib.import_module("gram.data.importers.sandbox").main()  # not as __main__: importers import this module too
+        return allowance.too_slow
+    return allowance.crashed if done.returncode else ""

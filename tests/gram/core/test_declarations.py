@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -76,3 +77,21 @@ def test_modules_are_told_with_what_they_declare(package, tmp_path):
         "toy_sources.ball": "ball", "toy_sources.bear": "old-bear", str(tmp_path / "further.py"): "kite",
     }  # fmt: skip
     assert not any(name.startswith("toy_sources.") for name in sys.modules)
+
+
+def test_threads_read_at_a_time(package):
+    faults = []
+
+    def look_up():
+        try:
+            for _ in range(20):
+                declared_names("gram.measures", marker="KIND")
+        except SystemError as error:
+            faults.append(error)
+
+    threads = [threading.Thread(target=look_up) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not faults

@@ -14,6 +14,7 @@ import pytest
 from gram import EmbeddingSetError
 from gram.cli import main
 from gram.data.importers import Limits, inspect, read, row_errors, sandbox
+from gram.data.importers.limits import Allowance
 from tests.helpers.hostile_files import HOSTILE, SOUND
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the limits of the sandbox are Linux's")
@@ -182,6 +183,17 @@ def test_files_are_read_while_another_hangs(toy):
     hanging.join()
 
 
+def test_where_processes_cannot_fork_an_interpreter_reads(toy, monkeypatch):
+    monkeypatch.setattr(sandbox, "_FORKS", False)
+    assert read(inspect(toy("fine"))).items["id"].tolist() == list("abcd")
+    with pytest.raises(EmbeddingSetError, match="is no toy; buy another"):
+        inspect(toy("refuse"))
+    with pytest.raises(EmbeddingSetError, match="is damaged, or needs more than"):
+        inspect(toy("crash"))
+    with pytest.raises(EmbeddingSetError, match="takes more than 1 s to read"):
+        inspect(toy("hang"), limits=Limits(seconds=1))
+
+
 def test_a_server_that_was_killed_is_replaced(toy):
     sandbox.start()
     os.kill(sandbox._server()._process.pid, signal.SIGKILL)
@@ -189,7 +201,8 @@ def test_a_server_that_was_killed_is_replaced(toy):
     assert inspect(toy("fine")).n == 4
 
 
-def test_files_that_change_while_they_are_read_are_refused(tmp_path):
+def test_files_that_change_while_they_are_read_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(sandbox, "_SMALL", 0)
     import pandas as pd
 
     table = pd.DataFrame({"text": list(np.ones((5, 3)))})
@@ -252,7 +265,7 @@ def test_folders_go_with_what_was_read(tmp_path):
 
 
 def test_a_file_gets_more_as_it_is_larger():
-    small, large = (sandbox.Allowance.of(size, Limits()) for size in (1000, 2**30))
+    small, large = (Allowance.of(size, Limits()) for size in (1000, 2**30))
     assert small.processor == 2
     assert large.processor == 1026
     assert small.memory < 2**28 < large.memory
