@@ -14,7 +14,7 @@ from torch import Tensor
 from gram.geometry.inner_products import paired_projection, scores_in_blocks
 from gram.geometry.orthonormal import missing_rows, unit_rows
 from gram.measures.base import Measure, Parts, present_cosines, register
-from gram.measures.span_bounds import ROUNDING, Bounds, SpanCoordinates
+from gram.measures.span_bounds import Bounds, SpanCoordinates
 
 
 @register
@@ -62,7 +62,7 @@ class CosineMax(Measure):
         largest = np.where(at.present, cosines, -np.inf).max(axis=1)
         if len(at.units) > 1:
             largest = np.maximum(largest, float((at.units[:-1] @ anchor).max()))
-        return largest - at.reach - ROUNDING, largest + at.reach + ROUNDING
+        return largest - at.reach - at.rounding, largest + at.reach + at.rounding
 
     def random_mean(self, k: int, d: int) -> float:
         """Return the expected largest of k - 1 independent cosines, exact.

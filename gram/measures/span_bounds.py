@@ -22,7 +22,7 @@ from torch import Tensor
 
 from gram.geometry.orthonormal import OrthonormalBasis, orthonormalize, unit_rows
 
-ROUNDING = 4e-6  # in float32, of a few products of numbers of at most 1 or so
+_ROUNDING = {"float32": 4e-6, "float64": 1e-6}  # of a few products of numbers of at most 1 or so; L is float32
 _TINY = 1e-30
 Values = Float[np.ndarray, " n"]
 Bounds = tuple[Values, Values]
@@ -45,6 +45,11 @@ class SpanCoordinates(NamedTuple):
     def k(self) -> Values:
         """How many vectors there are, the query's included."""
         return self.count_own + len(self.units)
+
+    @property
+    def rounding(self) -> float:
+        """By how much a sum of products with `directions` may be off."""
+        return _ROUNDING[self.products.dtype.name]
 
     def along(self, vector: Float[np.ndarray, " p"]) -> Float[np.ndarray, "n m"]:
         """Return the coordinates of a vector of the query's span in each candidate's."""
@@ -96,7 +101,7 @@ def height_bounds(at: SpanCoordinates) -> Bounds:
 def linear_bounds(at: SpanCoordinates, vector: Float[np.ndarray, " p"], constant: float | Values = 0.0) -> Bounds:
     """Return bounds on a constant and the products of a vector of the query's span with the sum of each one's units."""
     middle = np.einsum("nm,nm->n", at.total, at.along(vector)) + constant
-    reach = at.reach * (_lengths(at.total) * np.linalg.norm(vector)) + ROUNDING
+    reach = at.reach * (_lengths(at.total) * np.linalg.norm(vector)) + at.rounding
     return middle - reach, middle + reach
 
 
