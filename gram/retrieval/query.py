@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -108,6 +109,22 @@ class Encoder(Protocol):
 
     def encode(self, modality: str, inputs: Sequence[Any]) -> Float[Tensor, "n d"]:
         """Return one vector an input."""
+
+
+def as_anchors(queries: Tensor | np.ndarray, d: int) -> Float[Tensor, "q d"]:
+    """Return vectors (q, d), or one (d,), as a float64 tensor (q, d).
+
+    Raises:
+        ValueError: they are of another shape, or no floating numbers.
+    """
+    anchors = torch.as_tensor(np.array(queries) if isinstance(queries, np.ndarray) else queries)
+    anchors = anchors[None] if anchors.ndim == 1 else anchors
+    if anchors.ndim != 2 or anchors.shape[1] != d or not anchors.is_floating_point():
+        raise ValueError(
+            f"queries: expected floating numbers of shape (q, {d}) or ({d},), "
+            f"got {anchors.dtype} of shape {tuple(queries.shape)}"
+        )
+    return anchors.detach().double()
 
 
 def embed(

@@ -22,7 +22,7 @@ from gram.data.embedding_set import EmbeddingSet
 from gram.retrieval.answer import Answer, take_apart
 from gram.retrieval.compressed.codes import SpanCodes
 from gram.retrieval.engine import Engine
-from gram.retrieval.query import AnyQuery, Encoder, Query, candidates_for, embed
+from gram.retrieval.query import AnyQuery, Encoder, Query, as_anchors, candidates_for, embed
 from gram.retrieval.ranking import Ranking
 from gram.retrieval.ranks import rank_true_items
 from gram.retrieval.scoring import Candidates, score_pairs
@@ -210,15 +210,7 @@ class Searcher:
         return Hits(torch.from_numpy(indices), torch.from_numpy(scores))
 
     def _anchors(self, queries: Tensor | np.ndarray) -> Float[Tensor, "q d"]:
-        anchors = torch.as_tensor(np.array(queries) if isinstance(queries, np.ndarray) else queries)
-        anchors = anchors[None] if anchors.ndim == 1 else anchors
-        d = self.gallery.d
-        if anchors.ndim != 2 or anchors.shape[1] != d or not anchors.is_floating_point():
-            raise ValueError(
-                f"queries: expected floating numbers of shape (q, {d}) or ({d},), "
-                f"got {anchors.dtype} of shape {tuple(queries.shape)}"
-            )
-        anchors = anchors.detach().to(self.device, torch.float64)
+        anchors = as_anchors(queries, self.gallery.d).to(self.device)
         finite = anchors.isfinite().all(1)
         if not finite.all():
             raise ValueError(

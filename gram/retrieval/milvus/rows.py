@@ -12,6 +12,7 @@ from gram.data.embedding_set import EmbeddingSet, unit_rows
 from gram.errors import EmbeddingSetError
 from gram.geometry.orthonormal import orthonormalize
 from gram.retrieval.milvus.collection import LONGEST_ID, SLOTS, Layout, Row, has_field, vector_field
+from gram.retrieval.query import as_anchors
 
 
 def check_ids(embedding_set: EmbeddingSet, rows: Sequence[int]) -> list[str]:
@@ -62,14 +63,7 @@ def unit_queries(queries: Tensor | np.ndarray, d: int) -> Float[Tensor, "q d"]:
     Raises:
         ValueError: they are of another shape, of zeros or not finite.
     """
-    anchors = torch.as_tensor(np.array(queries) if isinstance(queries, np.ndarray) else queries)
-    anchors = anchors[None] if anchors.ndim == 1 else anchors
-    if anchors.ndim != 2 or anchors.shape[1] != d or not anchors.is_floating_point():
-        raise ValueError(
-            f"queries: expected floating numbers of shape (q, {d}) or ({d},), "
-            f"got {anchors.dtype} of shape {tuple(queries.shape)}"
-        )
-    anchors = anchors.detach().to("cpu", torch.float64)
+    anchors = as_anchors(queries, d).cpu()
     lengths = torch.linalg.vector_norm(anchors, dim=1, keepdim=True)
     bad = ~(lengths.isfinite() & (lengths > 0)).flatten()
     if bad.any():
