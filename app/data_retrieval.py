@@ -87,7 +87,8 @@ def rendered_sound(item_id: str, seed: int, name: str, _render: Callable[[], byt
 
 def searcher(model: str, measure: str, candidates: tuple[str, ...]) -> Searcher:
     """Return a model's whole set made ready for a measure, with the model, if it is there, that embeds queries."""
-    return _searcher(data.fingerprint(model), model, measure, candidates)
+    find = _searcher_on_disk if data.is_sample(model) else _searcher
+    return find(data.fingerprint(model), model, measure, candidates)
 
 
 def disagreeing_ids(
@@ -106,15 +107,26 @@ def disagreeing_ids(
 
 @data.cached(max_entries=24, show_spinner="Preparing the gallery")
 def _searcher(fingerprint: tuple[str, int], model: str, measure: str, candidates: tuple[str, ...]) -> Searcher:
+    made = Searcher(data.load_gallery(model), candidates, measure, model=_encoder_of(model))
+    made.prepare()
+    return made
+
+
+@data.cached(max_entries=4)  # two rankings of two lists of candidates: each list has a compressed copy
+def _searcher_on_disk(fingerprint: tuple[str, int], model: str, measure: str, candidates: tuple[str, ...]) -> Searcher:
+    first = _first(fingerprint, model, candidates)
     gallery = data.load_gallery(model)
+    return Searcher(gallery, candidates, measure, model=_encoder_of(model), normalize=True, share_with=first)
+
+
+def _encoder_of(model: str) -> Encoder:
     loaded = data.load_encoder(model) if data.has_model(model) else None
-    encoder = loaded if isinstance(loaded, MultimodalModel) else AnyEncoder(gallery.d, loaded, _live_of(model))
-    on_disk = data.is_sample(model)
-    first = _first(fingerprint, model, candidates) if on_disk else None
-    return Searcher(gallery, candidates, measure, model=encoder, normalize=on_disk, share_with=first)
+    if isinstance(loaded, MultimodalModel):
+        return loaded
+    return AnyEncoder(data.load_gallery(model).d, loaded, _live_of(model))
 
 
-@data.cached(max_entries=2, show_spinner="Preparing the gallery")
+@data.cached(max_entries=2)
 def _first(fingerprint: tuple[str, int], model: str, candidates: tuple[str, ...]) -> Searcher:
     """Return the searcher with which those by other measures share the compressed copy of a set that stays on disk."""
     return Searcher(data.load_gallery(model), candidates, normalize=True)

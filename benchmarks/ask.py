@@ -58,6 +58,8 @@ def measured(n: int, now: Callable[[], float]) -> tuple[float, ...]:
     gallery = random_set(n)
     started = now()
     left, right = (Searcher(gallery, measure=measure, device="cpu") for measure in ("volume", "cosine"))
+    left.prepare()
+    right.prepare()
     ready = now() - started
     joint = Searcher(gallery, candidates=NAMES[2:], measure="volume", device="cpu")
     return (

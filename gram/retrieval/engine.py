@@ -56,6 +56,13 @@ class Engine:
         self._scales: dict[tuple[float, ...], float] = {}
         self._last: tuple[bytes, Ranking] | None = None
 
+    def prepare(self, progress: Progress = no_progress) -> None:
+        """Compress the candidates, or prepare those that are kept, unless that was done."""
+        if self.compressed:
+            self.codes.pack(progress)
+        else:
+            self._kept()
+
     def hits(
         self, anchors: Float[Tensor, "q d"], k: int, progress: Progress = no_progress
     ) -> tuple[Int[np.ndarray, "q k"], Float[np.ndarray, "q k"]]:

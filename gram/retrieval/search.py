@@ -132,6 +132,14 @@ class Searcher:
         """Return what is searched, in one line."""
         return f"Searcher({self.gallery!r}, {' + '.join(self.candidates)} by {self.measure})"
 
+    def prepare(self, progress: Progress = no_progress) -> None:
+        """Read the gallery now, not at the first search.
+
+        Args:
+            progress: called with the share done where the gallery is compressed.
+        """
+        self._engine.prepare(progress)
+
     @overload
     def search(self, query: AnyQuery | str, k: int = 10, *, progress: Progress = no_progress) -> Answer: ...
 

@@ -37,6 +37,18 @@ def test_both_ways_give_the_same_hits(codes, measure, count):
         assert row.tolist() == np.argsort(-scores, kind="stable")[:25].tolist()
 
 
+@pytest.mark.parametrize("way", [False, True])
+def test_a_prepared_gallery_is_read_no_more(way, monkeypatch):
+    rng = np.random.default_rng(0)
+    candidates = Candidates([torch.from_numpy(rng.normal(size=(N, D)).astype(np.float32)) for _ in range(2)])
+    engine, shares = Engine(measures.get("volume"), SpanCodes(candidates), way), []
+    engine.prepare(lambda share, stage="": shares.append(share))
+    assert (not shares) != engine.compressed
+    monkeypatch.setattr(subject.SpanCodes, "_pack", lambda self, progress: pytest.fail("read again"))
+    monkeypatch.setattr(Candidates, "prepare_blocks", lambda *args: pytest.fail("read again"))
+    assert engine.hits(queries(1), 3)[0].shape == (1, 3)
+
+
 def test_a_query_that_is_asked_again_is_known(codes):
     engine = Engine(measures.get("volume"), codes, False)
     first = engine.ranking(queries(1), lambda share, stage="": None)
