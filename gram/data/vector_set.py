@@ -43,10 +43,7 @@ class VectorSet:
     _row_reader: RowReader | None = None  # of the vectors, where they are those of a set's folder
 
     def __init__(
-        self,
-        modalities: Mapping[str, ArrayLike | Tensor],
-        items: pd.DataFrame,
-        info: Mapping[str, Any] | None = None,
+        self, modalities: Mapping[str, ArrayLike | Tensor], items: pd.DataFrame, info: Mapping[str, Any] | None = None
     ) -> None:
         """Check and store the parts; arrays are shared, not copied, where their type allows it.
 

@@ -11,9 +11,7 @@ from gram.geometry.orthonormal import full_precision, unit_rows
 
 
 def scores_in_blocks(
-    anchor: Float[Tensor, "q d"],
-    vectors: Float[Tensor, "n m d"],
-    compare: Callable[[Iterable[Tensor], slice], Tensor],
+    anchor: Float[Tensor, "q d"], vectors: Float[Tensor, "n m d"], compare: Callable[[Iterable[Tensor], slice], Tensor]
 ) -> Float[Tensor, "q n"]:
     """Return scores (q, n) from the inner products of unit anchors with candidates' vectors, block by block.
 

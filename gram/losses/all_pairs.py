@@ -11,9 +11,7 @@ from gram.losses.info_nce import pairwise_cosines
 
 
 def all_pairs_info_nce(
-    anchor: Float[Tensor, "b d"],
-    *others: Float[Tensor, "b d"],
-    **settings: Unpack[Settings],
+    anchor: Float[Tensor, "b d"], *others: Float[Tensor, "b d"], **settings: Unpack[Settings]
 ) -> Float[Tensor, ""]:
     """Return InfoNCE by cosine between all k (k - 1) / 2 pairs of modalities, in both directions, averaged.
 
@@ -24,7 +22,7 @@ def all_pairs_info_nce(
     No modality is special: the order in which they are given changes nothing. For k = 2 it is `pairwise_info_nce`. A
     vector of zeros has cosine 0 and gradient 0. A row of NaN makes the loss NaN.
 
-    Args and errors: as `pairwise_info_nce`.
+    Args and errors: as `gram_loss`.
 
     Source: Tian, Krishnan and Isola, "Contrastive Multiview Coding", ECCV 2020, arXiv 1906.05849, section 3.3, its
     full graph, which sums over the pairs where this is their mean.

@@ -7,7 +7,7 @@ the value is the mean over the ranks. A loss that is not symmetric in its modali
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypedDict, TypeVar, cast
+from typing import Any, ClassVar, TypedDict, TypeVar, Unpack, cast
 
 import torch
 import torch.distributed as dist
@@ -43,19 +43,11 @@ class Settings(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch of matched items, the anchor first: those of this process and those of all.
+    """A batch of matched items, the anchor first: those of this process and those of all."""
 
-    Attributes:
-        own: one (b, d) a modality.
-        everything: one (world * b, d) a modality; `own` itself where there is one process.
-        first: the place of the first own item among all.
-        temperature: what scores are divided by.
-        label_smoothing: the share of each target that is spread over all candidates.
-    """
-
-    own: Sequence[Float[Tensor, "b d"]]
-    everything: Sequence[Float[Tensor, "n d"]]
-    first: int
+    own: Sequence[Float[Tensor, "b d"]]  # one a modality
+    everything: Sequence[Float[Tensor, "n d"]]  # n = world * b; `own` itself where there is one process
+    first: int  # place of the first own item among all
     temperature: float | Tensor
     label_smoothing: float
 
@@ -117,6 +109,13 @@ def contrast(
     return _mean_over_ranks(loss(Batch(own.unbind(), everything.unbind(), first, temperature, label_smoothing)))
 
 
+def contrast_both_ways(
+    compare: Compare, anchor: Float[Tensor, "b d"], others: Sequence[Float[Tensor, "b d"]], **settings: Unpack[Settings]
+) -> Float[Tensor, ""]:
+    """Return `contrast` of the cross-entropies over rows and columns of the matrices that `compare` gives."""
+    return contrast(lambda batch: batch.cross_entropy(batch.both_ways(compare)), anchor, others, **settings)
+
+
 def _mean_over_ranks(value: Tensor) -> Tensor:
     """Return the mean of `value` over the ranks; its gradient is the mean of the gradients of all ranks.
 
@@ -162,6 +161,7 @@ class ContrastiveLoss(nn.Module):
         title: what it compares, in a few words.
         measure: name of the measure that it trains, and is judged by.
         function: the loss as a function of anchor, others and `Settings`; or override `forward`.
+        own_settings: names of further keyword arguments of `function`, which are attributes of the module.
         order: its place in lists; losses of the same order are listed by name.
         modalities: the number of modalities, the anchor's included, that it is defined for; None for any.
     """
@@ -170,6 +170,7 @@ class ContrastiveLoss(nn.Module):
     title: ClassVar[str]
     measure: ClassVar[str]
     function: ClassVar[Callable[..., Tensor]]
+    own_settings: ClassVar[tuple[str, ...]] = ()
     order: ClassVar[float] = math.inf
     modalities: ClassVar[int | None] = None
 
@@ -208,19 +209,17 @@ class ContrastiveLoss(nn.Module):
 
     def _settings(self) -> dict[str, Any]:
         """Return the keyword arguments of `function`."""
-        return {
-            "temperature": self.temperature,
-            "label_smoothing": self.label_smoothing,
-            "gather": self.gather,
-            "ddp": self.ddp,
-        }
+        names = ("temperature", "label_smoothing", "gather", "ddp", *self.own_settings)
+        return {name: getattr(self, name) for name in names}
 
     def extra_repr(self) -> str:
         """Return the settings, for printing."""
-        return (
-            f"temperature={self.log_temperature.exp().item():.4g}, "
-            f"learn_temperature={self.log_temperature.requires_grad}, "
-            f"label_smoothing={self.label_smoothing}, gather={self.gather}, ddp={self.ddp}"
+        return ", ".join(
+            [
+                f"temperature={self.log_temperature.exp().item():.4g}",
+                f"learn_temperature={self.log_temperature.requires_grad}",
+                *(f"{name}={getattr(self, name)}" for name in ("label_smoothing", "gather", "ddp", *self.own_settings)),
+            ]
         )
 
 

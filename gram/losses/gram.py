@@ -6,13 +6,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gram.geometry import pairwise_volume
-from gram.losses.base import Batch, ContrastiveLoss, Settings, contrast, register
+from gram.losses.base import ContrastiveLoss, Settings, contrast_both_ways, register
 
 
 def gram_loss(
-    anchor: Float[Tensor, "b d"],
-    *others: Float[Tensor, "b d"],
-    **settings: Unpack[Settings],
+    anchor: Float[Tensor, "b d"], *others: Float[Tensor, "b d"], **settings: Unpack[Settings]
 ) -> Float[Tensor, ""]:
     """Return the mean of the two cross-entropies, over rows and over columns, of -volume / temperature.
 
@@ -35,11 +33,7 @@ def gram_loss(
     Source: Cicchetti et al., "Gramian Multimodal Representation Learning and Alignment", ICLR 2025,
     arXiv 2412.11959.
     """
-
-    def loss(batch: Batch) -> Tensor:
-        return batch.cross_entropy(batch.both_ways(lambda t, *rest: [-pairwise_volume(t, *rest)]))
-
-    return contrast(loss, anchor, others, **settings)
+    return contrast_both_ways(lambda t, *rest: [-pairwise_volume(t, *rest)], anchor, others, **settings)
 
 
 @register

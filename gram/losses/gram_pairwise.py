@@ -1,4 +1,4 @@
-"""GRAM beside pairwise InfoNCE."""
+"""The GRAM loss plus pairwise InfoNCE."""
 
 import math
 from typing import Any, Unpack
@@ -17,18 +17,15 @@ def gram_pairwise_loss(
     pairwise_weight: float = 1.0,
     **settings: Unpack[Settings],
 ) -> Float[Tensor, ""]:
-    """Return the GRAM loss and a weight times the anchor's pairwise InfoNCE, 1 to 1 unless told otherwise.
+    """Return the GRAM loss plus w times the anchor's pairwise InfoNCE.
 
         L = gram_loss + w pairwise_info_nce,
 
-    both under the same temperature. The volume does not know v from -v; the cosines do. A row of NaN makes the loss
-    NaN, as the cosines do.
+    both under the same temperature. The volume is invariant to the sign of a vector; the cosines are not. A row of NaN
+    makes the loss NaN, as the cosines do.
 
-    Args: as `gram_loss`, and
-        pairwise_weight: w, from 0.
-
-    Raises:
-        ValueError: the shapes do not fit, or a number is out of its range.
+    Args and errors: as `gram_loss`, and
+        pairwise_weight: w >= 0; 1 by default.
 
     Source: see `gram_loss` and `pairwise_info_nce`; their sum is this project's own variation.
     """
@@ -52,6 +49,7 @@ class GramPairwiseLoss(ContrastiveLoss):
     name = "gram-cosine"
     title = "volume and cosines"
     measure = "volume"
+    own_settings = ("pairwise_weight",)
     order = 40
     function = staticmethod(gram_pairwise_loss)
 
@@ -59,10 +57,3 @@ class GramPairwiseLoss(ContrastiveLoss):
         super().__init__(*args, **settings)
         _check_weight(pairwise_weight)
         self.pairwise_weight = pairwise_weight
-
-    def _settings(self) -> dict[str, Any]:
-        return {**super()._settings(), "pairwise_weight": self.pairwise_weight}
-
-    def extra_repr(self) -> str:
-        """Return the settings, for printing."""
-        return f"{super().extra_repr()}, pairwise_weight={self.pairwise_weight}"

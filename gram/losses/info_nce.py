@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gram.geometry.orthonormal import full_precision, unit_rows
-from gram.losses.base import Batch, ContrastiveLoss, Settings, contrast, register
+from gram.losses.base import ContrastiveLoss, Settings, contrast_both_ways, register
 
 
 def pairwise_cosines(one: Float[Tensor, "q d"], other: Float[Tensor, "n d"]) -> Float[Tensor, "q n"]:
@@ -16,9 +16,7 @@ def pairwise_cosines(one: Float[Tensor, "q d"], other: Float[Tensor, "n d"]) -> 
 
 
 def pairwise_info_nce(
-    anchor: Float[Tensor, "b d"],
-    *others: Float[Tensor, "b d"],
-    **settings: Unpack[Settings],
+    anchor: Float[Tensor, "b d"], *others: Float[Tensor, "b d"], **settings: Unpack[Settings]
 ) -> Float[Tensor, ""]:
     """Return InfoNCE by cosine between the anchor and each other modality, in both directions, averaged.
 
@@ -28,22 +26,14 @@ def pairwise_info_nce(
 
     A vector of zeros has cosine 0 and gradient 0. A row of NaN makes the loss NaN.
 
-    Args:
-        anchor: (b, d), row i belongs to row i of the others.
-        *others: one (b, d) a modality.
-        **settings: see `Settings`.
-
-    Raises:
-        ValueError: the shapes do not fit, or a number is out of its range.
+    Args and errors: as `gram_loss`.
 
     Source: van den Oord et al., "Representation Learning with Contrastive Predictive Coding", arXiv 1807.03748,
     equation 4; both directions as in Radford et al., arXiv 2103.00020.
     """
-
-    def loss(batch: Batch) -> Tensor:
-        return batch.cross_entropy(batch.both_ways(lambda t, *rest: [pairwise_cosines(t, other) for other in rest]))
-
-    return contrast(loss, anchor, others, **settings)
+    return contrast_both_ways(
+        lambda t, *rest: [pairwise_cosines(t, other) for other in rest], anchor, others, **settings
+    )
 
 
 @register

@@ -7,13 +7,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gram.geometry import pairwise_volume
-from gram.losses.base import Batch, ContrastiveLoss, Settings, contrast, register
+from gram.losses.base import ContrastiveLoss, Settings, contrast_both_ways, register
 
 
 def log_volume_loss(
-    anchor: Float[Tensor, "b d"],
-    *others: Float[Tensor, "b d"],
-    **settings: Unpack[Settings],
+    anchor: Float[Tensor, "b d"], *others: Float[Tensor, "b d"], **settings: Unpack[Settings]
 ) -> Float[Tensor, ""]:
     """Return `gram_loss` with the logarithm of the volume in the volume's place.
 
@@ -34,11 +32,7 @@ def log_volume_loss(
     Source: the volume is that of Cicchetti et al., arXiv 2412.11959; its logarithm in the loss is this project's own
     variation.
     """
-
-    def loss(batch: Batch) -> Tensor:
-        return batch.cross_entropy(batch.both_ways(_minus_log_volume))
-
-    return contrast(loss, anchor, others, **settings)
+    return contrast_both_ways(_minus_log_volume, anchor, others, **settings)
 
 
 def _minus_log_volume(anchor: Tensor, *others: Tensor) -> list[Tensor]:

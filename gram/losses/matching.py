@@ -49,13 +49,7 @@ class AnchorMatching(nn.Module):
     """
 
     def __init__(
-        self,
-        d: int,
-        modalities: int,
-        hidden: int = 256,
-        temperature: float = 0.07,
-        weight: float = 0.1,
-        seed: int = 0,
+        self, d: int, modalities: int, hidden: int = 256, temperature: float = 0.07, weight: float = 0.1, seed: int = 0
     ) -> None:
         super().__init__()
         for name, value, least in (("d", d, 1), ("modalities", modalities, 2), ("hidden", hidden, 1)):
@@ -85,7 +79,7 @@ class AnchorMatching(nn.Module):
             anchor: (b, d), row i belongs to row i of the others; at least two items.
             *others: one (b, d) a modality.
             volumes: (b, b), those of every anchor with every candidate, if they are known already.
-            generator: draws the negatives, on the CPU; without it they come of the module's seed.
+            generator: draws the negatives, on the CPU; if None, one seeded by the module's seed.
 
         Raises:
             ValueError: when the shapes do not fit, or there are fewer than two items.

@@ -46,12 +46,9 @@ def pmrl_loss(
     well: neither term compares modalities across items. The source starts from encoders that a cosine has aligned;
     from scratch it learns slowly, and better with a larger tau_1. `singular_loss` has no such limit.
 
-    Args: as `gram_loss`, and
+    Args and errors: as `gram_loss`, and
         temperature: tau_2.
         singular_temperature: tau_1, above 0.
-
-    Raises:
-        ValueError: the shapes do not fit, or a number is out of its range.
 
     Source: Liu, Xia, Ng and Chua, "Principled Multimodal Representation Learning", arXiv 2507.17343; both terms and the
     temperatures 0.05 and 0.1 are checked against the authors' code, github.com/Xiaohao-Liu/PMRL, `model/pmrl.py` and
@@ -121,6 +118,7 @@ class PMRLLoss(ContrastiveLoss):
     name = "pmrl"
     title = "largest singular value as a share"
     measure = "singular"
+    own_settings = ("singular_temperature",)
     order = 80
     function = staticmethod(pmrl_loss)
 
@@ -136,10 +134,3 @@ class PMRLLoss(ContrastiveLoss):
         super().__init__(temperature, learn_temperature, label_smoothing, **settings)
         _check_singular_temperature(singular_temperature)
         self.singular_temperature = singular_temperature
-
-    def _settings(self) -> dict[str, Any]:
-        return {**super()._settings(), "singular_temperature": self.singular_temperature}
-
-    def extra_repr(self) -> str:
-        """Return the settings, for printing."""
-        return f"{super().extra_repr()}, singular_temperature={self.singular_temperature}"

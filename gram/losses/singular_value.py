@@ -8,13 +8,11 @@ from torch import Tensor
 
 from gram.geometry.orthonormal import full_precision, missing_rows, tolerance, unit_rows, widest_dtype
 from gram.geometry.singular_value import largest_singular_value, prepare_principal_axes
-from gram.losses.base import Batch, ContrastiveLoss, Settings, contrast, register
+from gram.losses.base import ContrastiveLoss, Settings, contrast_both_ways, register
 
 
 def singular_loss(
-    anchor: Float[Tensor, "b d"],
-    *others: Float[Tensor, "b d"],
-    **settings: Unpack[Settings],
+    anchor: Float[Tensor, "b d"], *others: Float[Tensor, "b d"], **settings: Unpack[Settings]
 ) -> Float[Tensor, ""]:
     """Return the mean of the two cross-entropies, over rows and columns, of the largest singular value / temperature.
 
@@ -35,11 +33,7 @@ def singular_loss(
     Source: the measure is that of Liu et al., arXiv 2507.17343 (see `pmrl_loss`); its contrast is this project's own
     variation.
     """
-
-    def loss(batch: Batch) -> Tensor:
-        return batch.cross_entropy(batch.both_ways(lambda t, *rest: [_largest(t, *rest)]))
-
-    return contrast(loss, anchor, others, **settings)
+    return contrast_both_ways(lambda t, *rest: [_largest(t, *rest)], anchor, others, **settings)
 
 
 def _largest(anchor: Float[Tensor, "q d"], *others: Float[Tensor, "n d"]) -> Float[Tensor, "q n"]:
@@ -62,7 +56,6 @@ def _largest(anchor: Float[Tensor, "q d"], *others: Float[Tensor, "n d"]) -> Flo
     return squared.masked_fill(nothing, 1).sqrt().masked_fill(nothing, 0).to(anchor.dtype)
 
 
-@torch.no_grad()
 @torch.no_grad()
 def _leading_weights(
     tips: Float[Tensor, "q d"], rows: Float[Tensor, "n m d"], cosines: list[Float[Tensor, "q n"]]

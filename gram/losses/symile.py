@@ -39,12 +39,9 @@ def symile_loss(
     measure; as an anchor it asks which of the remaining vectors belong together. An item that lacks all modalities
     makes the loss NaN. A vector of zeros has products 0.
 
-    Args: as `gram_loss`, and
-        generator: draws the permutations, on the CPU. Without it they come of torch's own random numbers. Give every
+    Args and errors: as `gram_loss`, and
+        generator: draws the permutations, on the CPU. torch's global generator if None. Give every
             rank one of the same state, and `gather` gives the value of one process.
-
-    Raises:
-        ValueError: the shapes do not fit, or a number is out of its range.
 
     Source: Saporta, Puli, Goldstein and Ranganath, "Contrasting with Symile: Simple Model-Agnostic Representation
     Learning for Unlimited Modalities", NeurIPS 2024, arXiv 2411.01053, section 3; code: github.com/rajesh-lab/symile.

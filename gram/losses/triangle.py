@@ -7,15 +7,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gram.geometry.orthonormal import full_precision, tolerance, unit_rows, widest_dtype
-from gram.losses.base import Batch, ContrastiveLoss, Settings, contrast, register
+from gram.losses.base import ContrastiveLoss, Settings, contrast_both_ways, register
 
 _SMALL = 1e-6  # of a squared height: below it |t - p|^2 - (t . e)^2 keeps too few of float64's digits
 
 
 def triangle_loss(
-    anchor: Float[Tensor, "b d"],
-    *others: Float[Tensor, "b d"],
-    **settings: Unpack[Settings],
+    anchor: Float[Tensor, "b d"], *others: Float[Tensor, "b d"], **settings: Unpack[Settings]
 ) -> Float[Tensor, ""]:
     """Return the mean of the two cross-entropies, over rows and over columns, of -area / temperature. For k = 3.
 
@@ -41,11 +39,7 @@ def triangle_loss(
     """
     if others and len(others) != 2:
         raise ValueError(f"others: a triangle needs two beside the anchor, got {len(others)}: choose two modalities")
-
-    def loss(batch: Batch) -> Tensor:
-        return batch.cross_entropy(batch.both_ways(lambda t, first, second: [-_areas(t, first, second)]))
-
-    return contrast(loss, anchor, others, **settings)
+    return contrast_both_ways(lambda t, first, second: [-_areas(t, first, second)], anchor, others, **settings)
 
 
 def _areas(

@@ -76,6 +76,7 @@ class Measure(ABC):
         comparable_across_k: whether scores of items with different numbers of vectors go into one ranking: in scale
             and chance level they are alike, or nearly. False where one vector more or less changes what is large.
         span_size: what the score is minus a power of, see `span_power`: the volume, the height, or neither.
+        limits: the least and largest value for unit vectors, see `value_range`.
         relative_cost: how long it takes, in terms of the mean cosine.
         joint_note: what to know when the query has several parts; a format of {anchor} and {joined}, "" for nothing.
     """
@@ -95,6 +96,7 @@ class Measure(ABC):
     compares_by_span: ClassVar[bool] = False
     comparable_across_k: ClassVar[bool] = True
     span_size: ClassVar[Literal["volume", "height", ""]] = ""
+    limits: ClassVar[tuple[float, float] | None] = None
     relative_cost: ClassVar[float] = 1.0
     joint_note: ClassVar[str] = ""
 
@@ -130,9 +132,10 @@ class Measure(ABC):
     def value_range(self, k: int) -> tuple[float, float] | None:
         """Return the least and largest value for k unit vectors, without the minus where `small_is_aligned`.
 
-        None where the range is unknown or says little of real vectors: histograms then take the range of the data.
+        `limits`, unless they depend on k. None where the range is unknown or says little of real vectors: histograms
+        then take the range of the data.
         """
-        return None
+        return self.limits
 
     def span_power(self, k: int) -> float:
         """Return the power of `span_size` for k vectors."""
@@ -299,13 +302,7 @@ def score(measure: str | Measure, anchor: Float[ArrayT, "q d"], *others: Float[A
         ValueError: there is no such measure, no other modality or a number of them that the measure is not defined
             for, or the shapes or devices do not fit.
     """
-    chosen = get(measure) if isinstance(measure, str) else measure
-
-    def compute(anchor: Tensor, *others: Tensor) -> Tensor:
-        anchor, others = as_pairs(anchor, *others)
-        return chosen.scores(anchor, chosen.prepare(*others))
-
-    return through_torch(compute, anchor, *others)
+    return _prepared_scores("scores", measure, anchor, *others)
 
 
 def paired_score(
@@ -324,13 +321,19 @@ def paired_score(
     Raises:
         ValueError: as `score`.
     """
+    return _prepared_scores("paired_scores", measure, anchor, *others)
+
+
+def _prepared_scores(method: str, measure: str | Measure, *vectors: ArrayT) -> ArrayT:
+    """Return what a method of the measure gives for anchors and the prepared candidates."""
     chosen = get(measure) if isinstance(measure, str) else measure
 
-    def compute(anchor: Tensor, *others: Tensor) -> Tensor:
-        anchor, others = as_pairs(anchor, *others)
-        return chosen.paired_scores(anchor, chosen.prepare(*others))
+    def compute(*vectors: Tensor) -> Tensor:
+        anchor, others = as_pairs(*vectors)
+        scores: Tensor = getattr(chosen, method)(anchor, chosen.prepare(*others))
+        return scores
 
-    return through_torch(compute, anchor, *others)
+    return through_torch(compute, *vectors)
 
 
 def present_cosines(parts: Parts) -> dict[str, float]:

@@ -1,20 +1,17 @@
 """The cosine of an anchor with the mean direction of a candidate's vectors."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
-from gram.geometry.inner_products import paired_projection
 from gram.geometry.orthonormal import unit_rows
-from gram.measures.base import Measure, Parts, register
-from gram.measures.cosine import explain_cosines, mean_direction, projection
+from gram.measures.base import register
+from gram.measures.cosine import Cosine, Projection, mean_direction
 from gram.measures.span_bounds import Bounds, SpanCoordinates, linear_bounds
 
 
 @register
-class Centroid(Measure):
+class Centroid(Projection):
     """The cosine of the anchor with the mean of the candidate's unit vectors; prepares that mean's direction."""
 
     name = "centroid"
@@ -27,15 +24,11 @@ class Centroid(Measure):
     )
     source = "The mean cosine divided by the length of the mean of the candidate's unit vectors"
     order = 40
+    limits = (-1.0, 1.0)
+    explain = Cosine.explain
 
     def _prepare(self, rows: Float[Tensor, "n m d"]) -> tuple[Tensor, ...]:
         return (unit_rows(mean_direction(rows)),)
-
-    def _scores(self, anchor: Float[Tensor, "q d"], tensors: tuple[Tensor, ...]) -> Float[Tensor, "q n"]:
-        return projection(anchor, *tensors)
-
-    def _paired_scores(self, anchor: Float[Tensor, "n d"], tensors: tuple[Tensor, ...]) -> Float[Tensor, "n"]:
-        return paired_projection(anchor, *tensors)
 
     def score_bounds(self, at: SpanCoordinates) -> Bounds:
         """Return bounds on the product with the sum of the vectors, over those on the length of this sum."""
@@ -45,15 +38,3 @@ class Centroid(Measure):
         short, long = (np.sqrt(np.maximum(own + 2 * each, 1e-30)) for each in linear_bounds(at, joined))
         low, high = low / np.where(low < 0, short, long), high / np.where(high > 0, short, long)
         return np.clip(low, -1, 1), np.clip(high, -1, 1)
-
-    def random_mean(self, k: int, d: int) -> float:
-        """Return 0: a cosine of random directions is as often positive as negative."""
-        return 0.0
-
-    def value_range(self, k: int) -> tuple[float, float]:
-        """Return -1, opposite, and 1, alike."""
-        return -1.0, 1.0
-
-    def explain(self, first: Parts, true: Parts, asked: Sequence[str] = ("query",)) -> str:
-        """Name the modality in which the true item falls short of the first hit the most."""
-        return explain_cosines(first, true, asked)

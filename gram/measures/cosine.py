@@ -12,10 +12,23 @@ from gram.measures.base import Measure, Parts, query_name, register
 from gram.measures.span_bounds import Bounds, SpanCoordinates, linear_bounds
 
 
-def projection(anchor: Float[Tensor, "q d"], direction: Float[Tensor, "n d"]) -> Float[Tensor, "q n"]:
-    """Return the product of the unit anchor with each candidate's vector."""
-    with full_precision(anchor.device):
-        return unit_rows(anchor) @ direction.to(anchor.dtype).mT
+class Projection(Measure):
+    """A measure that is linear in the unit anchor; prepares a vector a candidate and, optionally, what to add."""
+
+    def _scores(self, anchor: Float[Tensor, "q d"], tensors: tuple[Tensor, ...]) -> Float[Tensor, "q n"]:
+        direction, *own = tensors
+        with full_precision(anchor.device):
+            scores = unit_rows(anchor) @ direction.to(anchor.dtype).mT
+        return scores.add_(own[0]) if own else scores
+
+    def _paired_scores(self, anchor: Float[Tensor, "n d"], tensors: tuple[Tensor, ...]) -> Float[Tensor, "n"]:
+        direction, *own = tensors
+        scores = paired_projection(anchor, direction)
+        return scores.add_(own[0]) if own else scores
+
+    def random_mean(self, k: int, d: int) -> float:
+        """Return 0: products of random directions are as often positive as negative."""
+        return 0.0
 
 
 def sum_of_units(rows: Float[Tensor, "n m d"]) -> Float[Tensor, "n d"]:
@@ -33,32 +46,8 @@ def mean_direction(rows: Float[Tensor, "n m d"]) -> Float[Tensor, "n d"]:
     return sum_of_units(rows) / count_present(rows)
 
 
-def explain_cosines(first: Parts, true: Parts, asked: Sequence[str]) -> str:
-    """Name the modality in which the true item falls short of the first hit the most."""
-    behind = {name: first.cosines[name] - true.cosines[name] for name in true.cosines}
-    behind = {name: gap for name, gap in behind.items() if not math.isnan(gap)}
-    if not behind:
-        return f"{first.label} and {true.label} have no modality in common to compare."
-    best = max(value for value in true.cosines.values() if not math.isnan(value))
-    if best < -0.2:
-        return (
-            f"{true.label} points away from {query_name(asked)} (its best cosine is {best:.3g}): "
-            "cosine counts that as far, volume ignores the sign."
-        )
-    worst = max(behind, key=lambda name: behind[name])
-    if behind[worst] <= 0:
-        return (
-            f"No single modality of {true.label} falls short of {first.label}'s; "
-            f"all together, {first.label} scores {first.score:.3g} against {true.score:.3g}."
-        )
-    return (
-        f"The {worst} of {true.label} is what falls short: cosine {true.cosines[worst]:.3g} with {query_name(asked)}, "
-        f"against {first.cosines[worst]:.3g} for {first.label}."
-    )
-
-
 @register
-class Cosine(Measure):
+class Cosine(Projection):
     """The mean cosine of the anchor with each of the candidate's vectors; prepares the mean of the unit vectors."""
 
     name = "cosine"
@@ -74,6 +63,7 @@ class Cosine(Measure):
         "averaged over the candidate's modalities"
     )
     order = 30
+    limits = (-1.0, 1.0)
     joint_note = (
         "By mean cosine only the {anchor} decides the order: what the {joined} asked with adds is the same for "
         "every item."
@@ -82,26 +72,31 @@ class Cosine(Measure):
     def _prepare(self, rows: Float[Tensor, "n m d"]) -> tuple[Tensor, ...]:
         return (mean_direction(rows),)
 
-    def _scores(self, anchor: Float[Tensor, "q d"], tensors: tuple[Tensor, ...]) -> Float[Tensor, "q n"]:
-        return projection(anchor, *tensors)
-
-    def _paired_scores(self, anchor: Float[Tensor, "n d"], tensors: tuple[Tensor, ...]) -> Float[Tensor, "n"]:
-        return paired_projection(anchor, *tensors)
-
     def score_bounds(self, at: SpanCoordinates) -> Bounds:
         """Return bounds by the products with the sum of each candidate's vectors."""
         anchor, joined = at.units[-1], at.units[:-1].sum(axis=0)
         low, high = linear_bounds(at, anchor, float(anchor @ joined))
         return low / (at.k - 1), high / (at.k - 1)
 
-    def random_mean(self, k: int, d: int) -> float:
-        """Return 0: a cosine of random directions is as often positive as negative."""
-        return 0.0
-
-    def value_range(self, k: int) -> tuple[float, float]:
-        """Return -1, opposite, and 1, alike."""
-        return -1.0, 1.0
-
     def explain(self, first: Parts, true: Parts, asked: Sequence[str] = ("query",)) -> str:
         """Name the modality in which the true item falls short of the first hit the most."""
-        return explain_cosines(first, true, asked)
+        behind = {name: first.cosines[name] - true.cosines[name] for name in true.cosines}
+        behind = {name: gap for name, gap in behind.items() if not math.isnan(gap)}
+        if not behind:
+            return f"{first.label} and {true.label} have no modality in common to compare."
+        best = max(value for value in true.cosines.values() if not math.isnan(value))
+        if best < -0.2:
+            return (
+                f"{true.label} points away from {query_name(asked)} (its best cosine is {best:.3g}): "
+                "cosine counts that as far, volume ignores the sign."
+            )
+        worst = max(behind, key=lambda name: behind[name])
+        if behind[worst] <= 0:
+            return (
+                f"No single modality of {true.label} falls short of {first.label}'s; "
+                f"all together, {first.label} scores {first.score:.3g} against {true.score:.3g}."
+            )
+        return (
+            f"The {worst} of {true.label} is what falls short: cosine {true.cosines[worst]:.3g} with "
+            f"{query_name(asked)}, against {first.cosines[worst]:.3g} for {first.label}."
+        )

@@ -34,6 +34,7 @@ class CosineMax(Measure):
     )
     source = "The usual cosine score, of the best modality"
     order = 60
+    limits = (-1.0, 1.0)
     comparable_across_k = False
     relative_cost = 1.5
     joint_note = (
@@ -71,10 +72,6 @@ class CosineMax(Measure):
         (d - 1) / 2), so E max = 1 - integral of F^(k - 1) over [-1, 1].
         """
         return _expected_largest(k - 1, d)
-
-    def value_range(self, k: int) -> tuple[float, float]:
-        """Return -1, opposite, and 1, alike."""
-        return -1.0, 1.0
 
     def _explain(self, first: Parts, true: Parts) -> str:
         best, own = (max(cosines, key=lambda name: cosines[name]) for cosines in map(present_cosines, (first, true)))

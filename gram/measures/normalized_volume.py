@@ -6,13 +6,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gram.geometry.orthonormal import missing_rows, orthonormalize
-from gram.measures.base import GRAM_PAPER, Measure, Parts, present_cosines, register
+from gram.measures.base import GRAM_PAPER, Parts, present_cosines, register
 from gram.measures.span_bounds import Bounds, SpanCoordinates, volume_bounds
-from gram.measures.volume import join_basis, minus_volume, paired_minus_volume
+from gram.measures.volume import SpanMeasure, join_basis
 
 
 @register
-class NormalizedVolume(Measure):
+class NormalizedVolume(SpanMeasure):
     """Minus the volume to the power of 1 / k, for the k vectors that are there, the anchor's included."""
 
     name = "normalized-volume"
@@ -32,10 +32,7 @@ class NormalizedVolume(Measure):
     )
     order = 50
     symbol = "V^(1/k)"
-    small_is_aligned = True
-    sign_invariant = True
     uses_candidate_base = True
-    compares_by_span = True
     span_size = "volume"
     relative_cost = 2.0
 
@@ -45,11 +42,11 @@ class NormalizedVolume(Measure):
 
     def _scores(self, anchor: Float[Tensor, "q d"], tensors: tuple[Tensor, ...]) -> Float[Tensor, "q n"]:
         basis, base, k = tensors
-        return minus_volume(anchor, basis, base).neg_().pow_(1 / k.to(anchor.dtype)).neg_()
+        return super()._scores(anchor, (basis, base)).neg_().pow_(1 / k.to(anchor.dtype)).neg_()
 
     def _paired_scores(self, anchor: Float[Tensor, "n d"], tensors: tuple[Tensor, ...]) -> Float[Tensor, "n"]:
         basis, base, k = tensors
-        return -(-paired_minus_volume(anchor, basis, base)).pow(1 / k.to(base.dtype))
+        return -(-super()._paired_scores(anchor, (basis, base))).pow(1 / k.to(base.dtype))
 
     def _join(self, vector: Float[Tensor, " d"], tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         basis, base, k = tensors
@@ -78,10 +75,6 @@ class NormalizedVolume(Measure):
         order = 1 / k
         factors = (_log_gammas(d - i + order, d) - _log_gammas(d - i, d + order) for i in range(1, k))
         return math.exp(sum(factors))
-
-    def value_range(self, k: int) -> tuple[float, float]:
-        """Return 0, dependent, and 1, orthogonal."""
-        return 0.0, 1.0
 
     def _explain(self, first: Parts, true: Parts) -> str:
         sides = [

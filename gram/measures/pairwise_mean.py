@@ -5,15 +5,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gram.geometry.inner_products import paired_projection
 from gram.geometry.orthonormal import missing_rows, unit_rows, widest_dtype
-from gram.measures.base import Measure, Parts, present_cosines, register
-from gram.measures.cosine import count_present, projection, sum_of_units
+from gram.measures.base import Parts, present_cosines, register
+from gram.measures.cosine import Projection, count_present, sum_of_units
 from gram.measures.span_bounds import Bounds, SpanCoordinates, linear_bounds
 
 
 @register
-class PairwiseMean(Measure):
+class PairwiseMean(Projection):
     """The mean cosine over all k (k - 1) / 2 pairs: what the anchor adds, and what is the candidate's own.
 
     Prepares the sum of each candidate's unit vectors and that of its own cosines, both over the number of pairs. The
@@ -30,6 +29,7 @@ class PairwiseMean(Measure):
     )
     source = "The mean of the Gram matrix of the unit vectors off its diagonal"
     order = 70
+    limits = (-1.0, 1.0)
     uses_candidate_base = True
 
     def _prepare(self, rows: Float[Tensor, "n m d"]) -> tuple[Tensor, ...]:
@@ -41,14 +41,6 @@ class PairwiseMean(Measure):
         own = (torch.linalg.vecdot(total, total) - squares) / 2
         return (total / pairs).to(rows.dtype), (own / pairs.squeeze(1)).to(rows.dtype)
 
-    def _scores(self, anchor: Float[Tensor, "q d"], tensors: tuple[Tensor, ...]) -> Float[Tensor, "q n"]:
-        total, own = tensors
-        return projection(anchor, total).add_(own)
-
-    def _paired_scores(self, anchor: Float[Tensor, "n d"], tensors: tuple[Tensor, ...]) -> Float[Tensor, "n"]:
-        total, own = tensors
-        return paired_projection(anchor, total).add_(own)
-
     def score_bounds(self, at: SpanCoordinates) -> Bounds:
         """Return bounds by the products with the sum of each candidate's vectors; the other pairs are known."""
         query = at.units.sum(axis=0)
@@ -57,14 +49,6 @@ class PairwiseMean(Measure):
         low, high = linear_bounds(at, query, own / 2)
         pairs = at.k * (at.k - 1) / 2
         return low / pairs, high / pairs
-
-    def random_mean(self, k: int, d: int) -> float:
-        """Return 0: a cosine of random directions is as often positive as negative."""
-        return 0.0
-
-    def value_range(self, k: int) -> tuple[float, float]:
-        """Return -1 and 1, all alike."""
-        return -1.0, 1.0
 
     def _explain(self, first: Parts, true: Parts) -> str:
         with_query = [sum(present_cosines(each).values()) / _pairs(each) for each in (first, true)]

@@ -3,14 +3,13 @@
 from jaxtyping import Float
 from torch import Tensor
 
-from gram.geometry.inner_products import paired_projection
 from gram.geometry.orthonormal import missing_rows, unit_rows
-from gram.measures.base import Measure, Parts, register
-from gram.measures.cosine import projection
+from gram.measures.base import Parts, register
+from gram.measures.cosine import Projection
 
 
 @register
-class Symile(Measure):
+class Symile(Projection):
     """The sum over coordinates of the product of all unit vectors; prepares the product of each candidate's own.
 
     A missing vector counts as a factor of 1.
@@ -31,16 +30,6 @@ class Symile(Measure):
 
     def _prepare(self, rows: Float[Tensor, "n m d"]) -> tuple[Tensor, ...]:
         return (unit_rows(rows).masked_fill(missing_rows(rows).unsqueeze(-1), 1).prod(dim=1),)
-
-    def _scores(self, anchor: Float[Tensor, "q d"], tensors: tuple[Tensor, ...]) -> Float[Tensor, "q n"]:
-        return projection(anchor, *tensors)
-
-    def _paired_scores(self, anchor: Float[Tensor, "n d"], tensors: tuple[Tensor, ...]) -> Float[Tensor, "n"]:
-        return paired_projection(anchor, *tensors)
-
-    def random_mean(self, k: int, d: int) -> float:
-        """Return 0: products of random directions are as often positive as negative."""
-        return 0.0
 
     def _explain(self, first: Parts, true: Parts) -> str:
         return (

@@ -38,6 +38,7 @@ class Triangle(Measure):
     small_is_aligned = True
     uses_candidate_base = True
     compares_by_span = True
+    limits = (0.0, 0.75 * 3**0.5)  # the area of the largest triangle in a sphere, which is equilateral
     relative_cost = 1.7
 
     def _prepare(self, rows: Float[Tensor, "n 2 d"]) -> tuple[Tensor, ...]:
@@ -69,10 +70,6 @@ class Triangle(Measure):
             return 0.0
         half, one_more, one_less, long, less = (math.lgamma(x / 2) for x in (d, d + 1, d - 1, 3 * d - 1, 3 * d - 2))
         return math.exp(2 * (half - one_more) + half - one_less + long - less) / 2
-
-    def value_range(self, k: int) -> tuple[float, float]:
-        """Return 0 and 3 sqrt(3) / 4, the area of the largest triangle in a sphere, which is equilateral."""
-        return 0.0, 0.75 * 3**0.5
 
     def _explain(self, first: Parts, true: Parts) -> str:
         edges = [math.sqrt(max(0.0, 2 - 2 * each.own_cosine)) for each in (first, true)]

@@ -56,8 +56,24 @@ def join_basis(
     return torch.cat([basis, direction.unsqueeze(1)], dim=1), distance
 
 
+class SpanMeasure(Measure):
+    """Minus the distance of the anchor from the candidate's span, times a base; prepares a basis and that base."""
+
+    small_is_aligned = True
+    sign_invariant = True
+    compares_by_span = True
+    limits = (0.0, 1.0)  # dependent, and orthogonal
+    relative_cost = 1.7
+
+    def _scores(self, anchor: Float[Tensor, "q d"], tensors: tuple[Tensor, ...]) -> Float[Tensor, "q n"]:
+        return minus_volume(anchor, *tensors)
+
+    def _paired_scores(self, anchor: Float[Tensor, "n d"], tensors: tuple[Tensor, ...]) -> Float[Tensor, "n"]:
+        return paired_minus_volume(anchor, *tensors)
+
+
 @register
-class Volume(Measure):
+class Volume(SpanMeasure):
     """Minus the volume sqrt(det G) of the parallelotope that all vectors span.
 
     Prepares each candidate's orthonormal basis and the volume of its own vectors, the base.
@@ -74,23 +90,13 @@ class Volume(Measure):
     source = GRAM_PAPER
     order = 10
     symbol = "V"
-    small_is_aligned = True
-    sign_invariant = True
     uses_candidate_base = True
-    compares_by_span = True
     span_size = "volume"
     comparable_across_k = False
-    relative_cost = 1.7
 
     def _prepare(self, rows: Float[Tensor, "n m d"]) -> tuple[Tensor, ...]:
         spans = orthonormalize(rows)
         return spans.basis, spans.volume
-
-    def _scores(self, anchor: Float[Tensor, "q d"], tensors: tuple[Tensor, ...]) -> Float[Tensor, "q n"]:
-        return minus_volume(anchor, *tensors)
-
-    def _paired_scores(self, anchor: Float[Tensor, "n d"], tensors: tuple[Tensor, ...]) -> Float[Tensor, "n"]:
-        return paired_minus_volume(anchor, *tensors)
 
     def _join(self, vector: Float[Tensor, " d"], tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         basis, base = tensors
@@ -105,10 +111,6 @@ class Volume(Measure):
     def random_mean(self, k: int, d: int) -> float:
         """Return the expected volume of k random directions, exact."""
         return float(random_volume(k, d))
-
-    def value_range(self, k: int) -> tuple[float, float]:
-        """Return 0, dependent, and 1, orthogonal."""
-        return 0.0, 1.0
 
     def explain(self, first: Parts, true: Parts, asked: Sequence[str] = ("query",)) -> str:
         """Name the factor that decides: the ratio of the volumes is that of the bases times that of the heights."""

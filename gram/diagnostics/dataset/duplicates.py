@@ -63,10 +63,7 @@ def find_duplicates(
     of_candidates, of_query = _groups(unit, task.candidates), _groups(unit, (task.query,))
     sizes = np.maximum(_sizes(of_candidates), _sizes(of_query))[task.rows.numpy()]
     return Duplicates(
-        items=_groups(unit, task.names),
-        candidates=of_candidates,
-        query=of_query,
-        ceiling=float((1 / sizes).mean()),
+        items=_groups(unit, task.names), candidates=of_candidates, query=of_query, ceiling=float((1 / sizes).mean())
     )
 
 

@@ -12,13 +12,7 @@ from gram import measures
 from gram.core.progress import Progress, no_progress
 from gram.data.embedding_set import EmbeddingSet
 from gram.diagnostics.dataset.base import Checked, Finding, register
-from gram.diagnostics.dataset.context import (
-    MIN_RECALL_CHANGE,
-    DiagnosisContext,
-    join_names,
-    paired_difference,
-    percent,
-)
+from gram.diagnostics.dataset.context import MIN_RECALL_CHANGE, DiagnosisContext, join_names, paired_difference, percent
 from gram.diagnostics.dataset.hubs import fair_measure, recall_title
 from gram.diagnostics.dataset.sign_flips import PairCosines, find_sign_flips
 from gram.retrieval.evaluate import RetrievalReport, evaluate

@@ -169,13 +169,7 @@ def find_cases(
         at = torch.from_numpy(np.sort(drawn))
     statistics, gallery = examine(task, at, progress=progress)
     return Cases(
-        _table(task, statistics, gallery),
-        task.query,
-        task.candidates,
-        task.measure,
-        len(task),
-        task.left_out,
-        gallery,
+        _table(task, statistics, gallery), task.query, task.candidates, task.measure, len(task), task.left_out, gallery
     )
 
 

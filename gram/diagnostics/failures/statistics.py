@@ -165,10 +165,7 @@ def examine_known(
     known = {name: torch.tensor(ranks[name].to_numpy(dtype=np.float64)) for name in names}
     without = ranks[[f"without_{name}" for name in task.candidates]].to_numpy(dtype=np.float64)
     statistics = replace(
-        statistics,
-        **known,
-        without=torch.tensor(without),
-        sign_flipped=_sign_flipped(task, statistics, gallery),
+        statistics, **known, without=torch.tensor(without), sign_flipped=_sign_flipped(task, statistics, gallery)
     )
     return replace(
         statistics, rounding=_filled(statistics.rank != 1, lambda rows: _rounding(task, at[rows], winner[rows]))
