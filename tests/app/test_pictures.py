@@ -6,7 +6,8 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from app import data_evidence, data_pictures
+from app import data_pictures
+from gram.experiments import EXPERIMENTS
 from gram.plots.failures import remedies
 
 from .conftest import open_app
@@ -49,7 +50,8 @@ def test_a_kept_picture_is_what_the_function_draws():
 def test_a_rerun_of_the_evidence_page_builds_no_figure_and_sends_the_same(monkeypatch):
     at = open_app("evidence").run()
     first = figures(at)
-    monkeypatch.setattr(data_evidence, "drawn", lambda *_, **__: pytest.fail("a figure was built again"))
+    for experiment in EXPERIMENTS.values():
+        monkeypatch.setattr(experiment, "figure", lambda *_, **__: pytest.fail("a figure was built again"))
     at.run()
     assert not at.exception
     assert figures(at) == first != []

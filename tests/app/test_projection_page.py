@@ -125,13 +125,13 @@ def held(monkeypatch):
     go_on = threading.Event()
     rank = evaluate.ranks_of
 
-    def slowly(*args, progress=None, **options):
-        if progress is not None:
+    def slowly(*args, **options):
+        if progress := options.get("progress"):
             progress(0.25)
             progress(0.5)
             while not go_on.wait(0.01):
                 progress(0.5)
-        return rank(*args, progress=progress, **options)
+        return rank(*args, **options)
 
     monkeypatch.setattr(evaluate, "ranks_of", slowly)
     monkeypatch.setattr(data_projection, "AT_ONCE", 0)
