@@ -23,7 +23,7 @@ def declared_names(package: str, *, marker: str) -> list[str]:
         package: as in `ModuleRegistry`.
         marker: as in `ModuleRegistry`.
     """
-    modules = (_constants(source.body) for source in _sources(package))
+    modules = (_constants(source.body) for _, source in _named_sources(package))
     found = [{"name": each.get("NAME"), "order": each.get("ORDER")} for each in modules if marker in each]
     return [str(each["name"]) for each in _listed(package, found)]
 
@@ -52,8 +52,9 @@ def declared_classes(package: str, *, marker: str) -> list[dict[str, Any]]:
         package: as in `Registry`.
         marker: an attribute that every such class declares, and no plug-in of another kind.
     """
-    bodies = [node.body for source in _sources(package) for node in source.body if isinstance(node, ast.ClassDef)]
-    return _listed(package, [each for each in map(_constants, bodies) if marker in each])
+    nodes = (node for _, source in _named_sources(package) for node in source.body)
+    found = (_constants(node.body) for node in nodes if isinstance(node, ast.ClassDef))
+    return _listed(package, [each for each in found if marker in each])
 
 
 def _listed(package: str, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -67,10 +68,6 @@ def _listed(package: str, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _order(declared: dict[str, Any]) -> float:
     order = declared.get("order")
     return order if isinstance(order, int | float) else math.inf
-
-
-def _sources(package: str) -> Iterator[ast.Module]:
-    return (source for _, source in _named_sources(package))
 
 
 def _named_sources(package: str) -> Iterator[tuple[str, ast.Module]]:

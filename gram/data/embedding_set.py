@@ -59,11 +59,8 @@ class EmbeddingSet(VectorSet):
 
     def normalized(self) -> Self:
         """Return the set with rows of length one, in float32; NaN rows stay NaN. See `unit_rows`."""
-        return self._replace(
-            {name: unit_rows(tensor) for name, tensor in self.modalities.items()},
-            self.items,
-            {name: self._missing_rows(name) for name in self.names},
-        )
+        units = {name: unit_rows(tensor) for name, tensor in self.modalities.items()}
+        return self._replace(units, self.items, self._all_missing())
 
 
 class FeatureSet(VectorSet):
@@ -117,9 +114,7 @@ class FeatureSet(VectorSet):
                 f"the modalities differ in size ({sizes}), so they share no space; align them first: "
                 "python -m gram align"
             )
-        return self._convert(
-            EmbeddingSet, self.modalities, self.items, {name: self._missing_rows(name) for name in self.names}
-        )
+        return self._convert(EmbeddingSet, self.modalities, self.items, self._all_missing())
 
 
 def unit_rows(rows: Float[Tensor, "m d"]) -> Float[Tensor, "m d"]:

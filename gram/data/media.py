@@ -104,9 +104,8 @@ def open_recording(data: bytes) -> Iterator[tuple[soundfile.SoundFile, int]]:
     """
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as recording:
-            _check_layout(recording.samplerate, recording.channels)
             frames = max(recording.frames, _promised_frames(data))
-            _check_frames(frames)
+            _check_recording(recording.samplerate, recording.channels, frames)
             yield recording, frames
     except (soundfile.LibsndfileError, ValueError) as error:
         if isinstance(error, MediaError):
@@ -141,14 +140,11 @@ def resample(waveform: Waveform, rate: int, wanted: int) -> Waveform:
     return resample_poly(waveform, wanted // divisor, rate // divisor).astype(np.float32)
 
 
-def _check_layout(rate: int, channels: int) -> None:
+def _check_recording(rate: int, channels: int, frames: int) -> None:
     if channels > MAX_CHANNELS:
         raise MediaError(f"this recording has {channels} channels and the limit is {MAX_CHANNELS}; mix it down")
     if rate > MAX_RATE:
         raise MediaError(f"this recording's rate is {rate} Hz and the limit is {MAX_RATE} Hz; resample it")
-
-
-def _check_frames(frames: int) -> None:
     if not frames:
         raise MediaError("this recording is empty: it has a header and no sound; record it again")
     if frames >= _UNKNOWN_FRAMES:
@@ -218,8 +214,4 @@ def _unreadable(data: bytes, wanted: Literal["recording", "picture"]) -> str:
         found = "picture" if sniff(data) == "image" else "recording"
     except MediaError:
         found = wanted
-    return (
-        f"this is not a {wanted} that can be read: {hint}"
-        if found == wanted
-        else (f"this is a {found}, not a {wanted}: {hint}")
-    )
+    return f"this is {f'not a {wanted} that can be read' if found == wanted else f'a {found}, not a {wanted}'}: {hint}"

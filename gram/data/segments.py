@@ -12,13 +12,7 @@ _SEGMENTS = 64  # at most: enough to report progress
 
 
 def blocks(n: int, row_elements: int, *, elements: int = BLOCK_ELEMENTS) -> Iterator[slice]:
-    """Yield slices over n rows, each of at most `elements` numbers but of at least one row.
-
-    Args:
-        n: number of rows.
-        row_elements: numbers in a row.
-        elements: numbers in a block.
-    """
+    """Yield slices over n rows of `row_elements` numbers: at most `elements` numbers each, but at least one row."""
     size = max(1, elements // max(1, row_elements))
     for start in range(0, n, size):
         yield slice(start, min(start + size, n))
@@ -28,13 +22,7 @@ def map_segments(n: int, row_elements: int, work: Callable[[slice], R], *, eleme
     """Yield each segment of n rows with the result of `work`, in order; two threads work, one reads while one computes.
 
     torch's own threads would wait for each other after every step on a few hundred rows; these wait once a segment. A
-    single segment is done in the calling thread.
-
-    Args:
-        n: number of rows.
-        row_elements: numbers in a row.
-        work: takes a segment; called for two at once.
-        elements: numbers that a segment has at least.
+    single segment is done in the calling thread. A segment has at least `elements` numbers.
     """
     segments = list(blocks(n, 1, elements=max(elements // max(1, row_elements), -(-n // _SEGMENTS))))
     if len(segments) < 2:

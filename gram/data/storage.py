@@ -3,16 +3,17 @@
 import json
 import mmap
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-import pyarrow
-import safetensors
 import torch
 from jaxtyping import Float, Int
+from pyarrow import ArrowException
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 from torch import Tensor
 
@@ -62,13 +63,9 @@ class RowReader:
             return None  # reported by whoever reads the file whole
 
     def take(self, names: Iterable[str], rows: Int[Tensor, " m"]) -> dict[str, Float[Tensor, "m d"]]:
-        """Return rows of some modalities, in the order asked for; modalities of which many are asked are left out.
+        """Return rows of some modalities, in the given order; leave out modalities of which many rows are requested.
 
         All pages are requested before the first is waited for.
-
-        Args:
-            names: of the modalities.
-            rows: row numbers, from 0.
         """
         sparse = [name for name in names if name in self._arrays and len(rows) * _SPARSE <= len(self._arrays[name])]
         for name in sparse:
@@ -107,15 +104,10 @@ def _read(folder: Path) -> Parts:
 
 
 def check_kind(info: dict[str, Any], where: str, *, one_space: bool) -> None:
-    """Check the kind of a set and remove it from `info`.
-
-    Args:
-        info: of the set; changed in place.
-        where: name of the file in the message.
-        one_space: whether embeddings that share one space are needed.
+    """Remove the kind of a set from `info`; `where` is the file's name in the message.
 
     Raises:
-        EmbeddingSetError: the set holds features, and `one_space` is true.
+        EmbeddingSetError: the set holds features where modalities of one space are needed.
     """
     if info.get("kind") != FEATURES:
         return
@@ -142,12 +134,8 @@ def write_set(folder: Path, modalities: Mapping[str, Tensor], items: pd.DataFram
         _write_info(pending / INFO, {**info, "version": VERSION, "modalities": list(modalities)})
         shutil.copymode(pending / INFO, pending / EMBEDDINGS)  # safetensors writes for the owner alone
 
-    try:
+    with _reporting(f"{folder}: cannot be written", "free space or give another folder", OSError, SafetensorError):
         replace_files(folder, write)
-    except (OSError, safetensors.SafetensorError) as error:
-        raise EmbeddingSetError(
-            f"{folder}: cannot be written ({_line(error)}); free space or give another folder"
-        ) from error
 
 
 def check_writable(folder: Path) -> None:
@@ -171,9 +159,14 @@ def _may_write(folder: Path) -> bool:
     )
 
 
-def _line(error: Exception) -> str:
-    """Return the first line of an error's message."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+@contextmanager
+def _reporting(problem: str, remedy: str, *errors: type[Exception]) -> Iterator[None]:
+    """Raise these errors as `EmbeddingSetError`: the problem, the first line of the error's message, the remedy."""
+    try:
+        yield
+    except errors as error:
+        line = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise EmbeddingSetError(f"{problem} ({line}); {remedy}") from error
 
 
 def _existing(folder: Path, name: str) -> Path:
@@ -186,12 +179,9 @@ def _existing(folder: Path, name: str) -> Path:
 
 
 def _write_info(file: Path, info: Mapping[str, Any]) -> None:
-    try:
+    remedy = "use text, finite numbers, lists and objects"
+    with _reporting("info: cannot be written as JSON", remedy, TypeError, ValueError):
         text = json.dumps(info, indent=2, ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise EmbeddingSetError(
-            f"info: cannot be written as JSON ({_line(error)}); use text, finite numbers, lists and objects"
-        ) from error
     file.write_text(text + "\n", encoding="utf-8")
 
 
@@ -205,12 +195,9 @@ def read_info(folder: Path) -> dict[str, Any]:
         EmbeddingSetError: info.json is missing or is no JSON object, or its version is unknown.
     """
     file = _existing(folder, INFO)
-    try:
+    remedy = "repair it or save the set again"
+    with _reporting(f"{folder / INFO}: is not valid JSON", remedy, ValueError, OSError, RecursionError):
         info = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, OSError, RecursionError) as error:
-        raise EmbeddingSetError(
-            f"{folder / INFO}: is not valid JSON ({_line(error)}); repair it or save the set again"
-        ) from error
     if not isinstance(info, dict):
         raise EmbeddingSetError(f"{folder / INFO}: holds a {type(info).__name__}; expected a JSON object")
     version = info.pop("version", None)
@@ -223,22 +210,15 @@ def read_info(folder: Path) -> dict[str, Any]:
 
 
 def _write_items(file: Path, items: pd.DataFrame) -> None:
-    try:
+    errors = (ArrowException, ValueError, TypeError)
+    with _reporting("items: cannot be written as Parquet", "give each column one type", *errors):
         items.to_parquet(file, engine="pyarrow", index=False)
-    except (pyarrow.ArrowException, ValueError, TypeError) as error:
-        raise EmbeddingSetError(
-            f"items: cannot be written as Parquet ({_line(error)}); give each column one type"
-        ) from error
 
 
 def _read_items(folder: Path) -> pd.DataFrame:
-    file = _existing(folder, ITEMS)
-    try:
+    file, errors = _existing(folder, ITEMS), (ArrowException, ValueError, OSError, KeyError, TypeError)
+    with _reporting(f"{folder / ITEMS}: is not readable Parquet", "copy or save the set again", *errors):
         return pd.read_parquet(file, engine="pyarrow")
-    except (pyarrow.ArrowException, ValueError, OSError, KeyError, TypeError) as error:
-        raise EmbeddingSetError(
-            f"{folder / ITEMS}: is not readable Parquet ({_line(error)}); copy or save the set again"
-        ) from error
 
 
 def _write_embeddings(file: Path, modalities: Mapping[str, Tensor]) -> None:
@@ -246,14 +226,10 @@ def _write_embeddings(file: Path, modalities: Mapping[str, Tensor]) -> None:
 
 
 def _read_embeddings(folder: Path, order: Any, anchor: Any) -> dict[str, Tensor]:
-    file = _existing(folder, EMBEDDINGS)
-    try:
-        with safetensors.safe_open(file, framework="pt") as opened:
-            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 no mapping
-    except (safetensors.SafetensorError, OSError, ValueError) as error:
-        raise EmbeddingSetError(
-            f"{folder / EMBEDDINGS}: is cut short or damaged ({_line(error)}); copy or save the set again"
-        ) from error
+    file, errors = _existing(folder, EMBEDDINGS), (SafetensorError, OSError, ValueError)
+    damaged = _reporting(f"{folder / EMBEDDINGS}: is cut short or damaged", "copy or save the set again", *errors)
+    with damaged, safe_open(file, framework="pt") as opened:
+        tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 no mapping
     if order is None:
         order = sorted(tensors, key=lambda name: name != anchor)
     if not isinstance(order, list) or sorted(map(str, order)) != sorted(tensors):

@@ -59,7 +59,7 @@ class VectorSet:
         """
         tensors = {name: _as_tensor(values, name) for name, values in modalities.items()}
         self._assign(tensors, items, copy.deepcopy(dict(info or {})), Sources())
-        self._check_all_rows()
+        self._all_missing()
 
     def _assign(
         self, modalities: dict[str, Tensor], items: pd.DataFrame, info: dict[str, Any], sources: Sources
@@ -72,10 +72,6 @@ class VectorSet:
         self.path = None
         self._missing, self._sources = {}, sources
         return ids
-
-    def _check_all_rows(self) -> None:
-        for name in self.names:
-            self._missing_rows(name)
 
     def _missing_rows(self, name: str) -> Bool[Tensor, " n"]:
         """Return which items lack a modality; its rows are checked at the first call."""
@@ -93,19 +89,10 @@ class VectorSet:
         path: Path,
         keep_alive: object,
     ) -> Self:
-        """Return a set of imported parts, checked.
-
-        Args:
-            modalities: name -> (n, d).
-            items: n rows with a column "id".
-            info: of the set.
-            sources: names of the parts in messages.
-            path: folder of the media.
-            keep_alive: lives as long as the set.
-        """
+        """Return a checked set of imported parts; `path` is the folder of its media."""
         made = cls.__new__(cls)
         made._assign(modalities, items, info, sources)
-        made._check_all_rows()
+        made._all_missing()
         made.path, made._keep_alive = path, keep_alive
         return made
 
@@ -133,7 +120,7 @@ class VectorSet:
         if lazily:
             loaded.__dict__["_rows_by_id"] = ids  # a million take time to index
         else:
-            loaded._check_all_rows()
+            loaded._all_missing()
         loaded.path, loaded._row_reader = folder, row_reader
         return loaded
 
@@ -166,7 +153,7 @@ class VectorSet:
 
     def missing(self) -> dict[str, int]:
         """Return the number of items that lack each modality."""
-        return {name: int(self._missing_rows(name).sum()) for name in self.names}
+        return {name: int(rows.sum()) for name, rows in self._all_missing().items()}
 
     def present(self, name: str) -> Bool[Tensor, " n"]:
         """Return which items have the modality `name`.
@@ -229,7 +216,8 @@ class VectorSet:
             ValueError: the set has no such modality.
         """
         self.present(name)
-        return row_lengths(self.modalities[name])
+        rows = self.modalities[name]  # squares of float32 neither over- nor underflow in float64
+        return torch.cat([torch.linalg.vector_norm(rows[block].double(), dim=1) for block in blocks(*rows.shape)])
 
     def subset(self, rows: ArrayLike | Tensor | slice) -> Self:
         """Return the items at `rows`, in that order; a slice shares memory, anything else copies.
@@ -301,6 +289,10 @@ class VectorSet:
         """Return a set of this kind with other parts, not checked again."""
         return self._convert(type(self), modalities, items, missing)
 
+    def _all_missing(self) -> dict[str, Tensor]:
+        """Return by modality which items lack it; all rows are checked."""
+        return {name: self._missing_rows(name) for name in self.names}
+
     def _convert(
         self, kind: "type[S]", modalities: dict[str, Tensor], items: pd.DataFrame, missing: dict[str, Tensor]
     ) -> "S":
@@ -348,8 +340,3 @@ def _as_tensor(values: ArrayLike | Tensor, name: str) -> Tensor:
         array = array.astype(array.dtype.newbyteorder("="), copy=False)
         tensor = torch.from_numpy(np.require(array, requirements=["C", "W"]))
     return tensor.to(torch.float32) if tensor.dtype in _NARROWED_DTYPES else tensor
-
-
-def row_lengths(tensor: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
-    """Return the lengths of rows, in float64: squares of float32 neither over- nor underflow there."""
-    return torch.cat([torch.linalg.vector_norm(tensor[block].double(), dim=1) for block in blocks(*tensor.shape)])

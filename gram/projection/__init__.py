@@ -9,12 +9,6 @@ from gram.projection.layout import METHODS, Layout, Settings
 from gram.projection.store import find_layout, layout_file
 
 __all__ = [
-    "METHODS",
-    "PROGRESS_STAGES",
-    "Layout",
-    "Settings",
-    "find_layout",
-    "layout_file",
-    "project",
+    "METHODS", "PROGRESS_STAGES", "Layout", "Settings", "find_layout", "layout_file", "project",
     "write_layouts",
-]
+]  # fmt: skip

@@ -55,8 +55,7 @@ def project(
         neighbors: UMAP's.
         min_distance: UMAP's.
         seed: UMAP's; one thread is used, so that a seed fixes the picture.
-        fitted: how many points UMAP is fitted on at most. Its `transform` places the others of a larger set, each
-            by its nearest fitted points, which stay where they are.
+        fitted: how many points UMAP is fitted on at most; its `transform` places the others.
         progress: called with the share done and the stage; an exception from it stops the work, and nothing is kept.
 
     Raises:
@@ -71,14 +70,9 @@ def project(
         (2000, 2)
     """
     settings = Settings(
-        method=method,
-        dims=dims,
-        modalities=tuple(modalities),
-        neighbors=neighbors,
-        min_distance=min_distance,
-        seed=seed,
-        fitted=fitted,
-    )
+        method=method, dims=dims, modalities=tuple(modalities), neighbors=neighbors, min_distance=min_distance,
+        seed=seed, fitted=fitted,
+    )  # fmt: skip
     layout = find_layout(embedding_set, settings)
     if layout is None:
         layout = compute_layout(embedding_set, settings, progress=progress)
@@ -106,18 +100,11 @@ def compute_layout(embedding_set: EmbeddingSet, settings: Settings, *, progress:
     trust = trustworthiness(rows, coordinates, seed=settings.seed, progress=stages["checking neighbourhoods"])
     placed = int((~fitted).sum())
     return Layout(
-        points=_by_modality(coordinates.numpy(), present),
-        settings=settings,
-        key=settings.key(embedding_set),
-        trustworthiness=float(trust.mean() or 0.0),
-        trust_neighbors=trust.neighbors,
-        trust_checked=len(trust.looked_at),
-        placed=placed,
-        trust_fitted=trust.mean(fitted) if placed else None,
-        trust_placed=trust.mean(~fitted),
-        explained=explained,
-        seconds=time.perf_counter() - begun,
-    )
+        points=_by_modality(coordinates.numpy(), present), settings=settings, key=settings.key(embedding_set),
+        trustworthiness=float(trust.mean() or 0.0), trust_neighbors=trust.neighbors,
+        trust_checked=len(trust.looked_at), placed=placed, trust_fitted=trust.mean(fitted) if placed else None,
+        trust_placed=trust.mean(~fitted), explained=explained, seconds=time.perf_counter() - begun,
+    )  # fmt: skip
 
 
 def write_layouts(

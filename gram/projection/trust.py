@@ -23,19 +23,12 @@ TIE = 1e-6  # cosines that differ by less are equal: rounding in float32 is abou
 
 @dataclass(frozen=True)
 class Trust:
-    """Trustworthiness point by point.
+    """Trustworthiness point by point."""
 
-    Attributes:
-        looked_at: which points of the picture.
-        penalties: of each, the sum of r - k over false neighbours; see `trustworthiness`.
-        neighbors: k.
-        points: p, how many the picture has.
-    """
-
-    looked_at: Int[Tensor, " m"]
-    penalties: Int[Tensor, " m"]
-    neighbors: int
-    points: int
+    looked_at: Int[Tensor, " m"]  # which points of the picture
+    penalties: Int[Tensor, " m"]  # of each, the sum of r - k over false neighbours; see `trustworthiness`
+    neighbors: int  # k
+    points: int  # p, how many the picture has
 
     def mean(self, among: Bool[Tensor, " p"] | None = None) -> float | None:
         """Return T of the points looked at, or of those in the mask `among`; None where that holds none of them."""

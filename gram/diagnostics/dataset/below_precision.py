@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
-from torch import Tensor
+from jaxtyping import Int
 
 from gram.data.embedding_set import EmbeddingSet
 from gram.diagnostics.dataset.base import Checked, Finding, register
@@ -37,27 +36,13 @@ def find_below_precision(
 ) -> BelowPrecision:
     """Return the items with a vector whose height over the others is no more than rounding.
 
-    Args:
-        embedding_set: n items in k modalities; vectors are used as given.
-        query: name of a modality; the set's anchor if None.
-        candidates: names of one modality or more; all but the query if None.
+    Where one height is that small, rounding the vectors changes the volume by all of its size.
 
-    Raises:
-        ValueError: an unknown modality, or a query that is also a candidate.
-        EmbeddingSetError: no item has the query and a candidate.
+    Args and errors: as `gram.evaluate`; vectors are used as given.
     """
     task = RetrievalTask(embedding_set, query, candidates, "volume")
     vectors = [embedding_set.modalities[name] for name in task.names]
-    dtype = coarsest_dtype(vectors)
-    return BelowPrecision(dtype=dtype, rows=_below_precision(vectors, dtype))
-
-
-def _below_precision(vectors: Sequence[Float[Tensor, "n d"]], dtype: torch.dtype) -> Int[np.ndarray, " m"]:
-    """Return the rows with a vector whose height over the others is no larger than rounding.
-
-    Where one height is that small, rounding the vectors changes the volume by all of its size.
-    """
-    found = []
+    dtype, found = coarsest_dtype(vectors), []
     for parts in zip(*(rows.split(_AT_ONCE) for rows in vectors)):
         stacked = torch.stack(parts, dim=1).double()
         there = (~stacked.isnan().any(dim=-1)).sum(dim=1)
@@ -65,7 +50,7 @@ def _below_precision(vectors: Sequence[Float[Tensor, "n d"]], dtype: torch.dtype
         counted = (there >= 2) & (there <= stacked.shape[-1])
         rest = heights(stacked) / torch.linalg.vector_norm(stacked, dim=-1)
         found.append(counted & (rest.nan_to_num(1.0).min(dim=1).values <= tolerance(len(vectors), dtype)))
-    return torch.cat(found).nonzero().flatten().numpy()
+    return BelowPrecision(dtype=dtype, rows=torch.cat(found).nonzero().flatten().numpy())
 
 
 @register("unresolved", order=60, stage="precision")

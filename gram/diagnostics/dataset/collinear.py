@@ -6,7 +6,7 @@ from itertools import combinations
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
 
 from gram.data.embedding_set import EmbeddingSet
@@ -60,27 +60,11 @@ def find_collinear(
 ) -> Collinear:
     """Return the items that have two vectors x, y with sin(x, y) <= sqrt(eps), of the coarsest dtype.
 
-    Args:
-        embedding_set: n items in k modalities; vectors are used as given.
-        query: name of a modality; the set's anchor if None.
-        candidates: names of one modality or more; all but the query if None.
-
-    Raises:
-        ValueError: an unknown modality, or a query that is also a candidate.
-        EmbeddingSetError: no item has the query and a candidate.
+    Args and errors: as `gram.evaluate`; vectors are used as given.
     """
     task = RetrievalTask(embedding_set, query, candidates, "volume")
     vectors = {name: embedding_set.modalities[name] for name in task.names}
     limit = max(COLLINEAR, tolerance(2, coarsest_dtype(vectors.values())))
-    return Collinear(limit=limit, pairs=tuple(_collinear(vectors, limit)))
-
-
-def coarsest_dtype(vectors: Iterable[Tensor]) -> torch.dtype:
-    """Return the least precise dtype of some tensors."""
-    return max((rows.dtype for rows in vectors), key=lambda dtype: torch.finfo(dtype).eps)
-
-
-def _collinear(vectors: dict[str, Float[Tensor, "n d"]], limit: float) -> list[CollinearPair]:
     found = []
     for (first, x), (second, y) in combinations(vectors.items(), 2):
         both, near = [], []
@@ -92,7 +76,12 @@ def _collinear(vectors: dict[str, Float[Tensor, "n d"]], limit: float) -> list[C
         rows = torch.cat(near).nonzero().flatten().numpy()
         if len(rows):
             found.append(CollinearPair(first=first, second=second, rows=rows, items=int(torch.cat(both).sum())))
-    return found
+    return Collinear(limit=limit, pairs=tuple(found))
+
+
+def coarsest_dtype(vectors: Iterable[Tensor]) -> torch.dtype:
+    """Return the least precise dtype of some tensors."""
+    return max((rows.dtype for rows in vectors), key=lambda dtype: torch.finfo(dtype).eps)
 
 
 def collinear_of(context: DiagnosisContext) -> Collinear:

@@ -21,25 +21,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class DiagnosisContext:
-    """A set under diagnosis, and what several checks compute from it.
+    """A set under diagnosis, and what several checks compute from it."""
 
-    Attributes:
-        whole: the set, with the modalities of the task alone.
-        part: the items that are ranked, or a sample of them.
-        query: the modality that asks, the anchor of both.
-        candidates: those that answer.
-        measure: name of the measure that ranks.
-        device: where to compute.
-        seed: of random draws.
-    """
-
-    whole: EmbeddingSet
-    part: EmbeddingSet
-    query: str
-    candidates: tuple[str, ...]
-    measure: str
-    device: torch.device
-    seed: int
+    whole: EmbeddingSet  # the set, with the modalities of the task alone
+    part: EmbeddingSet  # the items that are ranked, or a sample of them
+    query: str  # the modality that asks, the anchor of both
+    candidates: tuple[str, ...]  # those that answer
+    measure: str  # name of the measure that ranks
+    device: torch.device  # where to compute
+    seed: int  # of random draws
     _results: dict[Callable[..., Any], Any] = field(default_factory=dict, init=False, repr=False)
 
     def once(self, compute: Callable[["DiagnosisContext"], T]) -> T:

@@ -49,14 +49,7 @@ def find_duplicates(
     Two vectors are the same if their unit vectors are at most 0.001 apart, or a hundredth of the usual distance of a
     modality that has collapsed. An item that lacks a modality is the same only as one that lacks it too.
 
-    Args:
-        embedding_set: n items in k modalities; rows are normalised here.
-        query: name of a modality; the set's anchor if None.
-        candidates: names of one modality or more; all but the query if None.
-
-    Raises:
-        ValueError: an unknown modality, or a query that is also a candidate.
-        EmbeddingSetError: no item has the query and a candidate.
+    Args and errors: as `gram.evaluate`; rows are normalised here.
     """
     task = RetrievalTask(embedding_set, query, candidates, "volume")
     unit = embedding_set.normalized()

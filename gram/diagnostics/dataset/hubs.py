@@ -135,18 +135,8 @@ def find_hubs(
     N_k(x) = number of queries that have x among their first k. Candidates that tie for the last places share them
     evenly. Every pair is scored, in float64 and in blocks, once by the measure and once by height.
 
-    Args:
-        embedding_set: n items in k modalities; vectors are used as given.
-        query: name of a modality; the set's anchor if None.
-        candidates: names of one modality or more; all but the query if None.
-        measure: one of `gram.measures.names()`.
-        k: how many places each query gives; all of them if there are fewer candidates.
-        device: "cpu", "cuda", or "auto" for cuda where there is one.
-
-    Raises:
-        ValueError: unknown modality, measure or device; a query that is also a candidate; a number of candidates that
-            the measure is not defined for; k below 1.
-        EmbeddingSetError: no item has the query and a candidate.
+    Args and errors: as `gram.evaluate`, and
+        k: how many places each query gives, at least 1; all of them if there are fewer candidates.
     """
     if k < 1:
         raise ValueError(f"k: expected at least 1 place, got {k}")

@@ -109,21 +109,12 @@ def find_imbalance(
     more than chance, and if leaving it out costs nothing. A flipped modality is not noise, nor is one that helps only
     together with others, or one that no ranked item has.
 
-    Args:
-        embedding_set: n items in k modalities.
-        query: name of a modality; the set's anchor if None.
-        candidates: names of one modality or more; all but the query if None. Up to 5 give every subset, more only
-            each alone, all but each, and all.
-        measure: one of `gram.measures.names()`; subsets that it is not defined for are left out, and those that no
-            ranked item has any of.
-        every: False for each alone, all but each, and all, however few there are.
-        before: the retrieval with all candidates, if it is known already.
-        device: "cpu", "cuda", or "auto" for cuda where there is one.
-        progress: called with the share done and what comes next.
+    Subsets that the measure is not defined for, or of which no ranked item has any, are left out.
 
-    Raises:
-        ValueError: as `gram.evaluate`.
-        EmbeddingSetError: no item has the query and a candidate.
+    Args and errors: as `gram.evaluate`, and
+        every: every subset of up to 5 candidates; of more, or if False, each alone, all but each, and all.
+        before: the retrieval with all candidates, if it is known already.
+        progress: called with the share done and what comes next.
     """
     task = RetrievalTask(embedding_set, query, candidates, measure, device=device)
     asked = _subsets(task, every=every)

@@ -31,14 +31,7 @@ def find_missing(
 ) -> Missing:
     """Return which items lack modalities of a task.
 
-    Args:
-        embedding_set: n items in k modalities.
-        query: name of a modality; the set's anchor if None.
-        candidates: names of one modality or more; all but the query if None.
-
-    Raises:
-        ValueError: an unknown modality, or a query that is also a candidate.
-        EmbeddingSetError: no item has the query and a candidate.
+    Args and errors: as `gram.evaluate`.
     """
     task = RetrievalTask(embedding_set, query, candidates, "volume")
     lacking = {name: ~embedding_set.present(name) for name in task.names}

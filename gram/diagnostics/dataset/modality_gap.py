@@ -65,18 +65,9 @@ def find_modality_gap(
     The gap of two modalities is |mean_i x_i - mean_i y_i| over unit vectors. The probe is a ridge classifier on the
     vectors of at most 500 items, cross-validated so that all vectors of an item are in the same fold.
 
-    Args:
-        embedding_set: n items in k modalities; rows are normalised here, but for the retrieval before.
-        query: name of a modality; the set's anchor if None.
-        candidates: names of one modality or more; all but the query if None.
-        measure: one of `gram.measures.names()`.
-        device: "cpu", "cuda", or "auto" for cuda where there is one.
+    Args and errors: as `gram.evaluate`, and
         seed: of the choice of items for the probe.
         before: the retrieval as it is, if it is known already.
-
-    Raises:
-        ValueError: as `gram.evaluate`.
-        EmbeddingSetError: no item has the query and a candidate.
     """
     task = RetrievalTask(embedding_set, query, candidates, measure, device=device)
     if before is None:

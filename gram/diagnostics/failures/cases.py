@@ -40,6 +40,7 @@ from gram.errors import EmbeddingSetError
 from gram.retrieval.task import RetrievalTask
 
 SAMPLE = 2000
+SINGLE_CHANGES = ("rank_same_base", "rank_by_height", "rank_sign_flipped", "rank_without_hubs")
 _SMALL_BASE = 0.5  # a base below this share of the usual one is small
 _ROUNDINGS = 2.0  # a margin within so many usual changes by rounding is not resolved
 
@@ -214,10 +215,7 @@ def _table(task: RetrievalTask, statistics: CaseStatistics, gallery: GalleryStat
             "height_winner": statistics.height[:, 1].numpy(),
             "winner_occurrences": gallery.top1_counts[statistics.winner].numpy(),
             **{f"without_{name}": statistics.without[:, place].numpy() for place, name in enumerate(task.candidates)},
-            "rank_same_base": statistics.rank_same_base.numpy(),
-            "rank_by_height": statistics.rank_by_height.numpy(),
-            "rank_sign_flipped": statistics.rank_sign_flipped.numpy(),
-            "rank_without_hubs": statistics.rank_without_hubs.numpy(),
+            **{name: getattr(statistics, name).numpy() for name in SINGLE_CHANGES},
             "cause": cause,
             "at_fault": at_fault,
         }

@@ -9,14 +9,10 @@ from torch.nn.functional import cosine_similarity
 
 from gram.data.embedding_set import EmbeddingSet
 from gram.diagnostics.failures.attribution import Attribution, Side
-from gram.diagnostics.failures.cases import Cases, case_task, decide, find_cases, is_hub_by_base
+from gram.diagnostics.failures.cases import SINGLE_CHANGES, Cases, case_task, decide, find_cases, is_hub_by_base
 from gram.diagnostics.failures.statistics import CaseStatistics, GalleryStatistics, examine, examine_known
 from gram.geometry import heights, volume
 from gram.retrieval.task import RetrievalTask
-
-_FLOATS = (
-    "margin", "rank", "rank_same_base", "rank_by_height", "rank_sign_flipped", "rank_without_hubs", "rounding",
-)  # fmt: skip
 
 
 def attribute(
@@ -102,7 +98,7 @@ def _attribution(
         hub_by_base=bool(is_hub_by_base(task, statistics, gallery)[0]),
         cause=cause,
         at_fault=at_fault,
-        **{name: float(case[name]) for name in _FLOATS},
+        **{name: float(case[name]) for name in ("margin", "rank", "rounding", *SINGLE_CHANGES)},
     )
 
 

@@ -53,51 +53,28 @@ class GalleryStatistics:
 
 @dataclass(frozen=True, eq=False)
 class CaseStatistics:
-    """Statistics of m cases; (m, c) has a column a candidate modality.
+    """Statistics of m cases; (m, c) has a column a candidate modality."""
 
-    Attributes:
-        at: position of the true item in the gallery.
-        winner: position of the winner.
-        score: the true item's score.
-        margin: that minus the winner's; 0 for a tie.
-        rank: of the true item.
-        base: (m, 2) of the true item and of the winner.
-        height: (m, 2) of the query over the span of the true item's vectors and of the winner's.
-        rank_by_height: rank by height.
-        rank_same_base: rank if the winner's base were the true item's; NaN but for volume.
-        without: (m, c) rank with that modality left out of all candidates; NaN where no score is left.
-        lead: (m, c) margin with it left out.
-        lacks: (m, c, 2) whether the true item, or the winner, lacks the modality.
-        cosines: (m, c) of the query with the true item's vectors; NaN where it lacks one.
-        excess: (m, c) that minus the query's mean cosine with the modality, over the gallery.
-        sign_flipped: (m, c) which of the true item's vectors point away from the query, alone or with their modality.
-        rank_sign_flipped: rank with these vectors flipped; NaN where there is none.
-        rank_without_hubs: rank with the hubs left out of the gallery; NaN where the winner is none.
-        alike: whether winner and true item have the same candidate vectors.
-        nothing: whether both scores are a volume, height or area of 0.
-        rounding: the margin's change when the stored vectors are rounded another way, root mean square; NaN if right.
-    """
-
-    at: Int[Tensor, " m"]
-    winner: Int[Tensor, " m"]
-    score: Float[Tensor, " m"]
-    margin: Float[Tensor, " m"]
-    rank: Float[Tensor, " m"]
-    base: Float[Tensor, "m 2"]
-    height: Float[Tensor, "m 2"]
-    rank_by_height: Float[Tensor, " m"]
-    rank_same_base: Float[Tensor, " m"]
-    without: Float[Tensor, "m c"]
-    lead: Float[Tensor, "m c"]
-    lacks: Bool[Tensor, "m c 2"]
-    cosines: Float[Tensor, "m c"]
-    excess: Float[Tensor, "m c"]
-    sign_flipped: Bool[Tensor, "m c"]
-    rank_sign_flipped: Float[Tensor, " m"]
-    rank_without_hubs: Float[Tensor, " m"]
-    alike: Bool[Tensor, " m"]
-    nothing: Bool[Tensor, " m"]
-    rounding: Float[Tensor, " m"]
+    at: Int[Tensor, " m"]  # position of the true item in the gallery
+    winner: Int[Tensor, " m"]  # position of the winner
+    score: Float[Tensor, " m"]  # the true item's score
+    margin: Float[Tensor, " m"]  # that minus the winner's; 0 for a tie
+    rank: Float[Tensor, " m"]  # of the true item
+    base: Float[Tensor, "m 2"]  # of the true item and of the winner
+    height: Float[Tensor, "m 2"]  # of the query over the span of the true item's vectors and of the winner's
+    rank_by_height: Float[Tensor, " m"]  # rank by height
+    rank_same_base: Float[Tensor, " m"]  # rank if the winner's base were the true item's; NaN but for volume
+    without: Float[Tensor, "m c"]  # rank with that modality left out of all candidates; NaN without a score
+    lead: Float[Tensor, "m c"]  # margin with it left out
+    lacks: Bool[Tensor, "m c 2"]  # whether the true item, or the winner, lacks the modality
+    cosines: Float[Tensor, "m c"]  # of the query with the true item's vectors; NaN where it lacks one
+    excess: Float[Tensor, "m c"]  # that minus the query's mean cosine with the modality, over the gallery
+    sign_flipped: Bool[Tensor, "m c"]  # whether the true item's vector, or its modality, points away from the query
+    rank_sign_flipped: Float[Tensor, " m"]  # rank with these vectors flipped; NaN where there is none
+    rank_without_hubs: Float[Tensor, " m"]  # rank with the hubs left out of the gallery; NaN where the winner is none
+    alike: Bool[Tensor, " m"]  # whether winner and true item have the same candidate vectors
+    nothing: Bool[Tensor, " m"]  # whether both scores are a volume, height or area of 0
+    rounding: Float[Tensor, " m"]  # RMS change of the margin when vectors are rounded another way; NaN if right
 
 
 def examine(
@@ -203,24 +180,19 @@ def _compare(
         winner=winner,
         score=score,
         margin=margin,
-        rank=unknown,
         base=torch.stack([_bases(task, places) for places in (at, winner)], dim=1),
         height=torch.stack([_heights(task, at, places) for places in (at, winner)], dim=1),
-        rank_by_height=unknown,
-        rank_same_base=unknown,
-        without=unknown_each,
-        lead=unknown_each,
         lacks=torch.stack(
             [torch.stack([other[places, 0].isnan() for places in (at, winner)], dim=1) for other in task.others], dim=1
         ),
         cosines=cosines,
         excess=cosines - _mean_cosines(task, anchors),
         sign_flipped=torch.zeros_like(cosines, dtype=torch.bool),
-        rank_sign_flipped=unknown,
-        rank_without_hubs=unknown,
         alike=_alike(task, at, winner),
         nothing=measures.get(task.measure).small_is_aligned & (score.abs() <= tolerance) & (margin == 0),
-        rounding=unknown,
+        **dict.fromkeys(("rank", "rank_by_height", "rank_same_base", "rank_sign_flipped"), unknown),
+        **dict.fromkeys(("rank_without_hubs", "rounding"), unknown),
+        **dict.fromkeys(("without", "lead"), unknown_each),
     )
 
 
