@@ -1,7 +1,7 @@
 """Atomic writes: one file, or several files of one folder; a reader sees all of the old or all of the new.
 
 A file system can replace one file atomically, but not several. So several new files are written and flushed to a
-hidden folder beside the old ones, and *one* rename of that folder, to `.committed`, commits them. Only then are they
+hidden folder next to the old ones, and *one* rename of that folder, to `.committed`, commits them. Only then are they
 moved into place. A reader looks in `.committed` first, so a crash before the rename leaves the old files in force and a
 crash after it the new ones; the next save finishes the move. Nothing else in the folder changes, and reading needs no
 repair (a read-only disk will do).

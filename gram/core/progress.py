@@ -20,7 +20,7 @@ def subprogress(progress: Progress, begin: float, end: float, stage: str = "") -
     """Return a callback for one part of the work, whose shares 0 to 1 are `begin` to `end` of the whole.
 
     Args:
-        progress: told about the whole.
+        progress: callback of the whole work.
         begin: share of the whole that is done before this part.
         end: share of the whole that is done after it.
         stage: name of the part; where it is empty, the part's own reports name their stage.
@@ -36,7 +36,7 @@ def stage_progress(progress: Progress, weights: Mapping[str, float]) -> dict[str
     """Return a callback for each stage of the work.
 
     Args:
-        progress: told about the whole.
+        progress: callback of the whole work.
         weights: how long each stage takes, in order, in any unit.
     """
     ends = list(accumulate(weights.values(), initial=0.0))

@@ -22,7 +22,7 @@ _FILES: dict[str, ModuleType] = {}  # by path: those imported or being imported
 
 
 class Registry(Generic[T]):
-    """Plug-ins of one kind by name, loaded when they are first asked for.
+    """Plug-ins of one kind by name, loaded at first use.
 
     Attributes:
         kind: what a plug-in is, in one word: "measure", "loss".
@@ -109,7 +109,7 @@ class Registry(Generic[T]):
             self._found(import_file(file))
 
     def _found(self, loaded: object) -> None:
-        """Hear of what was imported: a module, or what an entry point names. Plug-ins have registered themselves."""
+        """Handle an imported module or entry point; by then its plug-ins have registered themselves."""
 
 
 def plugin_files() -> list[Path]:

@@ -24,7 +24,7 @@ VERSION = 1
 EMBEDDINGS, ITEMS, INFO = "embeddings.safetensors", "items.parquet", "info.json"
 FEATURES = "features"  # info["kind"] of a set whose modalities do not share one space
 _NUMPY_DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
-_SPARSE = 8  # single rows are read where fewer than one in so many is asked for
+_SPARSE = 8  # single rows are read where fewer than one in so many is needed
 
 
 class RowReader:

@@ -166,7 +166,7 @@ def pairwise_distances(
         limit: see `tolerance`.
         points: moves each span to its own point p: h^2 = |t|^2 - 2 t . p + |p|^2 - sum_i (t . e_i)^2, for p at right
             angles to its span and no longer than the vectors.
-        out: where to write the result; at most one product is allocated beside it.
+        out: where to write the result; at most one more product is allocated.
     """
     squared = vectors.new_empty(len(vectors), len(basis)) if out is None else out
     with full_precision(vectors.device):

@@ -281,7 +281,7 @@ def get(name: str) -> type[ContrastiveLoss]:
 
 
 class _ByName(Mapping[str, V]):
-    """What the registry knows of each loss, read when it is asked for, so that plug-ins are found."""
+    """A value of each registered loss by name, read on access, so that plug-ins are included."""
 
     def __init__(self, value: Callable[[type[ContrastiveLoss]], V]) -> None:
         self._value = value

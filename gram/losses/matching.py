@@ -38,7 +38,7 @@ class AnchorMatching(nn.Module):
         modalities: their number k, the anchor's included.
         hidden: width of the hidden layer.
         temperature: what the volumes are divided by when a hard negative is drawn.
-        weight: of this loss beside the contrastive one, 0.1 in the source; for the caller, `forward` leaves it out.
+        weight: of this loss relative to the contrastive one, 0.1 in the source; the caller applies it.
         seed: of the negatives. Each call draws the next ones; how many were drawn is part of the state.
 
     Raises:

@@ -36,7 +36,7 @@ def symile_loss(
     for each data set); and the label smoothing.
 
     The vectors are divided by their length. A missing modality (a row of NaN) counts as a factor of 1, as in the
-    measure; as an anchor it asks which of the remaining vectors belong together. An item that lacks all modalities
+    measure; as an anchor it scores how well the remaining vectors agree. An item that lacks all modalities
     makes the loss NaN. A vector of zeros has products 0.
 
     Args and errors: as `gram_loss`, and

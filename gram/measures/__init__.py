@@ -1,7 +1,7 @@
 """Scores of alignment by name, all with one signature: (q, n), higher = better aligned.
 
-The sign turns here and nowhere else. A measure works in two steps, so that a gallery is prepared once and asked many
-times:
+The sign turns here and nowhere else. A measure works in two steps, so that a gallery is prepared once for many
+queries:
 
 >>> import torch
 >>> from gram import measures

@@ -70,8 +70,8 @@ class Measure(ABC):
         symbol: what a value is called where room is short; the name by default.
         small_is_aligned: whether the score is minus a quantity that people read without the minus, such as a volume.
         sign_invariant: whether a candidate that points away from the anchor can score as high as one that points to
-            it. Approximate search then asks for the vectors nearest to -t, too.
-        uses_candidate_base: whether a candidate's own vectors count beside the query, so that a small base makes hubs.
+            it. Approximate search then looks near -t, too.
+        uses_candidate_base: whether a candidate's own vectors enter the score, so that a small base makes hubs.
         compares_by_span: whether distance from the span of the others says how far a vector is off; else its cosine.
         comparable_across_k: whether scores of items with different numbers of vectors go into one ranking: in scale
             and chance level they are alike, or nearly. False where one vector more or less changes what is large.
@@ -347,5 +347,5 @@ def query_name(asked: Sequence[str]) -> str:
 
 
 def joined_names(asked: Sequence[str]) -> str:
-    """Return what a sentence adds on the parts of a query beside its anchor."""
+    """Return the words for the other modalities of a query; "" where it has one."""
     return f" and the {' and '.join(asked[1:])} asked with" if len(asked) > 1 else ""

@@ -118,7 +118,7 @@ def write_layouts(
 
     Args:
         set_dir: folder of an embedding set.
-        out_dir: folder for the layouts; `layouts` beside `set_dir` is where `find_layout` looks.
+        out_dir: folder for the layouts; `find_layout` searches `layouts` next to `set_dir`.
         seed: UMAP's.
         progress: called with the layout's name, the share done of it, and the stage.
 

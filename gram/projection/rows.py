@@ -1,4 +1,4 @@
-"""The embeddings of a set as unit rows, one modality after another, made when they are asked for."""
+"""The embeddings of a set as unit rows, one modality after another, computed on access."""
 
 from collections.abc import Mapping
 
@@ -14,7 +14,7 @@ class UnitRows:
     """p unit rows in float32 that are indexed as a tensor of shape (p, d) is; the set's own may stay on disk."""
 
     def __init__(self, embedding_set: EmbeddingSet, present: Mapping[str, Bool[np.ndarray, " n"]]) -> None:
-        """Take the rows of the modalities that `present` names where it says that they are there."""
+        """Take the present rows of the modalities that `present` names."""
         self._vectors = [embedding_set.modalities[name] for name in present]
         self._at = [torch.from_numpy(np.flatnonzero(mask)) for mask in present.values()]
         self._ends = np.cumsum([0, *map(len, self._at)]).tolist()
@@ -25,7 +25,7 @@ class UnitRows:
         return self.shape[0]
 
     def __getitem__(self, which: slice | Int[Tensor, " m"] | Bool[Tensor, " p"]) -> Float[Tensor, "m d"]:
-        """Return some of the rows, in the order asked for."""
+        """Return some of the rows, in the given order."""
         if isinstance(which, slice):
             which = torch.arange(*which.indices(len(self)))
         elif which.dtype == torch.bool:
@@ -38,4 +38,4 @@ class UnitRows:
         return rows
 
 
-AnyRows = Float[Tensor, "p d"] | UnitRows  # read in blocks: in memory, or made as they are asked for
+AnyRows = Float[Tensor, "p d"] | UnitRows  # read in blocks: in memory, or computed on access

@@ -1,4 +1,4 @@
-"""Stored layouts: beside the set they show when they ship with it, else in the user's cache."""
+"""Stored layouts: next to the set if they ship with it, else in the user's cache."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ CACHE = Cache("layouts", ".safetensors", keep=64)
 def find_layout(embedding_set: EmbeddingSet, settings: Settings) -> Layout | None:
     """Return the stored layout of exactly these embeddings and settings, or None.
 
-    Searched are `layouts/` beside the set's folder, then the cache. Files that cannot be read, or that show other
+    Searches `layouts/` next to the set's folder, then the cache. Files that cannot be read, or that show other
     embeddings, are ignored.
     """
     key = settings.key(embedding_set)

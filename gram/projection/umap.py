@@ -55,7 +55,7 @@ def fit_umap(
         start: coordinates to begin at.
         fitted: see `points_to_fit`.
         settings: UMAP's options.
-        stages: told of each stage, by its name in `PROGRESS_STAGES`.
+        stages: progress callback of each of `PROGRESS_STAGES`.
 
     Source:
         McInnes, Healy & Melville 2018, arXiv 1802.03426; `transform` as in umap-learn.
@@ -119,7 +119,7 @@ def _topk(values: Float[Tensor, "b m"], k: int) -> tuple[Float[Tensor, "b k"], I
 
 
 class _ExactSearch:
-    """The fitted rows, with the interface of a pynndescent index: UMAP asks it for neighbours."""
+    """The fitted rows, with the interface of a pynndescent index, which UMAP queries for neighbours."""
 
     _angular_trees = True
 
@@ -157,7 +157,7 @@ def _fit(
     nearest = nearest_by_cosine(rows, neighbors, progress=stages["finding neighbours"])
     stages["starting UMAP"](0.0)
     with warnings.catch_warnings():
-        # UMAP doubts that the search, which is not pynndescent's, can be asked; numba and optional imports warn too.
+        # UMAP warns that the search is not pynndescent's; numba and optional imports warn too.
         warnings.simplefilter("ignore")
         import umap
 

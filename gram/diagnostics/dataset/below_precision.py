@@ -1,4 +1,4 @@
-"""Items below precision: volumes that the stored numbers cannot tell from 0."""
+"""Items below precision: volumes that the stored numbers cannot distinguish from 0."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _AT_ONCE = 1 << 13  # items, whose vectors are widened to float64
 
 @dataclass(frozen=True, kw_only=True)
 class BelowPrecision:
-    """Items whose volume over the task's modalities cannot be told from 0.
+    """Items whose volume over the task's modalities is indistinguishable from 0.
 
     Attributes:
         dtype: the precision of the least precise modality.

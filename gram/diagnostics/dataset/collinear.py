@@ -1,4 +1,4 @@
-"""Collinear vectors: items with two vectors on one line, whose volume is next to 0 whatever is asked."""
+"""Collinear vectors: items with two vectors on one line, whose volume is next to 0 for every query."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -69,10 +69,10 @@ def find_collinear(
     for (first, x), (second, y) in combinations(vectors.items(), 2):
         both, near = [], []
         for one, other in zip(x.split(_AT_ONCE), y.split(_AT_ONCE)):
-            unit, beside = (torch.nn.functional.normalize(rows.double(), dim=1) for rows in (one, other))
-            cosine = (unit * beside).sum(dim=1, keepdim=True)
+            unit, partner = (torch.nn.functional.normalize(rows.double(), dim=1) for rows in (one, other))
+            cosine = (unit * partner).sum(dim=1, keepdim=True)
             both.append(~cosine[:, 0].isnan())
-            near.append(torch.linalg.vector_norm(beside - cosine * unit, dim=1) <= limit)
+            near.append(torch.linalg.vector_norm(partner - cosine * unit, dim=1) <= limit)
         rows = torch.cat(near).nonzero().flatten().numpy()
         if len(rows):
             found.append(CollinearPair(first=first, second=second, rows=rows, items=int(torch.cat(both).sum())))

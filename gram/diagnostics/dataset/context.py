@@ -25,9 +25,9 @@ class DiagnosisContext:
 
     whole: EmbeddingSet  # the set, with the modalities of the task alone
     part: EmbeddingSet  # the items that are ranked, or a sample of them
-    query: str  # the modality that asks, the anchor of both
-    candidates: tuple[str, ...]  # those that answer
-    measure: str  # name of the measure that ranks
+    query: str  # the query modality, the anchor of both sets
+    candidates: tuple[str, ...]  # the candidate modalities
+    measure: str  # name of the measure
     device: torch.device  # where to compute
     seed: int  # of random draws
     _results: dict[Callable[..., Any], Any] = field(default_factory=dict, init=False, repr=False)

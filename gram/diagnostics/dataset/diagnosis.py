@@ -37,9 +37,9 @@ class Diagnosis:
 
     Attributes:
         name: of the set.
-        query: the modality that asks.
-        candidates: those that answer.
-        measure: name of the measure that ranks.
+        query: the query modality.
+        candidates: the candidate modalities.
+        measure: name of the measure.
         recall: R@1 of that task, on the sample.
         interval: its 95 % bootstrap interval.
         findings: what is wrong, worst first.

@@ -32,7 +32,7 @@ class Duplicates:
         items: (n,) group of each item with the same vectors in all modalities of the task, -1 where it is alone.
         candidates: (n,) the same for the candidates.
         query: (n,) the same for the query.
-        ceiling: the largest possible R@1: of m items that the query or the candidates cannot tell apart, one is right.
+        ceiling: the largest possible R@1: of m items with the same query or candidates, one is right.
     """
 
     items: Int[np.ndarray, " n"]
@@ -117,7 +117,7 @@ def plant_duplicates(clean: CleanSet) -> dict[str, Any]:
 
 @register("duplicates", order=110, plant=plant_duplicates)
 def check_duplicates(context: DiagnosisContext) -> Checked:
-    """Check whether items cannot be told apart."""
+    """Check for items with the same vectors."""
     found, everything = find_duplicates(context.whole, context.query, context.candidates), context.whole
     kinds = {
         "in every modality": (found.items, (context.query, *context.candidates)),

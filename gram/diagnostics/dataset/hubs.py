@@ -1,7 +1,7 @@
 """Hubs: candidates that come first for many queries other than their own.
 
-Under volume = base * height, a candidate whose own vectors are nearly collinear has a small base and wins whatever is
-asked. Ranking by height, which leaves the base out, shows how much of the hubs that explains.
+Under volume = base * height, a candidate whose own vectors are nearly collinear has a small base and wins for every
+query. Ranking by height, which leaves the base out, shows how much of the hubs that explains.
 
 Source: M. Radovanovic, A. Nanopoulos, M. Ivanovic, Hubs in Space: Popular Nearest Neighbors in High-Dimensional Data,
 JMLR 11 (2010).
@@ -39,9 +39,9 @@ class Hubs:
     """How often each candidate is among the first k, over all queries; tied places are shared.
 
     Attributes:
-        query: the modality that asks.
-        candidates: the modalities of a candidate.
-        measure: what ranks.
+        query: the query modality.
+        candidates: the candidate modalities.
+        measure: name of the measure.
         k: number of places of a query.
         rows: (n,) rows of the set that were ranked, each as a query and as a candidate.
         occurrences: (n,) N_k, how often each is among the first k of any query, its own included.

@@ -63,9 +63,9 @@ class Imbalance:
     """What the candidate modalities contribute, alone, together and when left out.
 
     Attributes:
-        query: the modality that asks.
-        candidates: those that answer.
-        measure: what ranks.
+        query: the query modality.
+        candidates: the candidate modalities.
+        measure: name of the measure.
         chance: R@1 of a ranking at random.
         subsets: R@1 of subsets of the candidates, smaller ones first.
         shares: what each candidate contributes; empty with one candidate, and where the measure needs all.
@@ -224,7 +224,7 @@ def _harm(balance: Imbalance, recall: str, numbers: dict[str, Any]) -> Finding |
 
 
 def _carrier(balance: Imbalance, recall: str, numbers: dict[str, Any]) -> Finding | None:
-    """Return the finding on a modality that carries retrieval alone, beside others."""
+    """Return the finding on a modality that carries retrieval alone although there are others."""
     shares = {share.name: share.share for share in balance.shares if share.name not in balance.noise}
     if len(shares) < 2 or balance.all.recall < 2 * MIN_RECALL_CHANGE:
         return None

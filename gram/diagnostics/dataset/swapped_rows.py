@@ -109,24 +109,24 @@ def _swapped_rows(unit: EmbeddingSet, name: str, pairs: Sequence[PairCosines], s
     if not weights:
         return None
     own = _directions(_centred(unit.modalities[name]))
-    said = _directions(
+    others = _directions(
         torch.stack([weight * _centred(unit.modalities[other]) for other, weight in weights.items()]).sum(dim=0)
     )
-    rows = (own.any(dim=1) & said.any(dim=1)).nonzero().flatten()
-    own, said = own[rows], said[rows]
-    matched = (own * said).sum(dim=1)
+    rows = (own.any(dim=1) & others.any(dim=1)).nonzero().flatten()
+    own, others = own[rows], others[rows]
+    matched = (own * others).sum(dim=1)
     typical = matched.median()
-    mismatched = (own[torch.arange(len(own)).roll(1)] * said).sum(dim=1)
+    mismatched = (own[torch.arange(len(own)).roll(1)] * others).sum(dim=1)
     if len(rows) < 2 * LEAST_PAIRS or typical < LEAST_EFFECT * mismatched.std():
         return None
     suspects = (matched < typical / 2).nonzero().flatten()
     searched = _some(suspects, seed)
-    best, target = _nearest(own[searched], said)
+    best, target = _nearest(own[searched], others)
     inward = int((torch.isin(target, suspects) & (target != searched)).sum())
     gains = best - torch.maximum(matched[searched], matched[target])
     kept = (gains >= typical / 2) & (target != searched)
     searched, target = searched[kept], target[kept]
-    _, source = _nearest(said[target], own)
+    _, source = _nearest(others[target], own)
     mutual = source == searched
     searched, target = searched[mutual], target[mutual]
     moved, belongs = rows[searched].numpy(), rows[target].numpy()
@@ -187,13 +187,15 @@ def _some(rows: Int[Tensor, " m"], seed: int) -> Int[Tensor, " m"]:
     return rows[picked.sort().values]
 
 
-def _nearest(asked: Float[Tensor, "m d"], among: Float[Tensor, "n d"]) -> tuple[Float[Tensor, " m"], Int[Tensor, " m"]]:
+def _nearest(
+    rows: Float[Tensor, "m d"], gallery: Float[Tensor, "n d"]
+) -> tuple[Float[Tensor, " m"], Int[Tensor, " m"]]:
     """Return the largest product of each row with any of the others, and which it is."""
-    best, which = torch.empty(len(asked)), torch.empty(len(asked), dtype=torch.int64)
-    step = max(1, _SCORES_AT_ONCE // len(among))
-    for start in range(0, len(asked), step):
+    best, which = torch.empty(len(rows)), torch.empty(len(rows), dtype=torch.int64)
+    step = max(1, _SCORES_AT_ONCE // len(gallery))
+    for start in range(0, len(rows), step):
         block = slice(start, start + step)
-        best[block], which[block] = (asked[block] @ among.mT).max(dim=1)
+        best[block], which[block] = (rows[block] @ gallery.mT).max(dim=1)
     return best, which
 
 

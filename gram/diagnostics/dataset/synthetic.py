@@ -7,8 +7,8 @@ that is drawn too; the `plant_*` function of each fault's file says how.
 
 A set that is so noisy, or noisy so unevenly, that small bases decide what volume finds has hubs without any being
 planted; and a gap of usual size (centroids about 0.8 apart in CLIP) costs a noisy set retrieval, which a diagnosis
-rightly says. So there are two kinds of clean sets: "none", even enough for volumes and with gaps of usual sizes, and
-"noisy", with small gaps, which is clean to whoever asks by cosine.
+rightly reports. So there are two kinds of clean sets: "none", even enough for volumes and with gaps of usual sizes, and
+"noisy", with small gaps, which is clean under the cosine measures.
 
 `info["planted"]` says what was done to which modalities, and to which items.
 """

@@ -53,9 +53,9 @@ class Attribution:
     """Why an item's query found another item first, in numbers.
 
     Attributes:
-        query: the modality that asks.
-        candidates: the modalities of a candidate.
-        measure: what ranked.
+        query: the query modality.
+        candidates: the candidate modalities.
+        measure: name of the measure.
         true: the item whose query it is.
         winner: the item it is compared with.
         margin: score of the true item minus that of the winner; 0 for a tie.
@@ -68,7 +68,7 @@ class Attribution:
         modality_flipped: those of them that point away in the whole set.
         rank_sign_flipped: rank with these flipped, those of whole modalities for all candidates; NaN if there is none.
         rank_without_hubs: rank with all hubs left out; NaN where the winner is none.
-        occurrences: how many of the `asked` queries the winner is first for.
+        occurrences: number of queries, of `asked`, for which the winner is first.
         asked: number of queries behind `occurrences`.
         hub_threshold: smallest number of queries won that chance does not explain.
         median_base: median base of the gallery.

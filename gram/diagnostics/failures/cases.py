@@ -13,7 +13,7 @@ The cause of a failure is the first of these that holds:
    without all such items the true one is first.
 5. **sign**: vectors of the true item point away from the query, and with them flipped it is first. A vector points
    away if its cosine with the query is negative, and as far below the query's mean cosine with that modality as random
-   vectors are once in 10,000. A whole modality points away if, over the asked items, matched cosines are below that
+   vectors are once in 10,000. A whole modality points away if, over the queries, matched cosines are below that
    mean by more than 3.29 standard errors; it is then flipped for all candidates.
 6. **modality**: with one candidate modality left out of all candidates, the true item is first; of several, the one
    that leaves it furthest ahead is at fault.
@@ -75,14 +75,14 @@ CAUSES = {
 
 @dataclass(frozen=True, eq=False)
 class Cases:
-    """Every asked query of a set as a case.
+    """The queries of a set as cases.
 
-    The table has a row an asked item, in the order of the set, with these columns:
+    The table has a row for each query, in the order of the set, with these columns:
 
     - id, label, split; rank (float, 1 for the best, the average of tied ranks); right (rank 1, no tie);
     - winner (id of the best item other than the true one, the first in the set of those that tie), winner_label; margin
-      (score of the true item minus that of the winner, 0 for a tie); winner_occurrences (how many of the asked queries
-      the winner is first for; a tie counts for the query's own item);
+      (score of the true item minus that of the winner, 0 for a tie); winner_occurrences (for how many
+      queries the winner is first; a tie counts for the query's own item);
     - base_true, base_winner; height_true, height_winner (of the query over the span of their vectors);
     - `without_<modality>` (rank with that modality left out of all candidates; NaN with one candidate, where the true
       item has no other, or where the measure is not defined for one fewer); rank_same_base (rank if the winner's base
@@ -92,9 +92,9 @@ class Cases:
 
     Attributes:
         table: the cases, as above.
-        query: the modality that asks.
-        candidates: the modalities of a candidate.
-        measure: what ranked.
+        query: the query modality.
+        candidates: the candidate modalities.
+        measure: name of the measure.
         gallery: how many items each query was ranked against.
         left_out: how many items of the set lack the query or too many candidates.
         statistics: what is usual in the gallery, against which each case was judged.
@@ -109,7 +109,7 @@ class Cases:
     statistics: GalleryStatistics = field(repr=False)
 
     def __len__(self) -> int:
-        """Return the number of queries asked."""
+        """Return the number of queries."""
         return len(self.table)
 
     @property
@@ -151,7 +151,7 @@ def find_cases(
         query: name of a modality; the set's anchor if None.
         candidates: names of modalities; all but the query if None.
         measure: one of `gram.measures.names()`.
-        sample: how many queries are asked at most.
+        sample: the largest number of queries.
         seed: of their choice.
         device: "cpu", "cuda", or "auto" for cuda where there is one.
         progress: called with the share that is done, and the stage in words.

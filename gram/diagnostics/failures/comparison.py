@@ -55,7 +55,7 @@ def compare_outcomes(left: Cases, right: Cases) -> RankingComparison:
     """Return which items two rankings get right, over the items that both ranked.
 
     An item is right if it is first with no tie. McNemar's exact test takes the b items that only the left ranking gets
-    right and the c items that only the right one does, and asks how far b is from Binomial(b + c, 1/2), both ways. The
+    right and the c items that only the right one does, and tests b against Binomial(b + c, 1/2), two-sided. The
     interval of the difference (b - c) / n is Newcombe's for paired shares, made of the Wilson intervals of both; it
     stays within [-1, 1] and has width where b = c = 0.
 

@@ -33,13 +33,13 @@ class GalleryStatistics:
     """What is usual in a gallery, against which a single case is judged.
 
     Attributes:
-        top1_counts: (n,) how many of the asked queries each item of the gallery is first for. A query that ties at the
-            top counts for its own item.
-        asked: how many queries were asked.
+        top1_counts: (n,) for how many queries each item of the gallery is first. A query that ties at the top counts
+            for its own item.
+        asked: number of queries.
         hub_threshold: smallest number of queries won that chance does not explain; see `hub_threshold`.
         median_base: median base of the gallery.
         height_limit: 90 % quantile of the heights of queries answered right; NaN where none is.
-        sign_flipped: candidate modalities that point away from the query as a whole: over the asked items, matched
+        sign_flipped: candidate modalities that point away from the query as a whole: over the queries, matched
             cosines are reliably below the query's mean cosine with any item.
     """
 
@@ -213,7 +213,7 @@ def _with_failures(task: RetrievalTask, statistics: CaseStatistics, gallery: Gal
 
 
 def _filled(which: Bool[Tensor, " m"], values: Callable[[Tensor], Tensor]) -> Float[Tensor, " m"]:
-    """Return values where they are asked for, NaN elsewhere."""
+    """Return the values of the rows in a mask, NaN elsewhere."""
     filled = torch.full((len(which),), torch.nan, dtype=torch.float64)
     rows = which.nonzero().flatten()
     if len(rows):
