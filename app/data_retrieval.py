@@ -21,7 +21,7 @@ from gram.retrieval.query import Encoder
 from gram.retrieval.search import Searcher
 
 if TYPE_CHECKING:
-    from gram.models.huggingface import AlignedEncoders, SetEncoders
+    from gram.models.huggingface import SetEncoders
 
 
 class AnyEncoder:
@@ -66,14 +66,14 @@ def live_kinds(model: str) -> dict[str, str]:
     return dict(live.kinds) if live is not None else {}
 
 
-def _live_of(model: str) -> "SetEncoders | AlignedEncoders | None":
+def _live_of(model: str) -> "SetEncoders | None":
     if opened.current().private or "encoders" not in data.load_set(model).info:
         return None
     return _live(data.fingerprint(model), model)
 
 
 @data.cached(max_entries=2, show_spinner="Loading the encoders")
-def _live(fingerprint: tuple[str, int], model: str) -> "SetEncoders | AlignedEncoders | None":
+def _live(fingerprint: tuple[str, int], model: str) -> "SetEncoders | None":
     heads = data.load_encoder(model) if data.has_model(model) else None
     device = os.environ.get("GRAM_DEVICE", "auto")
     return encoders.encoders_for(data.load_set(model), heads=heads if isinstance(heads, Heads) else None, device=device)

@@ -118,9 +118,8 @@ def _render(staged: Path, budget: Budget, processes: int | None, progress: Progr
     recipes = {part: _recipes(part, budget) for part in PARTS}
     whole, done = sum(map(len, recipes.values())), 0
     for part, rows in recipes.items():
-        records = [{str(key): value for key, value in item.items()} for item in rows.to_dict("records")]
         kept: dict[str, list[np.ndarray]] = {name: [] for name in MODALITIES}
-        for example in render_examples(model, records, processes=processes, half=True):
+        for example in render_examples(model, rows, processes=processes, half=True):
             for name, value in example.items():
                 kept[name].append(np.moveaxis(value, -1, 0))
             done += 1

@@ -1,4 +1,4 @@
-"""Models on disk: `model.safetensors` and `config.json` side by side; nothing is unpickled."""
+"""Models on disk: `model.safetensors` and `config.json` in one folder; nothing is unpickled."""
 
 import json
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from gram.models.heads import Heads, HeadsConfig
 from gram.models.multimodal import ModelConfig, MultimodalModel
 
 VERSION = 1  # of the config of either kind
-HEADS = "heads"  # what the config of heads says of its kind; that of a model says nothing
+HEADS = "heads"  # "kind" in the config of heads; the config of a model has none
 _WEIGHTS, _CONFIG = "model.safetensors", "config.json"
 
 
@@ -33,7 +33,7 @@ def load_model(folder: str | Path, *, device: str = "auto") -> MultimodalModel:
     """Return the model saved in a folder, ready to encode.
 
     Raises:
-        ModelError: a file is missing or damaged, weights and config do not fit each other, or the folder holds heads.
+        ModelError: a file is missing or damaged, weights and config do not match, or the folder holds heads.
         DeviceError: the device is not available.
     """
     config = _found(Path(folder), "a model is a folder")
@@ -69,7 +69,7 @@ def load_heads(folder: str | Path, *, device: str = "auto") -> Heads:
     """Return the heads saved in a folder, ready to encode.
 
     Raises:
-        ModelError: a file is missing or damaged, its kind or version is unknown, or weights and config do not fit.
+        ModelError: a file is missing or damaged, its kind or version is unknown, or weights and config do not match.
         DeviceError: the device is not available.
     """
     config = _found(Path(folder), "heads are a folder")
@@ -88,13 +88,13 @@ def load_heads(folder: str | Path, *, device: str = "auto") -> Heads:
     try:
         heads = Heads(sizes, HeadsConfig(**own), training=training, info=body.get("info"))
     except (ValueError, TypeError, RuntimeError, MemoryError, OverflowError) as error:
-        raise ModelError(f"{config}: describes no heads that can be ({error}); save them again") from error
+        raise ModelError(f"{config}: describes no valid heads ({error}); save them again") from error
     _load_weights(heads, Path(folder))
     return heads.to(select_device(device)).eval()
 
 
 def open_model(folder: str | Path, *, device: str = "auto") -> Heads | MultimodalModel:
-    """Return what is saved in a folder, of either kind: alignment heads, or a model of spoken numbers.
+    """Return the alignment heads or the model of spoken numbers saved in a folder.
 
     Raises:
         ModelError: see `load_heads` and `load_model`.
@@ -106,7 +106,7 @@ def open_model(folder: str | Path, *, device: str = "auto") -> Heads | Multimoda
 
 
 def kind_of(config: Path) -> object:
-    """Return the kind of model that a config names; None where it names none, or cannot be read."""
+    """Return the "kind" of a config; None if it has none or cannot be read."""
     try:
         body = json.loads(config.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -115,7 +115,7 @@ def kind_of(config: Path) -> object:
 
 
 def _found(folder: Path, what: str) -> Path:
-    """Return the path of the config, once both files are there."""
+    """Return the path of the config; check that both files exist."""
     for name in (_CONFIG, _WEIGHTS):
         if not (folder / name).is_file():
             raise ModelError(f"{folder / name}: missing; {what} with {_CONFIG} and {_WEIGHTS}")

@@ -4,11 +4,11 @@ The losses of `gram.losses` gather the items of all processes themselves.
 """
 
 from collections.abc import Mapping
+from typing import cast
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_gather
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from gram.models import Batch
@@ -20,15 +20,14 @@ def world_size() -> int:
 
 
 def rank() -> int:
-    """Return this process's place among them; 0 outside a process group."""
+    """Return the rank of this process; 0 outside a process group."""
     return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
 
 
 class GatheredBatchNorm(_BatchNorm):
-    """Batch normalisation of the items of all processes, for devices that `torch.nn.SyncBatchNorm` does not support.
+    """Batch normalisation over the items of all processes, for devices that `torch.nn.SyncBatchNorm` does not support.
 
-    Every process gathers all items, normalises them as one batch, and goes on with its own; gradients return to the
-    process of each item. Every process has as many items.
+    Every process has as many items; it gathers those of all, normalises them as one batch and keeps its own.
     """
 
     def _check_input_dim(self, input: Tensor) -> None:
@@ -39,11 +38,14 @@ class GatheredBatchNorm(_BatchNorm):
         """Return (b, channels, ...) normalised; by the running statistics outside training."""
         if not self.training or world_size() == 1:
             return super().forward(input)
-        return super().forward(torch.cat(all_gather(input))).chunk(dist.get_world_size())[dist.get_rank()]
+        from torch.distributed._functional_collectives import all_gather_single  # torch.distributed.nn is deprecated
+
+        everything = all_gather_single(input.contiguous(), 0, cast(dist.ProcessGroup, dist.group.WORLD))
+        return super().forward(everything).chunk(world_size())[rank()]
 
 
 def synchronize_batch_norm(module: nn.Module) -> nn.Module:
-    """Replace batch normalisation inside a module by that over all processes, parameters kept; return the module."""
+    """Make batch normalisation inside a module run over all processes, in place; return the module."""
     if next(module.parameters()).device.type == "cuda":
         return nn.SyncBatchNorm.convert_sync_batchnorm(module)
     for child in module.modules():
@@ -53,7 +55,7 @@ def synchronize_batch_norm(module: nn.Module) -> nn.Module:
 
 
 def pad_to_longest(batches: Mapping[str, Batch]) -> dict[str, Batch]:
-    """Return batches padded to the longest of all processes, for batch normalisation sees the padding."""
+    """Return batches padded to the longest of all processes: batch normalisation includes the padding."""
     if world_size() == 1:
         return dict(batches)
     device = next(iter(batches.values())).values.device

@@ -1,7 +1,7 @@
 """Frozen encoders of Hugging Face `transformers`: a folder of media as a set of features, and live queries to it.
 
-They need `pip install gram[encoders]`; nothing here imports transformers before an encoder is opened. Weights
-come from safetensors alone and no code of a model's is run.
+They need `pip install gram[encoders]`; transformers is imported when the first encoder is opened. Weights are read
+from safetensors only, and a model's own code is never run.
 
 ```python
 clip = gram.models.huggingface.load("clip=openai/clip-vit-base-patch32")
@@ -19,20 +19,10 @@ from gram.errors import ModelError
 from gram.models.huggingface.embedding import Embedded, embed_folder
 from gram.models.huggingface.encoder import Encoder
 from gram.models.huggingface.folder import Items, scan_folder
-from gram.models.huggingface.live import AlignedEncoders, SetEncoders, encoders_for
+from gram.models.huggingface.live import SetEncoders, encoders_for
 from gram.models.huggingface.opening import open_model
 
-__all__ = [
-    "AlignedEncoders",
-    "Embedded",
-    "Encoder",
-    "Items",
-    "SetEncoders",
-    "embed_folder",
-    "encoders_for",
-    "load",
-    "scan_folder",
-]  # fmt: skip
+__all__ = ["Embedded", "Encoder", "Items", "SetEncoders", "embed_folder", "encoders_for", "load", "scan_folder"]
 
 
 def load(spec: str, *, device: str | torch.device = "auto", offline: bool = False) -> Encoder:
@@ -40,12 +30,13 @@ def load(spec: str, *, device: str | torch.device = "auto", offline: bool = Fals
 
     Args:
         spec: LABEL=SOURCE, or SOURCE alone; a source is the folder of a saved model or a name at Hugging Face.
-        device: auto, cpu or cuda; on a CUDA GPU it computes in bfloat16 where that is safe.
+        device: auto, cpu or cuda; a CUDA GPU computes in bfloat16 where that is safe.
         offline: never fetch; a name must be in the cache.
 
     Raises:
-        ModelError: transformers is not installed, the source cannot be opened safely, its type is not known
-            here, the device is not at hand, or a label that is empty.
+        ModelError: transformers is not installed, the source cannot be opened safely, its type is unknown, or the label
+            is empty.
+        DeviceError: the device is not available.
     """
     label, has_label, source = spec.partition("=")
     if not has_label:

@@ -1,10 +1,11 @@
 """Embedding a folder of media by frozen encoders, in batches; an interrupted call resumes."""
 
+import filecmp
 import hashlib
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +22,7 @@ from gram.models.huggingface.folder import Items, Medium, scan_folder
 from gram.models.huggingface.inputs import Recording
 from gram.models.huggingface.parts import Parts
 
-_READERS = 4  # files read at once, while the model is at the batch before
+_READERS = 4  # files read at once, while the model computes the previous batch
 _AHEAD = 2  # batches read ahead
 
 
@@ -31,10 +32,10 @@ class Embedded(NamedTuple):
     Attributes:
         features: the saved set: an `EmbeddingSet` where all modalities have the same d, else a `FeatureSet`.
         computed: number of vectors computed by this call.
-        resumed: number of vectors kept from an earlier call.
+        resumed: number of vectors reused from an earlier call.
         skipped: files that could not be used, each with the reason.
         cut: modality -> number of recordings longer than the encoder's limit.
-        notes: what was left out, in words.
+        notes: sentences on what was left out.
     """
 
     features: EmbeddingSet | FeatureSet
@@ -43,14 +44,6 @@ class Embedded(NamedTuple):
     skipped: tuple[str, ...]
     cut: dict[str, int]
     notes: tuple[str, ...]
-
-
-@dataclass
-class _Tally:
-    """Skipped files, each with the reason, and the number of recordings cut, by modality."""
-
-    skipped: list[str] = field(default_factory=list)
-    cut: dict[str, int] = field(default_factory=dict)
 
 
 class _Task(NamedTuple):
@@ -75,36 +68,41 @@ def embed_folder(
     """Embed the items of a folder with every encoder, copy their media, and save the set.
 
     Finished vectors are kept in the hidden folder OUT/.parts under a digest of the encoder and of the file (its path,
-    size and time of change), so that the same call, stopped and made again, computes only what is not there or has
-    changed; at the end that folder is removed. An item without a file has a row of NaN.
+    size and modification time), so that a repeated call computes only what is missing or has changed; at the end that
+    folder is removed. An item without a file has a row of NaN.
 
     Args:
         path: a folder or a table; see `scan_folder`.
         out: folder of the set.
         encoders: each embeds every medium that it can.
         text: column of the table that holds texts.
-        batch_size: how many are encoded at once.
-        skip_bad: make the row of a file that cannot be used NaN, and count it, rather than stop there.
-        progress: called with the share of the vectors that are there, those of an earlier call included.
+        batch_size: inputs encoded at once.
+        skip_bad: give a file that cannot be used a row of NaN, and count it, instead of raising.
+        progress: called with the share of finished vectors, those of an earlier call included.
 
     Raises:
-        EmbeddingSetError: whatever `scan_folder` refuses, an `out` that holds files but no set, or a disk that refuses.
+        EmbeddingSetError: see `scan_folder`; `out` holds files but no set, or the disk fails.
         ModelError: no encoder, two of one label, or one with nothing to embed in this folder.
-        MediaError: a file that cannot be used, named, unless `skip_bad`.
+        MediaError: a file cannot be used, unless `skip_bad`; the message names it.
     """
     items, out = scan_folder(path, text=text), Path(out)
     check_writable(out)
-    tasks, tally = _tasks(items, encoders), _Tally()
-    parts = Parts(out / ".parts")
+    tasks, parts = _tasks(items, encoders), Parts(out / ".parts")
+    skipped, cut = [], Counter[str]()
     keys = {key for task in tasks for key in task.keys if key is not None}
     resumed = done = sum(key in parts for key in keys)
-    report = _counting(progress, len(keys))
-    report(done)
+
+    def report() -> None:
+        progress(done / max(1, len(keys)), f"{done:,} of {len(keys):,} inputs")
+
+    report()
     try:
         for task in tasks:
-            for count in _embed(task, items.folder, parts, tally, batch_size=batch_size, skip_bad=skip_bad):
-                done += count
-                report(done)
+            for batch in _embed(task, items.folder, parts, batch_size=batch_size, skip_bad=skip_bad):
+                skipped += [str(one) for one in batch if isinstance(one, MediaError)]
+                cut[task.name] += sum(isinstance(one, Recording) and one.cut for one in batch)
+                done += len(batch)
+                report()
     finally:
         parts.write()
     features = _as_set(items, tasks, parts)
@@ -112,12 +110,7 @@ def embed_folder(
     features.save(out)
     shutil.rmtree(out / ".parts", ignore_errors=True)
     notes = (*items.notes, *_without_encoder(items, tasks), *_apart(features, tasks))
-    computed = done - resumed - len(tally.skipped)
-    return Embedded(features, computed, resumed, tuple(tally.skipped), tally.cut, notes)
-
-
-def _counting(progress: Progress, whole: int) -> Callable[[int], None]:
-    return lambda done: progress(done / max(1, whole), f"{done:,} of {whole:,} inputs")
+    return Embedded(features, done - resumed - len(skipped), resumed, tuple(skipped), dict(+cut), notes)
 
 
 def _tasks(items: Items, encoders: Sequence[Encoder]) -> list[_Task]:
@@ -160,8 +153,8 @@ def _key(folder: Path, medium: Medium, encoder: Encoder, value: str | None) -> b
     return hashlib.sha256("\0".join(facts).encode("utf-8", "surrogatepass")).digest()
 
 
-def _embed(task: _Task, folder: Path, parts: Parts, tally: _Tally, *, batch_size: int, skip_bad: bool) -> Iterator[int]:
-    """Compute the missing vectors of a task; yield the number of files processed, batch by batch."""
+def _embed(task: _Task, folder: Path, parts: Parts, *, batch_size: int, skip_bad: bool) -> Iterator[list[Any]]:
+    """Compute the missing vectors of a task; yield its inputs as read, or their `MediaError`, batch by batch."""
     todo = {
         key: value
         for key, value in zip(task.keys, task.medium.inputs)
@@ -183,14 +176,10 @@ def _embed(task: _Task, folder: Path, parts: Parts, tally: _Tally, *, batch_size
             if bad and not skip_bad:
                 readers.shutdown(cancel_futures=True)
                 raise MediaError(f"{bad[0]}; repair or remove it, or go on without it (--skip-bad)")
-            tally.skipped += [str(error) for error in bad]
             if good:
-                longer = sum(isinstance(one, Recording) and one.cut for _, one in good)
-                if longer:
-                    tally.cut[task.name] = tally.cut.get(task.name, 0) + longer
                 vectors = encoder.encode(kind, [one for _, one in good], batch_size=batch_size)
                 parts.add([key for key, _ in good], vectors)
-            yield len(batch)
+            yield [one for _, one in batch]
 
 
 def _read_ahead(
@@ -212,7 +201,9 @@ def _as_set(items: Items, tasks: list[_Task], parts: Parts) -> EmbeddingSet | Fe
     for task in tasks:
         there = [(row, parts[key]) for row, key in enumerate(task.keys) if key is not None and key in parts]
         if not there:
-            raise EmbeddingSetError(f"{items.folder}: no file of {task.name} could be used; look at the first lines")
+            raise EmbeddingSetError(
+                f"{items.folder}: no file of {task.name} could be used; embed without --skip-bad to see why"
+            )
         rows = torch.full((len(items.table), len(there[0][1])), float("nan"))
         for row, vector in there:
             rows[row] = vector
@@ -220,8 +211,16 @@ def _as_set(items: Items, tasks: list[_Task], parts: Parts) -> EmbeddingSet | Fe
     table, media = _table(items)
     encoders: dict[str, dict[str, Any]] = {}
     for task in tasks:
-        here = encoders.setdefault(task.encoder.label, _facts(task.encoder))
-        here["modalities"][task.name] = task.medium.kind
+        encoder, source = task.encoder, task.encoder.source
+        record = {
+            "label": encoder.label,
+            "source": str(Path(source).resolve()) if Path(source).is_dir() else source,
+            "type": encoder.kind,
+            "precision": encoder.precision,
+            "fingerprint": encoder.fingerprint,
+            "modalities": {},
+        }
+        encoders.setdefault(encoder.label, record)["modalities"][task.name] = task.medium.kind
     info = {
         "name": items.folder.resolve().name,
         "description": f"Embedded by {', '.join(one['source'] for one in encoders.values())}",
@@ -231,18 +230,6 @@ def _as_set(items: Items, tasks: list[_Task], parts: Parts) -> EmbeddingSet | Fe
     }
     one_space = len({rows.shape[1] for rows in modalities.values()}) == 1
     return (EmbeddingSet if one_space else FeatureSet)(modalities, table, info)
-
-
-def _facts(encoder: Encoder) -> dict[str, Any]:
-    source = encoder.source
-    return {
-        "label": encoder.label,
-        "source": str(Path(source).resolve()) if Path(source).is_dir() else source,
-        "type": encoder.kind,
-        "precision": encoder.precision,
-        "fingerprint": encoder.fingerprint,
-        "modalities": {},
-    }
 
 
 def _table(items: Items) -> tuple[pd.DataFrame, list[str]]:
@@ -275,20 +262,13 @@ def _copy_media(items: Items, out: Path) -> None:
             continue
         for value in medium.inputs:
             source, target = items.folder / str(value), out / "media" / str(value)
-            if value is None or not source.is_file() or _is_same(source, target):
+            if value is None or not source.is_file() or (target.is_file() and filecmp.cmp(source, target)):
                 continue
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(source, target)
             except OSError as error:
                 raise EmbeddingSetError(f"{target}: cannot be written ({error.strerror}); free space") from error
-
-
-def _is_same(source: Path, target: Path) -> bool:
-    if not target.is_file():
-        return False
-    here, there = source.stat(), target.stat()
-    return (here.st_size, here.st_mtime_ns) == (there.st_size, there.st_mtime_ns)
 
 
 def _without_encoder(items: Items, tasks: list[_Task]) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """A frozen encoder of `transformers`: texts, pictures or recordings to vectors, the same in any batch."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -9,18 +10,18 @@ from torch import Tensor
 
 from gram.errors import MediaError, ModelError
 from gram.models.huggingface.family import Family
-from gram.models.huggingface.inputs import Recording, read_input
+from gram.models.huggingface.inputs import Recording, read_picture, read_recording, read_text
 
 
 class Encoder:
-    """One model and what it embeds.
+    """A frozen model and its preprocessing.
 
     Attributes:
-        label: its name for people.
+        label: name shown to people.
         source: the folder or name it was opened from.
         kind: the `model_type`, such as clip.
-        modalities: what it embeds: of text, image and audio.
-        fingerprint: digest of its weights and of what prepares its inputs.
+        modalities: those it embeds, of text, image and audio.
+        fingerprint: digest of its weights and preprocessing.
     """
 
     def __init__(self, label: str, source: str, family: Family, device: torch.device) -> None:
@@ -36,33 +37,30 @@ class Encoder:
 
     @property
     def rate(self) -> int:
-        """Sampling rate of its recordings, in Hz; 0 where it takes none."""
+        """Sampling rate of its recordings, in Hz; 0 without audio."""
         return int(self.family.processors["audio"].sampling_rate) if "audio" in self.modalities else 0
 
     @property
-    def longest(self) -> float:
-        """Longest recording in seconds; the rest is cut off."""
-        return self.family.max_seconds
-
-    @property
     def precision(self) -> str:
-        """Numbers it computes with: bfloat16 on a CUDA GPU, else float32."""
+        """Precision of its arithmetic: bfloat16 on a CUDA GPU, else float32."""
         return "bfloat16" if self._device.type == "cuda" else "float32"
 
     def read(self, modality: str, source: Any) -> Any:
-        """Return one raw input, read and brought to the encoder's form; `encode` takes it as well.
+        """Return one raw input, read and converted to the encoder's form; `encode` takes it as well.
 
         Raises:
             ModelError: the encoder has no such modality.
-            MediaError: the file cannot be used; says why.
+            MediaError: the file cannot be used.
         """
         self._check(modality)
         if isinstance(source, Recording) or hasattr(source, "getbands"):
             return source
+        if modality == "image":
+            return read_picture(source)
         if modality == "audio":
-            return read_input(modality, source, rate=self.rate, longest=self.longest)
-        text = read_input(modality, source)
-        if modality == "text" and not (isinstance(text, str) and text.strip()):
+            return read_recording(source, rate=self.rate, longest=self.family.max_seconds)
+        text = read_text(source) if isinstance(source, (bytes, Path)) else source
+        if not (isinstance(text, str) and text.strip()):
             raise MediaError("a text has at least one word; write something")
         return text
 
@@ -72,12 +70,12 @@ class Encoder:
 
         Args:
             modality: text, image or audio, of those it has.
-            inputs: texts; or pictures, or recordings, as the bytes or paths of files.
-            batch_size: how many are encoded at once; it changes speed alone.
+            inputs: texts, or pictures or recordings as bytes or paths of files.
+            batch_size: inputs encoded at once; affects speed only.
 
         Raises:
             ModelError: the encoder has no such modality.
-            MediaError: a file cannot be used; says why.
+            MediaError: a file cannot be used.
         """
         self._check(modality)
         parts = [
@@ -91,10 +89,7 @@ class Encoder:
             raise ModelError(f"{self.label} embeds {', '.join(self.modalities)}; it has no modality {modality!r}")
 
     def _batch(self, modality: str, inputs: list[Any]) -> Float[Tensor, "b d"]:
-        if modality == "text":
-            vectors = self.family.texts(inputs)
-        elif modality == "image":
-            vectors = self.family.pictures(inputs)
-        else:
-            vectors = self.family.recordings([heard.waveform for heard in inputs])
-        return vectors.float().cpu()
+        if modality == "audio":
+            return self.family.recordings([recording.waveform for recording in inputs]).float().cpu()
+        embed = self.family.texts if modality == "text" else self.family.pictures
+        return embed(inputs).float().cpu()

@@ -1,4 +1,4 @@
-"""What an encoder family is: models of `transformers` that are fed and pooled alike; a file each in `families`."""
+"""Encoder families: models of `transformers` with the same inputs and pooling; a file each in `families`."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -15,23 +15,23 @@ MAX_SECONDS = 30.0  # of a recording, for models that set no limit of their own
 
 
 class Family:
-    """An opened model of one family: prepared inputs in, one vector each out, the same in any batch.
+    """An opened model of one family: one vector for each prepared input, independent of the batch.
 
     A family declares `modalities` and implements `texts`, `pictures` or `recordings`. Its file registers it:
 
         @register({"clip": "CLIPModel"})
         class Clip(Family): ...
 
-    and lies in the package `families`, or wherever `gram.core.registry` looks for plug-ins.
+    The file is in the package `families`, or is found as a plug-in by `gram.core.registry`.
 
     Attributes:
         types: `model_type` of the config -> name of the class in `transformers`.
-        modalities: what the models embed, of text, image and audio, in order.
+        modalities: those the models embed, of text, image and audio, in order.
         kind: the model's `model_type`.
-        model: the torch module, evaluating.
+        model: the torch module, in evaluation mode.
         processors: modality -> tokenizer, image processor or feature extractor.
         has_pooler: whether the weights hold the model's pooler.
-        sentence: pooling and length that a sentence-transformers folder states.
+        sentence: pooling and length of a sentence-transformers folder.
         fingerprint: digest of weights and processors.
     """
 
@@ -73,27 +73,32 @@ class Family:
         with torch.autocast("cuda", torch.bfloat16) if device.type == "cuda" else nullcontext():
             return call(**{name: value.to(device) for name, value in inputs.items()})
 
-    def tokens(self, texts: list[str], *, padding: bool | str = True, reserved: int = 0) -> dict[str, Tensor]:
-        """Return the tokens of texts, cut to the longest that the model reads.
+    def tokens(
+        self, texts: list[str], *, padding: bool | str = True, offset: bool = False, types: bool = False
+    ) -> dict[str, Tensor]:
+        """Return the tokens of texts, truncated to the longest sequence that the model reads.
 
         Args:
             texts: to tokenize.
             padding: to the longest of them, or to "max_length".
-            reserved: positions that the model keeps for itself.
+            offset: whether the model's positions start after the padding token's id.
+            types: whether the model takes token types.
         """
-        tokenizer = self.processors["text"]
-        limit = int(getattr(self.model.config, "text_config", self.model.config).max_position_embeddings) - reserved
+        tokenizer, config = self.processors["text"], self.model.config
+        config = getattr(config, "text_config", config)
+        limit = int(config.max_position_embeddings) - (int(config.pad_token_id) + 1 if offset else 0)
         length = min(limit, int(self.sentence.get("length") or limit), int(tokenizer.model_max_length))
         found = tokenizer(texts, padding=padding, truncation=True, max_length=length, return_tensors="pt")
-        return {name: found[name] for name in ("input_ids", "attention_mask", "token_type_ids") if name in found}
+        names = ("input_ids", "attention_mask", *(["token_type_ids"] if types else []))
+        return {name: found[name] for name in names if name in found}
 
     def pixels(self, pictures: list[Any]) -> Tensor:
-        """Return pictures as the model takes them."""
+        """Return the pixel values of pictures, by the image processor."""
         values: Tensor = self.processors["image"](images=pictures, return_tensors="pt")["pixel_values"]
         return values
 
-    def heard(self, waveforms: list[Any], **options: Any) -> Any:
-        """Return what the feature extractor makes of waveforms."""
+    def features(self, waveforms: list[Any], **options: Any) -> Any:
+        """Return the features of waveforms, by the feature extractor."""
         extractor = self.processors["audio"]
         return extractor(waveforms, sampling_rate=extractor.sampling_rate, return_tensors="pt", **options)
 
@@ -118,11 +123,6 @@ def mean_over(states: Float[Tensor, "b t d"], valid: Bool[Tensor, "b t"]) -> Flo
     """Return the mean over valid places, in float32."""
     weights = valid.to(states.device)[..., None].float()
     return (states.float() * weights).sum(1) / weights.sum(1).clamp(min=1)
-
-
-def reserved_positions(config: Any) -> int:
-    """Return the number of positions that are reserved where a model counts them from its padding token's."""
-    return int(config.pad_token_id) + 1
 
 
 def _fingerprint(model: torch.nn.Module, processors: Mapping[str, Any]) -> str:

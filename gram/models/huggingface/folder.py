@@ -1,9 +1,9 @@
 """The items in a folder of media: files of one stem, a sub-folder a modality, or a table with paths and texts."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -28,9 +28,9 @@ class Medium(NamedTuple):
     """One modality of the items on disk.
 
     Attributes:
-        name: what it is called: its kind, its sub-folder, or its column.
+        name: its kind, sub-folder or column.
         kind: text, image or audio.
-        inputs: for each item the path of its file below the folder, or its text; None where it has none.
+        inputs: for each item the path of its file below the folder, or its text; None where missing.
         in_files: whether the inputs are paths.
     """
 
@@ -45,32 +45,32 @@ class Items:
     """The items of a folder, in order, and their media.
 
     Attributes:
-        folder: where the paths start.
-        table: one row an item; "id" and whatever else the table says.
+        folder: root of the paths.
+        table: one row an item: "id" and any other columns.
         media: the modalities, text first.
-        notes: what was left out, in words.
+        notes: sentences on what was left out.
     """
 
     folder: Path
     table: pd.DataFrame
     media: tuple[Medium, ...]
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
 
 def scan_folder(path: str | Path, *, text: str | None = None) -> Items:
-    """Return the items in a folder, or in a table with paths and texts; nothing is opened but the table.
+    """Return the items in a folder, or in a table with paths and texts; only the table is opened.
 
-    A folder with `items.csv`, `.jsonl` or `.parquet` is read by that table. Else files of one stem are one item
-    (`cat1.jpg`, `cat1.wav`, `cat1.txt`); where no file lies in the folder itself, each sub-folder is a modality and
-    files of one stem in them are one item. Items come in the order of the table, or of their stems.
+    A folder with `items.csv`, `.jsonl` or `.parquet` is read by that table. Otherwise files of one stem are one item
+    (`cat1.jpg`, `cat1.wav`, `cat1.txt`); if the folder itself holds none, each sub-folder is a modality and files of
+    one stem in them are one item. Items follow the order of the table, or of their stems.
 
     Args:
         path: the folder, or the table.
-        text: column of the table that holds texts (default: whichever is called text, caption, ...).
+        text: column of the table that holds texts; by default those named text, caption, ...
 
     Raises:
-        EmbeddingSetError: nothing there, no media in it, two files for one modality of one item, a table that
-            cannot be read, or with a path that leaves its folder.
+        EmbeddingSetError: no such folder, no media, two files for one modality of one item, a table that cannot be
+            read, or a path that leaves its folder.
     """
     path = Path(path)
     if path.is_file() and path.suffix in TABLES:
@@ -106,8 +106,8 @@ def _of_files(folder: Path) -> Items:
         Medium(name if names.count(name) == 1 else f"{name}-{kind}", kind, tuple(map(held.get, stems)), True)
         for (name, kind), held in found.items()
     ]
-    asides = [inner.name for inner in _folders(folder) if _media_files(inner)] if flat else []
-    notes = (f"sub-folders left aside, for files lie beside them: {', '.join(asides)}",) if asides else ()
+    ignored = [inner.name for inner in _folders(folder) if _media_files(inner)] if flat else []
+    notes = (f"sub-folders ignored, since the folder itself holds files: {', '.join(ignored)}",) if ignored else ()
     return Items(folder, pd.DataFrame({"id": stems}), _text_first(media), notes)
 
 
@@ -168,5 +168,4 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _text_first(media: list[Medium]) -> tuple[Medium, ...]:
-    order: dict[str, Any] = {"text": 0, "image": 1, "audio": 2}
-    return tuple(sorted(media, key=lambda medium: order[medium.kind]))
+    return tuple(sorted(media, key=lambda medium: ("text", "image", "audio").index(medium.kind)))

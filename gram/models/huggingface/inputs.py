@@ -1,7 +1,7 @@
 """Raw inputs of encoders: texts, pictures, and recordings at the encoder's rate."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from PIL import Image, ImageOps
 
@@ -17,8 +17,8 @@ from gram.data.media import (
 )
 from gram.errors import MediaError
 
-LARGEST = 256 * 2**20  # bytes of one file of a person's own folder
-SHORTEST = 0.1  # seconds: below, an encoder of waveforms has no frame to give
+LARGEST = 256 * 2**20  # bytes of one media file
+SHORTEST = 0.1  # seconds: below, an encoder of waveforms has no frame
 _LARGEST_TEXT = 4 * 2**20
 
 
@@ -72,12 +72,3 @@ def read_recording(source: Source, *, rate: int, longest: float) -> Recording:
         limit = round(longest * own)
         waveform = read_mono(recording, frames=limit if frames > limit else -1)
     return Recording(resample(waveform, own, rate)[: round(longest * rate)], frames > limit)
-
-
-def read_input(kind: str, source: Any, *, rate: int = 0, longest: float = 0.0) -> Any:
-    """Return one raw input of a kind: text as it is or from a file, a picture's file, a recording's file."""
-    if kind == "image":
-        return read_picture(source)
-    if kind == "audio":
-        return read_recording(source, rate=rate, longest=longest)
-    return read_text(source) if isinstance(source, (bytes, Path)) else source

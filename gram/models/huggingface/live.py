@@ -1,112 +1,75 @@
-"""Live queries to an encoded set: its encoders are opened again, with heads behind them where it was aligned."""
+"""Live queries to an encoded set: its encoders are opened again, followed by heads where the set is aligned."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from gram.core.device import select_device
 from gram.data.embedding_set import EmbeddingSet
 from gram.errors import ModelError
+from gram.models.heads import Heads
 from gram.models.huggingface.encoder import Encoder
 from gram.models.huggingface.opening import open_model
 
 
-class Heads(Protocol):
-    """Anything that maps rows of a modality into a shared space."""
-
-    def encode(self, modality: str, rows: Tensor, /) -> Tensor:
-        """Return rows (n, d_modality) of a modality in the shared space, (n, d)."""
-        ...
-
-
-class _Part(NamedTuple):
-    encoder: Encoder
-    kind: str
-
-
 class SetEncoders:
-    """The encoders of a set, by the set's own names of its modalities.
+    """The encoders of a set, by the set's names of its modalities.
 
     Attributes:
         modalities: those that can be encoded.
-        kinds: modality -> text, image or audio: what a person gives.
+        kinds: modality -> text, image or audio: the kind of its raw inputs.
     """
 
-    def __init__(self, parts: Mapping[str, _Part]) -> None:
-        self._parts = dict(parts)
+    def __init__(self, parts: Mapping[str, tuple[Encoder, str]], heads: Heads | None = None) -> None:
+        """Keep the encoder and kind of each modality; with heads, of those that they have too."""
+        self._parts = {name: part for name, part in parts.items() if heads is None or name in heads.modalities}
+        self._heads = heads
         self.modalities = tuple(self._parts)
-        self.kinds = {name: part.kind for name, part in self._parts.items()}
+        self.kinds = {name: kind for name, (_, kind) in self._parts.items()}
 
     def encode(self, modality: str, inputs: Sequence[Any], *, batch_size: int = 32) -> Float[Tensor, "n d"]:
-        """Return vectors of texts, of pictures' files or of recordings' files (bytes or paths).
+        """Return vectors, in the heads' space where there are any, of texts, pictures or recordings (bytes or paths).
 
         Raises:
-            ModelError: no encoder gives this modality.
-            MediaError: a file cannot be used; says why.
+            ModelError: no encoder, or no head, for this modality.
+            MediaError: a file cannot be used.
         """
         if modality not in self._parts:
-            raise ModelError(f"no encoder at hand gives {modality!r}; there are {', '.join(self.modalities)}")
-        part = self._parts[modality]
-        return part.encoder.encode(part.kind, inputs, batch_size=batch_size)
-
-
-class AlignedEncoders:
-    """Frozen encoders followed by heads, into the heads' shared space.
-
-    Args:
-        encoders: anything with `.modalities` and `.encode(modality, inputs, batch_size=)`.
-        heads: anything with `.encode(modality, rows)`, and `.modalities` unless it has all.
-    """
-
-    def __init__(self, encoders: Any, heads: Heads) -> None:
-        self._encoders, self._heads = encoders, heads
-        own = getattr(heads, "modalities", encoders.modalities)
-        self.modalities = tuple(name for name in encoders.modalities if name in own)
-        self.kinds = {name: kind for name, kind in getattr(encoders, "kinds", {}).items() if name in self.modalities}
-
-    def encode(self, modality: str, inputs: Sequence[Any], *, batch_size: int = 32) -> Float[Tensor, "n d"]:
-        """Return vectors in the shared space; takes what the encoders take.
-
-        Raises:
-            ModelError: the encoders or the heads lack the modality.
-            MediaError: a file cannot be used; says why.
-        """
-        if modality not in self.modalities:
-            raise ModelError(f"no encoder with a head gives {modality!r}; there are {', '.join(self.modalities)}")
-        return self._heads.encode(modality, self._encoders.encode(modality, inputs, batch_size=batch_size))
+            which = "at hand" if self._heads is None else "with a head"
+            raise ModelError(f"no encoder {which} gives {modality!r}; there are {', '.join(self.modalities)}")
+        encoder, kind = self._parts[modality]
+        vectors = encoder.encode(kind, inputs, batch_size=batch_size)
+        return vectors if self._heads is None else self._heads.encode(modality, vectors)
 
 
 def encoders_for(
     embedding_set: EmbeddingSet, *, heads: Heads | None = None, device: str = "auto"
-) -> SetEncoders | AlignedEncoders | None:
+) -> SetEncoders | None:
     """Return the encoders that a set's info records, opened again for live queries; None where none is available.
 
-    Nothing is fetched: a folder must be there, and a name in the cache of Hugging Face.
+    Nothing is fetched: a folder must exist, and a name must be in the cache of Hugging Face.
 
     Args:
         embedding_set: its `info["encoders"]` is as `embed_folder` writes it.
-        heads: what aligned the encoders' features, if the set is the aligned one; see `AlignedEncoders`.
+        heads: those that aligned the encoders' features, if the set is the aligned one.
         device: auto, cpu or cuda.
 
     Raises:
-        ModelError: an encoder is there but no longer the one that made the set.
+        ModelError: an encoder has changed since it made the set.
     """
-    parts: dict[str, _Part] = {}
+    parts: dict[str, tuple[Encoder, str]] = {}
     for record in _records(embedding_set.info.get("encoders")):
         encoder = _reopened(record, device)
         if encoder is None:
             continue
         for name, kind in record["modalities"].items():
             if name in embedding_set.modalities and kind in encoder.modalities:
-                parts[name] = _Part(encoder, kind)
+                parts[name] = encoder, kind
     order = {name: parts[name] for name in embedding_set.modalities if name in parts}
-    if not order:
-        return None
-    return SetEncoders(order) if heads is None else AlignedEncoders(SetEncoders(order), heads)
+    return SetEncoders(order, heads) if order else None
 
 
 def _records(found: Any) -> list[dict[str, Any]]:
@@ -119,7 +82,7 @@ def _records(found: Any) -> list[dict[str, Any]]:
     ]
 
 
-def _reopened(record: dict[str, Any], device: str | torch.device) -> Encoder | None:
+def _reopened(record: dict[str, Any], device: str) -> Encoder | None:
     source = record["source"]
     if Path(source).is_absolute() and not Path(source).is_dir():
         return None

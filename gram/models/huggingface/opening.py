@@ -14,19 +14,19 @@ from gram.errors import ModelError
 from gram.models.huggingface.family import FAMILIES, Family
 
 _INSTALL = "encoders need the package transformers; install it with: pip install gram[encoders]"
-_POOLERS = ("pooler.",)  # heads on top that are left out where the weights lack them
+_POOLERS = ("pooler.",)  # optional: models saved without one are opened too
 
 
 def open_model(source: str, *, offline: bool = False) -> Family:
-    """Open a folder, or a name that Hugging Face knows (fetched once, then kept in its cache).
+    """Open the folder of a saved model, or a name at Hugging Face (fetched once, then cached).
 
     Args:
         source: path of a folder, or a name such as "openai/clip-vit-base-patch32".
         offline: never fetch; a name must be in the cache.
 
     Raises:
-        ModelError: transformers is not installed; no such folder, or a name that cannot be fetched; a type of
-            model that is not known here; files that are missing or damaged; weights other than safetensors.
+        ModelError: transformers is not installed; no such folder, or a name that cannot be fetched; an unknown type
+            of model; missing or damaged files; weights other than safetensors.
     """
     hub = transformers()
     is_folder = Path(source).is_dir()
@@ -40,7 +40,7 @@ def open_model(source: str, *, offline: bool = False) -> Family:
         kind = config.get("model_type", "")
         if kind not in FAMILIES:
             raise ModelError(
-                f"{source}: a model of the type {kind or 'that its config does not tell'!r} is not known here; "
+                f"{source}: a model of the type {kind or 'missing from its config'!r} is not known here; "
                 f"known are {', '.join(FAMILIES)}"
             )
         family = FAMILIES.get(kind)
@@ -104,7 +104,7 @@ def _json(hub: Any, source: str, name: str, options: dict[str, Any]) -> Any:
 
 
 def _check_complete(source: str, report: dict[str, Any]) -> bool:
-    """Check that the weights lack no tensor but a pooler's; return whether they hold the pooler."""
+    """Check that all tensors but a pooler's were loaded; return whether the pooler was."""
     missing = sorted(report["missing_keys"]) + sorted(str(key) for key in report.get("mismatched_keys", ()))
     needed = [key for key in missing if not key.startswith(_POOLERS)]
     if needed:
@@ -117,7 +117,7 @@ def _check_complete(source: str, report: dict[str, Any]) -> bool:
 
 @contextmanager
 def _one_line(source: str, is_folder: bool) -> Iterator[None]:
-    """Turn errors of transformers into a `ModelError` of one line."""
+    """Convert errors of transformers to a one-line `ModelError`."""
     try:
         yield
     except ModelError:
@@ -132,7 +132,7 @@ def _one_line(source: str, is_folder: bool) -> Iterator[None]:
             ) from error
         if not any(Path(source).glob("*.safetensors")) and (Path(source) / "config.json").is_file():
             raise ModelError(
-                f"{source}: holds no safetensors weights, and no other kind is opened, for they can run code; "
+                f"{source}: holds no safetensors weights; other formats can run code and are not opened; "
                 "save the model again with safe_serialization"
             ) from error
         raise ModelError(f"{source}: cannot be opened ({_first_line(error)}); save the model again, whole") from error

@@ -11,11 +11,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 KEY_BYTES = 32
-_EVERY = 10.0  # seconds between two writings: what a crash can cost
+_EVERY = 10.0  # seconds between writes: the most that a crash can lose
 
 
 class Parts:
-    """Vectors by key, in a folder of part files; a key is a digest of all that a vector depends on."""
+    """Vectors by key, in a folder of part files; a key is a digest of everything that its vector depends on."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -27,11 +27,11 @@ class Parts:
                 part = load_file(file)
                 keys = part["keys"].numpy().astype(np.uint8)
                 self._vectors.update({key.tobytes(): vector for key, vector in zip(keys, part["vectors"])})
-            except (safetensors.SafetensorError, KeyError, OSError):  # cut short by a crash: its rows come again
+            except (safetensors.SafetensorError, KeyError, OSError):  # truncated by a crash: recomputed
                 file.unlink(missing_ok=True)
 
     def __contains__(self, key: bytes) -> bool:
-        """Return whether the vector of this key is there."""
+        """Return whether the key has a vector."""
         return key in self._vectors
 
     def __getitem__(self, key: bytes) -> Float[Tensor, " d"]:
@@ -39,14 +39,14 @@ class Parts:
         return self._vectors[key]
 
     def add(self, keys: list[bytes], vectors: Float[Tensor, "b d"]) -> None:
-        """Hold vectors, and write what is new to disk every ten seconds."""
+        """Add vectors; new ones are written to disk every ten seconds."""
         self._new.update(zip(keys, vectors))
         self._vectors.update(zip(keys, vectors))
         if time.monotonic() - self._written > _EVERY:
             self.write()
 
     def write(self) -> None:
-        """Write what is new as one more part file, whole or not at all."""
+        """Write new vectors atomically, in one part file for each dimension."""
         self._written = time.monotonic()
         if not self._new:
             return

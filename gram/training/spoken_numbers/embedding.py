@@ -2,7 +2,7 @@
 
 import hashlib
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from gram.data.storage import check_writable
 from gram.datasets.spoken_numbers import MODALITIES, draw_recipes, numbers_of
 from gram.errors import EmbeddingSetError
 from gram.models import MultimodalModel
-from gram.training.spoken_numbers.pool import raw_inputs, render_examples
+from gram.training.spoken_numbers.pool import render_examples
 
 _BLOCK = 256
 _SEEDS = {"validation": 1, "test": 2}
@@ -37,14 +37,11 @@ def split_items(split: str) -> pd.DataFrame:
     Raises:
         ValueError: if `split` is not validation or test.
     """
-    if split not in _SEEDS:
-        raise ValueError(f"split must be validation or test; got {split!r}")
-    recipes = draw_recipes(numbers_of(split), split, seed=_SEEDS[split])
-    return recipes.sample(frac=1, random_state=_SEEDS[split]).reset_index(drop=True)
+    return sample_items(split, 0)
 
 
 def sample_items(split: str, number: int, *, seed: int = 0) -> pd.DataFrame:
-    """Return one round of recipes: each number of a split once, in that round's order and rendering.
+    """Return one round of recipes: each number of a split once, shuffled.
 
     Round 0 is `split_items`. Later rounds draw other handwriting, voices and noise with `seed`; their ids are the
     number and the round, such as 4721-2 for the second time that 4721 comes.
@@ -52,32 +49,14 @@ def sample_items(split: str, number: int, *, seed: int = 0) -> pd.DataFrame:
     Raises:
         ValueError: if `split` is not validation or test.
     """
-    if number == 0:
-        return split_items(split)
     if split not in _SEEDS:
         raise ValueError(f"split must be validation or test; got {split!r}")
-    drawn, order = np.random.SeedSequence((_SEEDS[split], seed, number)).generate_state(2)
+    own = _SEEDS[split]
+    drawn, order = np.random.SeedSequence((own, seed, number)).generate_state(2) if number else (own, own)
     recipes = draw_recipes(numbers_of(split), split, seed=int(drawn))
-    recipes["id"] += f"-{number + 1}"
+    if number:
+        recipes["id"] += f"-{number + 1}"
     return recipes.sample(frac=1, random_state=int(order)).reset_index(drop=True)
-
-
-def prepare_items(model: MultimodalModel, items: pd.DataFrame) -> dict[str, list[Tensor]]:
-    """Return the encoder inputs of each modality of each item, rendered from its recipe."""
-    inputs = [raw_inputs({str(key): value for key, value in item.items()}) for item in items.to_dict("records")]
-    return {name: [model.prepare(name, value[name]) for value in inputs] for name in MODALITIES}
-
-
-def embed_prepared(
-    model: MultimodalModel,
-    items: pd.DataFrame,
-    examples: Mapping[str, Sequence[Tensor]],
-    *,
-    info: Mapping[str, Any] | None = None,
-) -> EmbeddingSet:
-    """Return the embedding set of items that `prepare_items` prepared."""
-    vectors = {name: model.encode_prepared(name, values) for name, values in examples.items()}
-    return EmbeddingSet(modalities=vectors, items=items, info={**_INFO, **(info or {})})
 
 
 def embed_items(
@@ -93,15 +72,27 @@ def embed_items(
     Args:
         model: encodes.
         items: recipes.
-        info: what to add to the set's info.
-        processes: how many render; None takes as many as there are cores, 1 renders in this process.
+        info: entries added to the set's info.
+        processes: number of processes that render; None takes as many as there are cores, 1 renders in this process.
         progress: called with the share of the items that is done.
     """
-    records = [{str(key): value for key, value in item.items()} for item in items.to_dict("records")]
-    examples = render_examples(model, records, processes=processes)
+    return embed_examples(
+        model, items, render_examples(model, items, processes=processes), info=info, progress=progress
+    )
+
+
+def embed_examples(
+    model: MultimodalModel,
+    items: pd.DataFrame,
+    examples: Iterable[Mapping[str, np.ndarray]],
+    *,
+    info: Mapping[str, Any] | None = None,
+    progress: Progress = no_progress,
+) -> EmbeddingSet:
+    """Return the embedding set of items from their encoder inputs, as `render_examples` yields them."""
     parts: dict[str, list[Tensor]] = {name: [] for name in MODALITIES}
-    done = 0
-    while block := list(islice(examples, _BLOCK)):
+    done, waiting = 0, iter(examples)
+    while block := list(islice(waiting, _BLOCK)):
         for name in MODALITIES:
             parts[name].append(model.encode_prepared(name, [torch.from_numpy(example[name]) for example in block]))
         done += len(block)
@@ -125,23 +116,23 @@ def embed_many(
     """Embed any number of built-in items and save the set; return it.
 
     Items are rendered and encoded a round at a time (see `sample_items`) and only their vectors are kept. Each
-    finished round is saved in the hidden folder OUT/.rounds, so that the same call, stopped and made again, goes on
-    after the last of them; at the end that folder is removed.
+    finished round is saved in the hidden folder OUT/.rounds, so that a repeated call resumes after an interruption; at
+    the end that folder is removed.
 
     Args:
         model: encodes.
-        count: how many items.
+        count: number of items.
         out: folder of the set.
-        split: validation or test: whose numbers, handwriting and voices.
+        split: validation or test, whose numbers, handwriting and voices are used.
         seed: decides all rounds after the first.
         half: store float16.
         info: what to add to the set's info.
-        processes: how many render; None takes as many as there are cores.
+        processes: number of processes that render; None takes as many as there are cores.
         progress: called with the share of the items that is done.
 
     Raises:
         ValueError: if `count` is below 1, or `split` is not validation or test.
-        EmbeddingSetError: if `out` holds files but no set, or the disk refuses.
+        EmbeddingSetError: if `out` holds files but no set, or the disk fails.
     """
     if count < 1:
         raise ValueError(f"count must be at least 1; got {count}")

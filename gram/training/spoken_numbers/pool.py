@@ -7,6 +7,7 @@ from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from jaxtyping import Int
 from torch import Tensor
@@ -25,7 +26,7 @@ from gram.datasets.spoken_numbers.voices import Voice
 from gram.models import Batch, MultimodalModel, collate
 from gram.training.spoken_numbers.augmentation import vary
 
-# Of a robust run: as the built-in sets, and beyond them up to no noise at all, for what people say and dial is cleaner.
+# Of a robust run: up to no noise at all, because what people say and dial is cleaner than the built-in sets.
 CORRUPTION = Corruption(speech_snr=(0.0, 40.0), tones_snr=(-10.0, 40.0))
 REAL_SHARE = 0.5  # of the items of a robust run are spoken by real voices, where there are any
 
@@ -35,8 +36,8 @@ _worker: dict[str, Any] = {}
 class TrainingPool:
     """`renderings` x `numbers` examples of every modality; a batch never holds a number twice.
 
-    Which examples a batch holds depends on the seed and the step alone, so a resumed run goes on as if it had never
-    stopped, and runs with other losses see the same batches.
+    A batch depends on the seed and the step alone: a resumed run equals an uninterrupted one, and runs with different
+    losses see the same batches.
     """
 
     def __init__(self, examples: Mapping[str, Sequence[Tensor]], numbers: int, *, seed: int) -> None:
@@ -62,20 +63,20 @@ class TrainingPool:
     def batch(
         self, rows: Int[np.ndarray, " batch"], device: torch.device, *, step: int = 0, varied: float = 0.0
     ) -> dict[str, Batch]:
-        """Return the examples of some rows, padded, on a device, as varied at a step.
+        """Return the examples of some rows, padded, on a device.
 
         Args:
             rows: rows of the pool.
-            device: where to.
-            step: decides how they are varied.
-            varied: the chance that a clip of speech is heard as one of its variations, see `augmentation`.
+            device: of the batch.
+            step: seeds the augmentation.
+            varied: chance that a clip of speech is augmented, see `augmentation`.
         """
         return {
-            name: collate([self._seen(name, int(row), step, varied) for row in rows]).to(device)
+            name: collate([self._example(name, int(row), step, varied) for row in rows]).to(device)
             for name in self.examples
         }
 
-    def _seen(self, name: str, row: int, step: int, varied: float) -> Tensor:
+    def _example(self, name: str, row: int, step: int, varied: float) -> Tensor:
         example = self.examples[name][row].float()
         if name != "speech" or varied == 0:
             return example
@@ -99,27 +100,25 @@ def render_pool(
 
     Args:
         model: prepares what is rendered.
-        renderings: how often each number is rendered, each time from another recipe.
-        seed: decides the recipes, and what the batches hold.
-        extra_voices: voices beside the packed ones.
-        robust: train for people's own voices and lines: let real voices speak half of the items, and go up to no noise
-            at all.
-        processes: how many render; None takes as many as there are cores.
+        renderings: number of renderings of each number, each from another recipe.
+        seed: of the recipes and the batches.
+        extra_voices: voices used in addition to the packed ones.
+        robust: train for real voices and lines: half of the items in real voices, and noise down to none.
+        processes: number of processes that render; None takes as many as there are cores.
         progress: called with the share that is rendered.
     """
     numbers = numbers_of("train")
-    items: list[Any] = [
-        item
-        for rendering in range(renderings)
-        for item in draw_recipes(
+    items = pd.concat(
+        draw_recipes(
             numbers,
             "train",
-            seed=_seed(seed, rendering),
+            seed=int(np.random.SeedSequence((seed, rendering)).generate_state(1)[0]),
             corruption=CORRUPTION if robust else None,
             extra_voices=extra_voices,
             extra_share=REAL_SHARE if robust else None,
-        ).to_dict("records")
-    ]
+        )
+        for rendering in range(renderings)
+    )
     examples: dict[str, list[Tensor]] = {name: [] for name in MODALITIES}
     rendered = render_examples(model, items, extra_voices=extra_voices, processes=processes, half=True)
     for done, example in enumerate(rendered, start=1):
@@ -139,13 +138,9 @@ def raw_inputs(item: Mapping[str, Any], voices: Mapping[str, Voice] | None = Non
     }
 
 
-def _seed(seed: int, rendering: int) -> int:
-    return int(np.random.SeedSequence((seed, rendering)).generate_state(1)[0])
-
-
 def render_examples(
     model: MultimodalModel,
-    items: Sequence[Mapping[str, Any]],
+    items: pd.DataFrame,
     *,
     extra_voices: Sequence[Voice] = (),
     processes: int | None = None,
@@ -156,30 +151,29 @@ def render_examples(
     Args:
         model: prepares what is rendered.
         items: recipes.
-        extra_voices: voices beside the packed ones.
-        processes: how many render; None takes as many as there are cores, 1 renders in this process.
-        half: give half-precision numbers, to keep many in memory.
+        extra_voices: voices used in addition to the packed ones.
+        processes: number of processes that render; None takes as many as there are cores, 1 renders in this process.
+        half: yield half-precision numbers, to keep many in memory.
     """
     model.log_mel.cpu()  # before the workers start: they cannot use a GPU
     _worker.update(model=model, voices={voice.name: voice for voice in extra_voices}, half=half)
-    processes = processes or os.cpu_count() or 1
+    processes, records = processes or os.cpu_count() or 1, items.to_dict("records")
     if processes == 1:
-        yield from map(_example, items)
+        yield from map(_example, records)
         return
     with get_context("fork").Pool(processes, initializer=_start_worker) as workers:
-        yield from workers.imap(_example, items, chunksize=64)
+        yield from workers.imap(_example, records, chunksize=64)
 
 
 def _start_worker() -> None:
     torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C stops the process that started the workers, and it them
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C stops the parent process, which stops the workers
 
 
-def _example(item: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    model: MultimodalModel = _worker["model"]
+def _example(item: Mapping[Any, Any]) -> dict[str, np.ndarray]:
+    model, half = _worker["model"], _worker["half"]
     prepared = {name: model.prepare(name, raw) for name, raw in raw_inputs(item, _worker["voices"]).items()}
-    narrow = _worker["half"]
     return {
-        name: (value.half() if narrow and value.is_floating_point() else value).numpy()
+        name: (value.half() if half and value.is_floating_point() else value).numpy()
         for name, value in prepared.items()
     }

@@ -7,7 +7,7 @@ assets/MODEL_CARD.md and the block of README.md between its two markers. The fig
 import argparse
 import re
 import sys
-from collections.abc import Iterator
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
@@ -22,86 +22,74 @@ from gram.training.spoken_numbers.config import SHIPPED
 ROOT = Path(__file__).parents[3]
 MEASURES = ("volume", "height", "cosine", "centroid")
 _TITLES = {"query-to-candidates": "text → rest", "candidates-to-query": "rest → text"}
+_SETTINGS = {
+    "device": "device",
+    "steps": "steps",
+    "batch_size": "batch size",
+    "seconds": "seconds in training steps",
+    "seed": "seed",
+    "learning_rate": "highest learning rate",
+    "label_smoothing": "label smoothing",
+    "learned_temperature": "temperature after training",
+    "voices": "real voices beside the synthetic ones",
+    "robust": "speech varied in training (`--robust`)",
+    "torch": "torch",
+}
 
 
 def retrieval_table(sets: dict[str, EmbeddingSet]) -> str:
     """Return a Markdown table: each model's R@1, R@5, R@10 and median rank by each measure, in both directions."""
-    lines = [
-        "| model | measure | direction | R@1 (95 % interval) | R@5 | R@10 | median rank |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for name, embedded in sets.items():
-        others = [name for name in embedded.modalities if name != "text"]
-        for measure in MEASURES:
-            for direction in DIRECTIONS:
-                report = evaluate(embedded, query="text", candidates=others, measure=measure, direction=direction)
-                low, high = report.interval("R@1")
-                lines.append(
-                    f"| {name} | {measure} | {_TITLES[direction]} | {_percent(report.recall[1])} "
-                    f"({_percent(low)} to {_percent(high)}) | {_percent(report.recall[5])} | "
-                    f"{_percent(report.recall[10])} | {report.median_rank:g} |"
-                )
-    return "\n".join(lines)
+    rows = []
+    for (name, embedded), measure, direction in product(sets.items(), MEASURES, DIRECTIONS):
+        report = evaluate(embedded, measure=measure, direction=direction)
+        low, high = map(_percent, report.interval("R@1"))
+        first, *more = (_percent(report.recall[k]) for k in (1, 5, 10))
+        found = [f"{first} ({low} to {high})", *more, f"{report.median_rank:g}"]
+        rows.append([name, measure, _TITLES[direction], *found])
+    return _table(["model", "measure", "direction", "R@1 (95 % interval)", "R@5", "R@10", "median rank"], rows)
 
 
 def single_table(sets: dict[str, EmbeddingSet]) -> str:
     """Return a Markdown table: R@1 of text against each modality alone and against all, by each model's own measure."""
-    lines = ["| model (measure) | image | speech | tones | all three |", "|---|---|---|---|---|"]
+    rows = []
     for name, embedded in sets.items():
         measure = "volume" if name == "gram" else "cosine"
         others = [name for name in embedded.modalities if name != "text"]
-        shares = [
-            _percent(evaluate(embedded, query="text", candidates=part, measure=measure).recall[1])
-            for part in (*([name] for name in others), others)
-        ]
-        lines.append(f"| {name} ({measure}) | {' | '.join(shares)} |")
-    return "\n".join(lines)
+        parts = [*([name] for name in others), others]
+        shares = [evaluate(embedded, candidates=part, measure=measure).recall[1] for part in parts]
+        rows.append([f"{name} ({measure})", *map(_percent, shares)])
+    return _table(["model (measure)", "image", "speech", "tones", "all three"], rows)
 
 
 def geometry_table(sets: dict[str, EmbeddingSet]) -> str:
     """Return a Markdown table: mean matched cosine of each pair, and mean matched volume, base and height."""
     pairs: list[tuple[str, str]] = []
-    lines: list[str] = []
+    rows = []
     for name, embedded in sets.items():
         vectors = {name: rows.double() for name, rows in embedded.normalized().modalities.items()}
-        names = list(vectors)
-        pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
+        pairs = list(combinations(vectors, 2))
         cosines = [float((vectors[a] * vectors[b]).sum(dim=1).mean()) for a, b in pairs]
         volumes = volume(torch.stack(list(vectors.values()), dim=1))
-        bases, _ = base_and_height(vectors["text"][:1], *(vectors[name] for name in names[1:]))
+        anchor, *others = vectors.values()
+        bases, _ = base_and_height(anchor[:1], *others)
         numbers = [*cosines, float(volumes.mean()), float(bases.mean()), float((volumes / bases).mean())]
-        lines.append(f"| {name} | " + " | ".join(f"{value:.2f}" for value in numbers) + " |")
-    titles = [*(f"{a}·{b}" for a, b in pairs), "volume", "base", "height"]
-    return "\n".join([f"| model | {' | '.join(titles)} |", "|---" * (len(titles) + 1) + "|", *lines])
+        rows.append([name, *(f"{value:.2f}" for value in numbers)])
+    return _table(["model", *(f"{a}·{b}" for a, b in pairs), "volume", "base", "height"], rows)
+
+
+def _settings(models: dict[str, MultimodalModel]) -> str:
+    rows = [[title, *(_shown(model.info.get(key)) for model in models.values())] for key, title in _SETTINGS.items()]
+    sizes = [sum(parameter.numel() for parameter in model.parameters()) for model in models.values()]
+    return _table(["", *models], [*rows, ["parameters", *(f"{size:,}" for size in sizes)]])
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [f"| {' | '.join(cells)} |" for cells in (head, *rows)]
+    return "\n".join([lines[0], "|---" * len(head) + "|", *lines[1:]])
 
 
 def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
-
-
-def _settings(models: dict[str, MultimodalModel]) -> Iterator[str]:
-    titles: dict[str, str] = {
-        "device": "device",
-        "steps": "steps",
-        "batch_size": "batch size",
-        "seconds": "seconds in training steps",
-        "seed": "seed",
-        "learning_rate": "highest learning rate",
-        "label_smoothing": "label smoothing",
-        "learned_temperature": "temperature after training",
-        "voices": "real voices beside the synthetic ones",
-        "robust": "speech varied in training (`--robust`)",
-        "torch": "torch",
-    }
-    yield f"| | {' | '.join(models)} |"
-    yield "|---" * (len(models) + 1) + "|"
-    for key, title in titles.items():
-        yield f"| {title} | {' | '.join(_shown(model.info.get(key)) for model in models.values())} |"
-    yield f"| parameters | {' | '.join(f'{_size(model):,}' for model in models.values())} |"
-
-
-def _size(model: MultimodalModel) -> int:
-    return sum(parameter.numel() for parameter in model.parameters())
 
 
 def _shown(value: Any) -> str:
@@ -117,7 +105,7 @@ def model_card(models: dict[str, MultimodalModel], sets: dict[str, EmbeddingSet]
     items = next(iter(sets.values())).items
     return _CARD.format(
         items=f"{len(items):,}",
-        settings="\n".join(_settings(models)),
+        settings=_settings(models),
         retrieval=retrieval_table(sets),
         single=single_table(sets),
         geometry=geometry_table(sets),

@@ -3,14 +3,14 @@
 import json
 import os
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 
 import gram
 from gram.core.device import select_device
@@ -21,11 +21,11 @@ from gram.models import Batch, MultimodalModel, save_model
 from gram.retrieval.evaluate import evaluate
 from gram.training.processes import pad_to_longest, rank, world_size
 from gram.training.spoken_numbers.config import TrainingConfig
-from gram.training.spoken_numbers.embedding import embed_prepared, half_precision, prepare_items, split_items
-from gram.training.spoken_numbers.pool import TrainingPool, render_pool
+from gram.training.spoken_numbers.embedding import embed_examples, half_precision, split_items
+from gram.training.spoken_numbers.pool import TrainingPool, render_examples, render_pool
 from gram.training.trainer import Callback, Schedule, Trainer, read_state
 
-Items = tuple[pd.DataFrame, Mapping[str, Sequence[Tensor]]]  # recipes, and what the encoders take of each modality
+Items = tuple[pd.DataFrame, list[dict[str, np.ndarray]]]  # recipes, and the encoder inputs of each
 _RENDERING = 0.1  # share of the progress
 
 
@@ -42,21 +42,21 @@ def train(
     """Train a model and write `model/`, `trajectory/` and `log.jsonl` under `out`; return it.
 
     On the CPU the same config gives the same weights. On CUDA the encoders run in bfloat16. Started by `torchrun`, the
-    batch is shared out over the processes and the gradient is that of one process with the whole batch.
+    batch is split over the processes and the gradient is that of one process with the whole batch.
 
     Args:
         config: settings of the run.
         out: folder to write.
         device: auto, cpu or cuda.
-        extra_voices: voices that join training beside the packed ones.
-        resume: go on from the last saved state in `out`, if there is one.
-        progress: called with the share that is done and the stage, in the first process alone.
+        extra_voices: voices used in addition to the packed ones.
+        resume: resume from the last saved state in `out`, if there is one.
+        progress: called with the share done and the stage, in the first process only.
         callbacks: called with the trainer before the first step and after each.
 
     Raises:
         DeviceError: the device is not available.
         GramError: the loss is no longer finite.
-        ValueError: the batch cannot be shared out evenly, or `out` holds the state of another run.
+        ValueError: the batch cannot be split evenly, or `out` holds the state of another run.
     """
     if config.batch_size % world_size():
         raise ValueError(f"batch_size {config.batch_size} must be a multiple of the {world_size()} processes")
@@ -83,12 +83,8 @@ def train(
         processes=max(1, (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))),
         progress=subprogress(progress, 0.0, _RENDERING),
     )
-    schedule = Schedule(
-        steps=config.steps,
-        learning_rate=config.learning_rate,
-        warmup=config.warmup,
-        weight_decay=config.weight_decay,
-    )
+    named = ("steps", "learning_rate", "warmup", "weight_decay")
+    schedule = Schedule(**{name: getattr(config, name) for name in named})
     trainer = Trainer(model, loss, _batches(config, pool, chosen), schedule, callbacks=(*callbacks, record))
     if state is not None:
         trainer.load_state(state)
@@ -128,15 +124,15 @@ class _Record:
         self.recall = ""
 
     def _prepared(self, items: pd.DataFrame) -> Items:
-        return items, prepare_items(self.model, items)
+        return items, list(render_examples(self.model, items, processes=1))
 
     def __call__(self, trainer: Trainer) -> None:
-        """Report the step; at checkpoints keep the embeddings, at evaluations the model, the log and the state."""
+        """Report the step; save the embeddings at checkpoints, and the model, the log and the state at evaluations."""
         if rank() != 0:
             return
         if trainer.step in self.checkpoints:
             info = {"model": self.config.loss, "step": trainer.step, "steps": self.config.steps}
-            snapshot = embed_prepared(self.model, *self.trajectory, info=info)
+            snapshot = embed_examples(self.model, *self.trajectory, info=info)
             half_precision(snapshot).save(self.out / "trajectory" / f"step-{trainer.step:06d}")
         if trainer.step in self.evaluations:
             self._evaluate(trainer)
@@ -145,11 +141,10 @@ class _Record:
             self.progress(trainer.step / self.config.steps, shown)
 
     def _evaluate(self, trainer: Trainer) -> None:
-        validation = embed_prepared(self.model, *self.validation)
+        validation = embed_examples(self.model, *self.validation)
         own = MEASURES[self.config.loss]
-        others = [name for name in validation.modalities if name != "text"]
         recalls = {
-            f"{measure}_r1": evaluate(validation, query="text", candidates=others, measure=measure).recall[1]
+            f"{measure}_r1": evaluate(validation, measure=measure).recall[1]
             for measure in dict.fromkeys(("volume", "height", "cosine", "centroid", own))
         }
         self.recall = f", R@1 {100 * recalls[f'{own}_r1']:.1f} %"

@@ -1,7 +1,8 @@
-"""Heads on disk: opened as they were, or refused with the reason."""
+"""Models and heads on disk: opened as they were, or refused with the reason."""
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,11 +11,12 @@ from safetensors.torch import load_file, save_file
 from scipy.special import erf
 
 from gram.errors import ModelError
-from gram.models import load_model
+from gram.models import MultimodalModel, load_model, save_model
 from gram.models.checkpoint import load_heads, open_model, save_heads
 from gram.models.heads import Heads, HeadsConfig
 from gram.training.align import align
 from tests.helpers.planted_features import QUICK, planted
+from tests.helpers.small_inputs import INPUTS
 
 
 def test_heads_are_saved_and_opened_and_take_new_rows(tmp_path):
@@ -105,3 +107,35 @@ def test_heads_of_earlier_releases_open_with_the_settings_of_their_training(tmp_
     assert opened.training_settings["loss"] == "cosine"
     save_heads(opened, tmp_path / "again")
     assert json.loads((tmp_path / "again" / "config.json").read_text()) == config
+
+
+def test_a_saved_model_encodes_as_before(model: MultimodalModel, tmp_path: Path) -> None:
+    save_model(model, tmp_path)
+    loaded = load_model(tmp_path, device="cpu")
+    assert loaded.config == model.config
+    assert loaded.info == {"loss": "gram"}
+    assert not loaded.training
+    for modality, values in INPUTS.items():
+        assert torch.equal(loaded.encode(modality, values), model.encode(modality, values))
+
+
+def test_a_damaged_model_is_refused_with_the_reason(model: MultimodalModel, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"config\.json: missing"):
+        load_model(tmp_path)
+    save_model(model, tmp_path)
+    config, weights = tmp_path / "config.json", tmp_path / "model.safetensors"
+    good_config, good_weights = config.read_text(), weights.read_bytes()
+
+    weights.write_bytes(good_weights[:1000])
+    with pytest.raises(ModelError, match=r"model\.safetensors: does not fit its config or is damaged"):
+        load_model(tmp_path)
+    weights.write_bytes(good_weights)
+    config.write_text(json.dumps(json.loads(good_config) | {"model": json.loads(good_config)["model"] | {"d": 8}}))
+    with pytest.raises(ModelError, match="does not fit its config"):
+        load_model(tmp_path)
+    config.write_text(good_config[:50])
+    with pytest.raises(ModelError, match="not a model's config"):
+        load_model(tmp_path)
+    config.write_text(json.dumps(json.loads(good_config) | {"version": 99}))
+    with pytest.raises(ModelError, match="version 99 is unknown"):
+        load_model(tmp_path)

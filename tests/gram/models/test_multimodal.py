@@ -5,25 +5,8 @@ import pytest
 import torch
 
 from gram.errors import ModelError
-from gram.models import ModelConfig, MultimodalModel, collate
-
-INPUTS = {
-    "text": ["four seven two one", "zero", "nine nine nine nine nine nine"],
-    "image": list(np.random.default_rng(0).uniform(0, 16, (3, 8, 32))),
-    "speech": [np.random.default_rng(seed).normal(0, 0.1, 2000 + 6000 * seed).astype("float32") for seed in range(3)],
-}
-INPUTS["tones"] = INPUTS["speech"]
-
-
-@pytest.fixture(scope="module")
-def model() -> MultimodalModel:
-    torch.manual_seed(0)
-    model = MultimodalModel(ModelConfig(d=16), info={"loss": "gram"})
-    for module in model.modules():  # statistics of a trained model, so that the norms are not the identity
-        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
-            module.running_mean.uniform_(-0.5, 0.5)
-            module.running_var.uniform_(0.5, 2.0)
-    return model.eval()
+from gram.models import MultimodalModel, collate
+from tests.helpers.small_inputs import INPUTS
 
 
 @pytest.mark.parametrize("modality", INPUTS)

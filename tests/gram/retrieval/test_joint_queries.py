@@ -7,13 +7,14 @@ import torch
 
 from gram import EmbeddingSet
 from gram.core.progress import no_progress
-from gram.datasets.spoken_numbers.queries import read_query
 from gram.retrieval.comparison import compare
 from gram.retrieval.query import JointQuery, Query, candidates_for
 from gram.retrieval.search import Searcher, ask
 from tests.helpers.oracle import cosine, pair_score, span_distance, volume
 
 NAMES = ("image", "text", "speech", "tones")  # the anchor is not the first
+
+
 MEASURES = ("volume", "height", "cosine", "centroid")
 
 
@@ -151,12 +152,6 @@ def test_parts_that_make_no_query(parts, message):
         together(*parts, item="0001")
 
 
-def test_nothing_is_no_query():
-    with pytest.raises(ValueError, match="nothing is asked: give text, image, speech or tones"):
-        read_query()
-    assert read_query(text="4721", id="0001") == Query("text", "four seven two one", "0001")
-
-
 def test_a_query_of_everything_leaves_nothing_to_judge_by(gallery):
     with pytest.raises(ValueError, match="has image, text, speech, tones, and nothing is left to judge items by"):
         ask(together(*NAMES, item="0001"), gallery=gallery)
@@ -206,9 +201,6 @@ def test_the_reason_says_what_is_in_the_base():
     assert by_height.why() == (
         "The text lies nearer to the span of true's vectors and the image asked with: height 0.3 against 0.5."
     )
-
-
-# one pass over the gallery
 
 
 def tied_gallery(n=3000, d=12):

@@ -119,8 +119,6 @@ def test_what_cannot_be_aligned_is_said(change: dict, message: str):
 
 def test_five_unequal_views_of_digits_find_each_other(tmp_path):
     features = digit_views()
-    assert features.sizes == {"pixels": 64, "frequencies": 16, "sums": 16, "components": 6, "random": 240}
-    assert len(features) == 1797
     made = align(features, AlignConfig(loss="cosine", steps=150, evaluations=1))
     assert made.history["recall"].iloc[-1] > 0.95
     made.save(tmp_path / "aligned")

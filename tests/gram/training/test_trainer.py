@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -23,6 +24,8 @@ from gram.training.trainer import Callback, Schedule, Trainer, read_state
 
 # Kernels of processors differ by 2e-6 after four steps; on one machine the losses were the same to 1e-7.
 SAME = {"rel": 1e-5}
+
+
 SCALE = replace(BUDGETS["quick"], numbers=24, validation=8, test=8, steps=4, batch=12, checkpoints=2)
 
 
@@ -147,3 +150,12 @@ def test_a_resumed_training_goes_on_as_if_it_had_never_stopped(tmp_path: Path) -
 def test_a_loss_that_is_not_finite_ends_the_training() -> None:
     with pytest.raises(GramError, match="the loss is not finite at step 1: take a lower learning rate"):
         trainer(Scale(math.nan)).fit()
+
+
+def test_the_learning_rate_rises_and_falls() -> None:
+    schedule = Schedule(steps=100, learning_rate=1.0, warmup=0.05)
+    factors = [schedule.lr_factor(step) for step in range(100)]
+    assert factors[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
+    assert factors[4:] == sorted(factors[4:], reverse=True)
+    assert factors[-1] == pytest.approx(0)
+    assert factors[52] == pytest.approx(0.5 * (1 + np.cos(np.pi * 0.48 / 0.95)))

@@ -23,4 +23,4 @@ class Ast(Family):
 
     def recordings(self, waveforms: list[Any]) -> Float[Tensor, "b d"]:
         """Return the pooled vector of each recording."""
-        return self.run(self.model, input_values=self.heard(waveforms)["input_values"]).pooler_output
+        return self.run(self.model, input_values=self.features(waveforms)["input_values"]).pooler_output

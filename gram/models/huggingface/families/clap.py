@@ -6,12 +6,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gram.models.huggingface.family import Family, register, reserved_positions
+from gram.models.huggingface.family import Family, register
 
 
 @register({"clap": "ClapModel"})
 class Clap(Family):
-    """CLAP by its own projections."""
+    """CLAP with its own projections."""
 
     modalities = ("text", "audio")
 
@@ -22,13 +22,11 @@ class Clap(Family):
 
     def texts(self, texts: list[str]) -> Float[Tensor, "b d"]:
         """Return the projected vector of each text."""
-        tokens = self.tokens(texts, reserved=reserved_positions(self.model.config.text_config))
-        tokens.pop("token_type_ids", None)
-        return self.run(self.model.get_text_features, **tokens).pooler_output
+        return self.run(self.model.get_text_features, **self.tokens(texts, offset=True)).pooler_output
 
     def recordings(self, waveforms: list[Any]) -> Float[Tensor, "b d"]:
         """Return the projected vector of each recording."""
-        features = self.heard(waveforms)["input_features"].float()
-        # The extractor marks a recording at random as longer than its window; cut ones never are.
+        features = self.features(waveforms)["input_features"].float()
+        # The extractor marks recordings at random as longer than its window; those cut to it never are.
         longer = torch.zeros(len(waveforms), 1, dtype=torch.bool)
         return self.run(self.model.get_audio_features, input_features=features, is_longer=longer).pooler_output

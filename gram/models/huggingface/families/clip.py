@@ -10,15 +10,13 @@ from gram.models.huggingface.family import Family, register
 
 @register({"clip": "CLIPModel"})
 class Clip(Family):
-    """CLIP by its own projections."""
+    """CLIP with its own projections."""
 
     modalities = ("text", "image")
 
     def texts(self, texts: list[str]) -> Float[Tensor, "b d"]:
         """Return the projected class token of each text."""
-        tokens = self.tokens(texts)
-        tokens.pop("token_type_ids", None)
-        return self.run(self.model.get_text_features, **tokens).pooler_output
+        return self.run(self.model.get_text_features, **self.tokens(texts)).pooler_output
 
     def pictures(self, pictures: list[Any]) -> Float[Tensor, "b d"]:
         """Return the projected class token of each picture."""

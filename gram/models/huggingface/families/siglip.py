@@ -9,7 +9,7 @@ from gram.models.huggingface.family import register
 
 @register({"siglip": "SiglipModel"})
 class Siglip(Clip):
-    """SigLIP by its own heads; pictures as CLIP's."""
+    """SigLIP with its own heads; pictures as in CLIP."""
 
     def texts(self, texts: list[str]) -> Float[Tensor, "b d"]:
         """Return the pooled vector of each text."""

@@ -1,11 +1,11 @@
-"""BERT and its kin: the mean over tokens, or the class token where a sentence-transformers folder says so."""
+"""BERT and related models: the mean over tokens, or the class token where a sentence-transformers folder says so."""
 
 from jaxtyping import Float
 from torch import Tensor
 
-from gram.models.huggingface.family import Family, mean_over, register, reserved_positions
+from gram.models.huggingface.family import Family, mean_over, register
 
-_OFFSET = ("roberta", "xlm-roberta", "mpnet")  # their positions start after the padding's
+_OFFSET = ("roberta", "xlm-roberta", "mpnet")  # positions start after the padding token's id
 _NO_TOKEN_TYPES = ("distilbert", "mpnet")
 
 
@@ -27,10 +27,7 @@ class TextModel(Family):
 
     def texts(self, texts: list[str]) -> Float[Tensor, "b d"]:
         """Return the pooled last states of each text."""
-        reserved = reserved_positions(self.model.config) if self.kind in _OFFSET else 0
-        tokens = self.tokens(texts, reserved=reserved)
-        if self.kind in _NO_TOKEN_TYPES:
-            tokens.pop("token_type_ids", None)
+        tokens = self.tokens(texts, offset=self.kind in _OFFSET, types=self.kind not in _NO_TOKEN_TYPES)
         states = self.run(self.model, **tokens).last_hidden_state  # (b, tokens, d)
         if self.sentence.get("pooling") == "class":
             return states[:, 0]

@@ -1,4 +1,4 @@
-"""Encoders of pictures: ViT, DINOv2, Swin, ConvNeXt and others."""
+"""Image encoders: ViT, DINOv2, Swin, ConvNeXt and others."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 from gram.models.huggingface.family import Family, register
 
-_CLASS_TOKEN = ("deit", "vit")  # whose pooler, a layer of its own, many weights lack
+_CLASS_TOKEN = ("deit", "vit")  # many saved weights lack their pooler, a separate layer
 
 
 @register(
@@ -23,7 +23,7 @@ _CLASS_TOKEN = ("deit", "vit")  # whose pooler, a layer of its own, many weights
     }
 )
 class Vit(Family):
-    """The model's pooler; for ViT and DeiT whose weights hold none, the class token."""
+    """The model's pooler; the class token of a ViT or DeiT saved without one."""
 
     modalities = ("image",)
 

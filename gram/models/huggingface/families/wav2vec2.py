@@ -1,4 +1,4 @@
-"""wav2vec 2.0 and its kin: the mean over the frames of a waveform."""
+"""wav2vec 2.0 and related models: the mean over the frames of a waveform."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from gram.models.huggingface.family import Family, mean_over, register
 
-_EXACT_WITH_MASK = ("wav2vec2", "hubert")  # unless they normalise over all frames, padding included
+_EXACT_WITH_MASK = ("wav2vec2", "hubert")  # unless they normalise over all frames, including padding
 
 
 @register({"hubert": "HubertModel", "wav2vec2": "Wav2Vec2Model", "wavlm": "WavLMModel"})
@@ -18,7 +18,7 @@ class Wav2Vec2(Family):
     modalities = ("audio",)
 
     def recordings(self, waveforms: list[Any]) -> Float[Tensor, "b d"]:
-        """Return the mean last state of each waveform: in one batch where a mask is exact, else length by length."""
+        """Return the mean last state of each waveform: in one batch if masking is exact, else one batch per length."""
         if self.kind in _EXACT_WITH_MASK and self.model.config.feat_extract_norm == "layer":
             return self._padded(waveforms)
         rows: list[Tensor] = [torch.empty(0)] * len(waveforms)
@@ -29,7 +29,7 @@ class Wav2Vec2(Family):
         return torch.stack(rows)
 
     def _padded(self, waveforms: list[Any]) -> Float[Tensor, "b d"]:
-        made = self.heard(waveforms, padding=True, return_attention_mask=True)
+        made = self.features(waveforms, padding=True, return_attention_mask=True)
         mask = made["attention_mask"]
         with_mask = {"attention_mask": mask} if not bool(mask.all()) else {}
         states = self.run(self.model, input_values=made["input_values"], **with_mask).last_hidden_state

@@ -1,4 +1,4 @@
-"""Whisper: the mean over the encoder's frames that hold sound."""
+"""Whisper: the mean over the encoder's frames up to the end of the recording."""
 
 from typing import Any
 
@@ -27,8 +27,8 @@ class Whisper(Family):
         return float(extractor.n_samples / extractor.sampling_rate)
 
     def recordings(self, waveforms: list[Any]) -> Float[Tensor, "b d"]:
-        """Return the mean last state of each recording, silence after its end left out."""
-        states = self.run(self.model, input_features=self.heard(waveforms)["input_features"]).last_hidden_state
+        """Return the mean last state of each recording, without the padding after its end."""
+        states = self.run(self.model, input_features=self.features(waveforms)["input_features"]).last_hidden_state
         step = 2 * self.processors["audio"].hop_length  # samples a frame of its output
         frames = torch.tensor([-(-len(one) // step) for one in waveforms])
         return mean_over(states, torch.arange(states.shape[1]) < frames[:, None])

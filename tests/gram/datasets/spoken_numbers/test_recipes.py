@@ -7,7 +7,7 @@ from sklearn.datasets import load_digits
 
 from gram.datasets.spoken_numbers import Corruption, draw_recipes, numbers_of, render_image, render_speech, render_tones
 from gram.datasets.spoken_numbers.handwriting import samples_of
-from gram.datasets.spoken_numbers.voices import load_voices
+from gram.datasets.spoken_numbers.voices import Voice, load_voices
 from gram.errors import NumberError
 
 CLEAN = Corruption(drop=0.0, image_noise=(0.0, 0.0), speech_snr=(90.0, 90.0), tones_snr=(90.0, 90.0))
@@ -60,9 +60,18 @@ def test_most_items_lose_a_digit_in_each_modality_and_strengths_are_recorded() -
 def test_an_unknown_split_or_voice_is_named(tmp_path) -> None:
     with pytest.raises(ValueError, match="split must be one of"):
         numbers_of("tset")
-    with pytest.raises(ValueError, match="split must be one of"):
-        samples_of("tset")
     with pytest.raises(NumberError, match="voice 'nobody' is not among"):
         render_speech({**clean_item("4721"), "voice": "nobody"})
     with pytest.raises(NumberError, match="no voices here"):
         load_voices(tmp_path)
+
+
+def test_real_voices_speak_their_share_and_do_not_change_who_speaks_without_them():
+    clips = {digit: [np.zeros(8, np.float32)] for digit in range(10)}
+    real = [Voice(name, "train", clips) for name in ("one", "two")]
+    numbers = numbers_of("train")[:600]
+    with_real = draw_recipes(numbers, "train", seed=5, extra_voices=real, extra_share=0.4)
+    assert with_real["voice"].isin(["one", "two"]).mean() == pytest.approx(0.4, abs=0.07)
+    assert with_real["voice"].nunique() > 10
+    plain = draw_recipes(numbers[:20], "train", seed=5)
+    assert plain.equals(draw_recipes(numbers[:20], "train", seed=5, extra_share=0.4))

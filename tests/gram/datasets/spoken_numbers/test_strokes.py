@@ -1,11 +1,9 @@
 import numpy as np
 import pytest
-from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.svm import SVC
 
 from gram import EmbeddingSet, measures
-from gram.datasets.spoken_numbers.bitmaps import blocks_of
 from gram.datasets.spoken_numbers.handwriting import samples_of
 from gram.datasets.spoken_numbers.strokes import picture_of_strokes
 from gram.errors import NumberError
@@ -13,8 +11,14 @@ from gram.models import load_model
 from tests.helpers import pen
 
 SHIPPED = "assets/numbers/gram"
+
+
 DIGITS = load_digits()
+
+
 TRAINING = np.concatenate(list(samples_of("train").values()))
+
+
 BAR = [[[0.4, 0.1], [0.4, 0.9]]]
 
 
@@ -94,25 +98,6 @@ def test_a_leaning_bar_stands_up(lean):
 def test_a_bar_stays_a_bar():
     digit = digits_of(picture_of_strokes([BAR] * 4))[0]
     assert 6 <= digit.sum(axis=1).mean() / 4 <= 12  # pixels across, of 32; half of the training ones have 7 to 12
-
-
-def test_little_ink_is_thickened_and_much_is_thinned():
-    thin, heavy = np.zeros((64, 40), bool), np.ones((64, 40), bool)
-    thin[:, [0, -1]] = True
-    assert blocks_of(thin).sum() > 2 * 32 * 2
-    assert blocks_of(heavy).sum() == 16 * 28  # 20 x 32, two pixels off each side
-
-
-def test_blocks_count_the_pixels_of_a_bitmap():
-    rng = np.random.default_rng(2)
-    picture = Image.fromarray(rng.random((8, 5)) > 0.5).resize((20, 32), Image.Resampling.NEAREST)
-    ink = np.asarray(picture).copy()
-    ink[:, 0] = True  # an upright left edge: nothing to shear
-    assert 256 <= ink.sum() <= 412  # nothing to thin or thicken
-    bitmap = np.zeros((32, 32), int)
-    bitmap[:, 6:26] = ink
-    expected = [[bitmap[4 * y : 4 * y + 4, 4 * x : 4 * x + 4].sum() for x in range(8)] for y in range(8)]
-    assert np.array_equal(blocks_of(ink), expected)
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,14 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
+import transformers as hf
 
 from gram.errors import ModelError
 from gram.models import huggingface as encoders
+from tests.helpers.direct_encoders import CLOSE, load, tokens_of
 
 
 @pytest.fixture
@@ -84,3 +87,25 @@ def test_without_transformers_it_says_how_to_get_it(monkeypatch, folder):
 def test_nothing_imports_transformers_before_an_encoder_is_opened():
     code = "import sys, gram.models.huggingface, gram.cli, gram.retrieval; sys.exit('transformers' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_sentence_transformers_folders_say_how_they_pool(made, tmp_path):
+    import json
+    import shutil
+
+    folder = tmp_path / "sentence"
+    shutil.copytree(made("text_model", "bert"), folder)
+    kinds = [{"path": "", "type": "st.models.Transformer"}, {"path": "1_Pooling", "type": "st.models.Pooling"}]
+    (folder / "modules.json").write_text(json.dumps(kinds))
+    (folder / "1_Pooling").mkdir()
+    (folder / "1_Pooling" / "config.json").write_text('{"pooling_mode_cls_token": true}')
+    with torch.no_grad():
+        state = hf.BertModel.from_pretrained(folder).eval()(**tokens_of(folder, "a cat")).last_hidden_state[0, 0]
+    np.testing.assert_allclose(load(folder).encode("text", ["a cat", "the dog barks"])[0], state, **CLOSE)
+
+    (folder / "1_Pooling" / "config.json").write_text('{"pooling_mode_max_tokens": true}')
+    with pytest.raises(ModelError, match="pools by pooling_mode_max_tokens"):
+        load(folder)
+    (folder / "modules.json").write_text(json.dumps([*kinds, {"path": "2_Dense", "type": "st.models.Dense"}]))
+    with pytest.raises(ModelError, match="its step Dense"):
+        load(folder)

@@ -2,13 +2,14 @@ import numpy as np
 import pytest
 import torch
 
-from gram.datasets.spoken_numbers import draw_recipes, numbers_of
-from gram.datasets.spoken_numbers.voices import Voice
 from gram.training.spoken_numbers import augmentation as variation
-from gram.training.spoken_numbers.pool import TrainingPool
 
 MEL_TOP = 2595 * np.log10(1 + 4000 / 700)
+
+
 HERTZ = 700 * (10 ** (np.arange(1, 65) / 65 * MEL_TOP / 2595) - 1)  # the filters' peaks, 64 bands up to 4 kHz
+
+
 NEPERS = np.log(1e5)  # nepers of power in one unit of the features
 
 
@@ -84,39 +85,3 @@ def test_a_line_cuts_what_lies_outside_its_band():
     outside = (HERTZ < 300) | (HERTZ > 3000)
     assert (cut[outside] == float(features.min())).all()
     np.testing.assert_array_equal(cut[~outside], features.numpy()[~outside])
-
-
-def test_a_batch_hears_every_clip_anew_at_every_step_and_sees_the_rest_as_it_is():
-    examples = {"text": list(torch.arange(6)[:, None]), "speech": [spectrogram(seed).half() for seed in range(6)]}
-    pool = TrainingPool(examples, numbers=6, seed=0)
-    rows, cpu = np.array([4, 1]), torch.device("cpu")
-    first, again, later = (pool.batch(rows, cpu, step=step, varied=1.0) for step in (7, 7, 8))
-    assert torch.equal(first["speech"].values, again["speech"].values)
-    assert first["speech"].lengths.tolist() != later["speech"].lengths.tolist()
-    assert torch.equal(first["text"].values, later["text"].values)
-    plain = pool.batch(rows, cpu, step=7)
-    assert torch.equal(plain["speech"].values[0], examples["speech"][4].float())
-
-
-def test_real_voices_speak_their_share_and_do_not_change_who_speaks_without_them():
-    clips = {digit: [np.zeros(8, np.float32)] for digit in range(10)}
-    real = [Voice(name, "train", clips) for name in ("one", "two")]
-    numbers = numbers_of("train")[:600]
-    with_real = draw_recipes(numbers, "train", seed=5, extra_voices=real, extra_share=0.4)
-    assert with_real["voice"].isin(["one", "two"]).mean() == pytest.approx(0.4, abs=0.07)
-    assert with_real["voice"].nunique() > 10
-    plain = draw_recipes(numbers[:20], "train", seed=5)
-    assert plain.equals(draw_recipes(numbers[:20], "train", seed=5, extra_share=0.4))
-
-
-def test_a_share_of_the_clips_is_heard_varied():
-    clips = [spectrogram(seed).half() for seed in range(40)]
-    pool = TrainingPool({"speech": clips}, numbers=40, seed=3)
-    rows = np.arange(40)
-    heard = [pool.batch(rows, torch.device("cpu"), step=step, varied=0.3)["speech"] for step in range(10)]
-    same = [
-        torch.equal(values[:, : clip.shape[1]], clip.float())
-        for batch in heard
-        for values, clip in zip(batch.values, clips)
-    ]
-    assert 0.62 < np.mean(same) < 0.78

@@ -9,15 +9,14 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 
 from gram.datasets.spoken_numbers import numbers_of
-from gram.models import ModelConfig
 from gram.training.processes import synchronize_batch_norm
 from gram.training.spoken_numbers.config import TrainingConfig
 from gram.training.spoken_numbers.embedding import split_items
 from gram.training.spoken_numbers.train import train
 from gram.training.trainer import Trainer
+from tests.helpers.quick_training import SMALL
 
 RANKS, STEPS = 2, 6
-SMALL = ModelConfig(d=8, text_width=8, image_channels=4, audio_channels=8, audio_width=8)
 
 pytestmark = pytest.mark.skipif(
     not (dist.is_available() and dist.is_gloo_available()), reason="this torch has no gloo backend"
