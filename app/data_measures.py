@@ -6,7 +6,7 @@ from app import data, opened
 from app.jobs.measure_job import MeasureJob
 from app.jobs.measure_store import find_rows, rows_file, rows_key
 from gram.data.embedding_set import EmbeddingSet
-from gram.retrieval.compare import Row
+from gram.retrieval.measure_table import Row
 
 
 def key(model: str, candidates: tuple[str, ...]) -> str:

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from gram import measures
-from gram.retrieval.compare import METRICS, Row, against, leading
 from gram.retrieval.evaluate import DIRECTIONS
+from gram.retrieval.measure_table import METRICS, Row, against, leading
 
 _HEADS = {"R@1": "R@1", "R@5": "R@5", "R@10": "R@10", "median_rank": "median rank"}
 _SIGNS = {

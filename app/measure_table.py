@@ -12,8 +12,8 @@ from gram import measures
 from gram.data.embedding_set import EmbeddingSet
 from gram.errors import GramError
 from gram.retrieval import mixed
-from gram.retrieval.compare import Row, table, tasks
 from gram.retrieval.evaluate import DIRECTIONS
+from gram.retrieval.measure_table import Row, table, tasks
 
 _JOB, _SORT = "measures_job", "sort"
 Rows = dict[str, list[Row]]

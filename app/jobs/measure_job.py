@@ -9,7 +9,7 @@ from typing import Any
 from app.jobs.measure_store import find_rows, keep_row, rows_key
 from app.jobs.process import Pace, WatchedProcess, save_vectors
 from gram.data.embedding_set import EmbeddingSet
-from gram.retrieval.compare import Row
+from gram.retrieval.measure_table import Row
 
 
 class MeasureJob(WatchedProcess):

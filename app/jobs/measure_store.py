@@ -8,7 +8,7 @@ from pathlib import Path
 from gram import __version__
 from gram.core.cache import Cache, digest
 from gram.data.embedding_set import EmbeddingSet
-from gram.retrieval.compare import Row
+from gram.retrieval.measure_table import Row
 from gram.retrieval.task import check_candidates
 
 _FORMAT = 1

@@ -11,7 +11,7 @@ import torch
 
 from gram import measures
 from gram.data.embedding_set import EmbeddingSet
-from gram.retrieval.compare import measure_row, tasks
+from gram.retrieval.measure_table import measure_row, tasks
 
 
 def main(work: str) -> None:

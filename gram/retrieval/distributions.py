@@ -17,7 +17,7 @@ from gram import measures
 from gram.core.progress import Progress, no_progress
 from gram.data.embedding_set import EmbeddingSet
 from gram.errors import EmbeddingSetError
-from gram.retrieval.pair_histogram import Tally, bins_of
+from gram.retrieval.pair_histogram import PairHistogram, bins_of
 from gram.retrieval.scoring import TOLERANCE, score_blocks, score_pairs, score_scale
 from gram.retrieval.task import RetrievalTask
 
@@ -172,7 +172,7 @@ def distributions(
     matched = _matched(task)
     edges = np.linspace(*(span or _range_of_values(task, matched, picked)), bins + 1)
     tolerance = TOLERANCE * float(score_scale(task.measure, task.anchors, task.others))
-    tally = Tally(matched, picked, tolerance, sign, edges)
+    tally = PairHistogram(matched, picked, tolerance, sign, edges)
     for rows, columns, scores in _blocks(task, picked, progress):
         tally.add(picked[rows], picked[columns], scores)
     shown = matched * sign

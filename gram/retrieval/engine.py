@@ -15,7 +15,6 @@ from torch import Tensor
 from gram.core.progress import Progress, no_progress
 from gram.measures import Measure
 from gram.retrieval.compressed.codes import LARGEST_K, SpanCodes, supports
-from gram.retrieval.ranking import BestHits, Ranking
 from gram.retrieval.scoring import (
     SCALE_SAMPLE,
     Block,
@@ -25,6 +24,7 @@ from gram.retrieval.scoring import (
     score_scale,
     tie_margin,
 )
+from gram.retrieval.top_k import Ranking, TopK
 
 COMPRESSED_FROM = 100_000  # items: fewer are searched in less time than compressing them takes
 KEPT = 2**29  # bytes of prepared candidates that are kept: 170,000 of 3 vectors of 128
@@ -70,7 +70,7 @@ class Engine:
         if not len(anchors):
             return np.empty((0, k), dtype=np.int64), np.empty((0, k), dtype=np.float32)
         scale = self._scale(anchors, anchors[:0])
-        best = BestHits(len(anchors), k, scale, self.vectors.device)
+        best = TopK(len(anchors), k, scale, self.vectors.device)
         left = torch.arange(len(anchors))
         if self.compressed:
             self.codes.pack(progress)
@@ -92,7 +92,7 @@ class Engine:
         return best.hits()
 
     def _add_likely(
-        self, best: BestHits, anchors: Float[Tensor, "q d"], k: int, scale: float, power: float
+        self, best: TopK, anchors: Float[Tensor, "q d"], k: int, scale: float, power: float
     ) -> Int[Tensor, " left"]:
         """Hand over the best by bounds on volumes; return the queries for which these are no help."""
         likely = self.codes.likely_best(anchors, k, by_base=self._measure.span_size == "volume", scale=scale)

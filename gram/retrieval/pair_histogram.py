@@ -14,7 +14,7 @@ def bins_of(values: Float[Tensor, "..."], edges: Float[np.ndarray, " bins+1"]) -
     return places.floor().clamp(0, len(edges) - 2).long()
 
 
-class Tally:
+class PairHistogram:
     """Counts over mismatched pairs: bins, and by how many matched scores each is beaten.
 
     With w(x) the number of matched scores better than a mismatched score x (ties half), AUC = sum w / (n pairs).

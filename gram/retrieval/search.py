@@ -23,10 +23,10 @@ from gram.retrieval.answer import Answer, take_apart
 from gram.retrieval.compressed.codes import SpanCodes
 from gram.retrieval.engine import Engine
 from gram.retrieval.query import AnyQuery, Encoder, Query, as_anchors, candidates_for, embed
-from gram.retrieval.ranking import Ranking
 from gram.retrieval.ranks import rank_true_items
 from gram.retrieval.scoring import Candidates, score_pairs
 from gram.retrieval.task import check_candidates, rows_with_candidates
+from gram.retrieval.top_k import Ranking
 
 DTYPES = (torch.float16, torch.bfloat16, torch.float32)
 

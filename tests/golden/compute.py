@@ -41,9 +41,9 @@ from gram.geometry import (
 )
 from gram.losses import LOSSES, AnchorMatching
 from gram.projection import Layout, project
-from gram.retrieval.compare import against, leading, measure_row, tasks
 from gram.retrieval.distributions import distributions
 from gram.retrieval.evaluate import DIRECTIONS, RetrievalReport
+from gram.retrieval.measure_table import against, leading, measure_row, tasks
 from gram.retrieval.query import JointQuery, Query, candidates_for
 from gram.retrieval.search import Searcher
 

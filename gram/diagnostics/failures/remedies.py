@@ -22,8 +22,7 @@ from gram.data.embedding_set import EmbeddingSet
 from gram.diagnostics.dataset.sign_flips import reorient
 from gram.diagnostics.failures.cases import case_task
 from gram.errors import EmbeddingSetError
-from gram.retrieval.ranks import Ranks
-from gram.retrieval.rivals import scale_of_scored
+from gram.retrieval.ranks import Ranks, scale_of_scored
 from gram.retrieval.scoring import tie_margin
 from gram.retrieval.task import RetrievalTask
 

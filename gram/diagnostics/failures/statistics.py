@@ -16,7 +16,7 @@ from torch.nn.functional import cosine_similarity, normalize
 from gram import measures
 from gram.core.progress import Progress, no_progress, subprogress
 from gram.geometry import volume
-from gram.retrieval.rivals import RivalRanks, rank_with_rivals, ranks_of, true_scores
+from gram.retrieval.ranks import RivalRanks, rank_with_rivals, ranks_of, true_scores
 from gram.retrieval.scoring import BLOCK, score_pairs
 from gram.retrieval.task import RetrievalTask
 

@@ -8,6 +8,6 @@ its address and token. It needs `pip install gram[milvus]`; nothing here imports
     hits = index.search(queries, k=10)  # hits.ids, hits.scores; hits.exact says whether nothing can be missing
 """
 
-from gram.retrieval.milvus.index import DEFAULT_FETCH, MilvusHits, MilvusSearcher, Pushed
+from gram.retrieval.milvus.search import DEFAULT_FETCH, MilvusHits, MilvusSearcher, Pushed
 
 __all__ = ["DEFAULT_FETCH", "MilvusHits", "MilvusSearcher", "Pushed"]

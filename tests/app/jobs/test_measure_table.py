@@ -11,8 +11,8 @@ import gram
 from app.jobs.measure_job import MeasureJob
 from app.jobs.measure_store import find_rows, keep_row, rows_file, rows_key
 from gram.errors import GramError
-from gram.retrieval.compare import Row, against, leading, measure_row, table, tasks
 from gram.retrieval.evaluate import DIRECTIONS
+from gram.retrieval.measure_table import Row, against, leading, measure_row, table, tasks
 
 NAMES = ("text", "image", "speech")
 

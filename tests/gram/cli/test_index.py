@@ -137,7 +137,7 @@ def test_what_fails_is_status_1_and_one_line(gallery, uri, run, monkeypatch):
 def test_the_token_comes_from_the_environment(uri, gallery, run, monkeypatch):
     tokens = []
     monkeypatch.setattr(
-        "gram.retrieval.milvus.index.Connection", lambda uri, token, timeout: tokens.append(token) or 1 / 0
+        "gram.retrieval.milvus.search.Connection", lambda uri, token, timeout: tokens.append(token) or 1 / 0
     )
     monkeypatch.setenv("MILVUS_TOKEN", "usual")
     monkeypatch.setenv("OTHER", "other")

@@ -16,8 +16,8 @@ from gram import losses, measures
 from gram.cli import _parser
 from gram.core.registry import import_file
 from gram.retrieval import ask
-from gram.retrieval.compare import tasks
 from gram.retrieval.distributions import distributions
+from gram.retrieval.measure_table import tasks
 from gram.retrieval.mixed import warning_for
 from gram.retrieval.query import Query
 from gram.training.align import align

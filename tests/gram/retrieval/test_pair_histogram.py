@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from gram.retrieval.pair_histogram import Tally, bins_of
+from gram.retrieval.pair_histogram import PairHistogram, bins_of
 
 
 def test_bins_are_closed_below_and_ends_take_what_lies_beyond():
@@ -15,7 +15,7 @@ def test_bins_are_closed_below_and_ends_take_what_lies_beyond():
 def test_the_tally_is_that_of_all_pairs():
     scores = torch.from_numpy(np.round(np.random.default_rng(0).normal(size=(9, 9)), 1))
     matched, everything = scores.diagonal().clone(), torch.arange(9)
-    tally = Tally(matched, everything, 1e-11, 1.0, np.linspace(-3, 3, 7))
+    tally = PairHistogram(matched, everything, 1e-11, 1.0, np.linspace(-3, 3, 7))
     for rows in everything.split(4):
         for columns in everything.split(5):
             tally.add(rows, columns, scores[rows][:, columns])

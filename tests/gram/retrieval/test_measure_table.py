@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from gram import EmbeddingSet, evaluate
-from gram.retrieval.compare import Row, against, leading, measure_row, table, tasks
+from gram.retrieval.measure_table import Row, against, leading, measure_row, table, tasks
 
 
 def row(measure, value, low, high, metric="R@1"):

@@ -15,9 +15,9 @@ from gram.errors import DatabaseError
 from gram.retrieval.milvus.collection import MOST, Collection, Layout
 from gram.retrieval.milvus.connection import Connection, OutOfReachError, check_uri
 from gram.retrieval.milvus.rows import check_ids, digests_of, rows_of, unit_queries, unit_vectors
-from gram.retrieval.ranking import Ranking
 from gram.retrieval.scoring import score_scale
 from gram.retrieval.task import check_candidates, rows_with_candidates
+from gram.retrieval.top_k import Ranking
 
 # Of 100,000 made-up items this finds all of the ten best by volume and cosine, or nearly, and 92 to 95 % by height; a
 # quarter of it 95 to 100 % and 88 to 92 %: benchmarks/NOTES.md.

@@ -15,7 +15,7 @@ from gram.retrieval.scoring import tie_margin
 Positions = Int[np.ndarray, " m"]
 _FEW = 256  # candidates that are scored as quickly as their bounds are narrowed
 _RUN = 64  # values of which the largest stands for all
-_HELD = 1 << 16  # pairs that `BestHits` holds before it drops those that are not among the best
+_HELD = 1 << 16  # pairs that `TopK` holds before it drops those that are not among the best
 
 
 class Ranking:
@@ -110,7 +110,7 @@ def _largest(values: Float[np.ndarray, " n"], k: int) -> float:
     return float(np.partition(values, len(values) - k)[len(values) - k])
 
 
-class BestHits:
+class TopK:
     """The k best of n candidates for each of q queries, from scores that come block by block."""
 
     def __init__(self, q: int, k: int, scale: float, device: torch.device) -> None:

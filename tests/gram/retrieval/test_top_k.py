@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from gram import EmbeddingSet, Searcher
-from gram.retrieval.ranking import BestHits, Ranking, order_hits
+from gram.retrieval.top_k import Ranking, TopK, order_hits
 
 
 def brute_order(scores, margin=1e-9):
@@ -58,10 +58,10 @@ def test_rounding_does_not_order():
 
 @pytest.mark.parametrize("held", [1, 1 << 16])
 def test_hits_that_come_block_by_block_are_those_of_all(held, monkeypatch):
-    monkeypatch.setattr("gram.retrieval.ranking._HELD", held)
+    monkeypatch.setattr("gram.retrieval.top_k._HELD", held)
     rng = np.random.default_rng(1)
     scores = torch.from_numpy(rng.choice(rng.normal(size=30), size=(4, 500)) + 1e-15 * rng.normal(size=(4, 500)))
-    best = BestHits(4, 45, 1.0, torch.device("cpu"))
+    best = TopK(4, 45, 1.0, torch.device("cpu"))
     for start in range(0, 500, 40):
         best.add_block(torch.arange(4), slice(start, start + 40), scores[:, start : start + 40])
     positions, values = best.hits()
@@ -70,7 +70,7 @@ def test_hits_that_come_block_by_block_are_those_of_all(held, monkeypatch):
 
 
 def test_no_query_has_no_hit():
-    positions, scores = BestHits(0, 5, 1.0, torch.device("cpu")).hits()
+    positions, scores = TopK(0, 5, 1.0, torch.device("cpu")).hits()
     assert positions.shape == scores.shape == (0, 5)
 
 
