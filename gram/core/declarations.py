@@ -18,10 +18,6 @@ def declared_names(package: str, *, marker: str) -> list[str]:
     """Return the names in a `ModuleRegistry`, in order.
 
     `NAME` and `ORDER` must be written as literals. Plug-ins of installed packages have the entry point's name.
-
-    Args:
-        package: as in `ModuleRegistry`.
-        marker: as in `ModuleRegistry`.
     """
     modules = (_constants(source.body) for _, source in _named_sources(package))
     found = [{"name": each.get("NAME"), "order": each.get("ORDER")} for each in modules if marker in each]

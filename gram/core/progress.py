@@ -19,11 +19,7 @@ def no_progress(share: float, stage: str = "", /) -> None:
 def subprogress(progress: Progress, begin: float, end: float, stage: str = "") -> Progress:
     """Return a callback for one part of the work, whose shares 0 to 1 are `begin` to `end` of the whole.
 
-    Args:
-        progress: callback of the whole work.
-        begin: share of the whole that is done before this part.
-        end: share of the whole that is done after it.
-        stage: name of the part; where it is empty, the part's own reports name their stage.
+    `stage` names the part; where it is empty, the part's own reports name their stage.
     """
 
     def report(share: float, inner: str = "", /) -> None:
@@ -33,12 +29,7 @@ def subprogress(progress: Progress, begin: float, end: float, stage: str = "") -
 
 
 def stage_progress(progress: Progress, weights: Mapping[str, float]) -> dict[str, Progress]:
-    """Return a callback for each stage of the work.
-
-    Args:
-        progress: callback of the whole work.
-        weights: how long each stage takes, in order, in any unit.
-    """
+    """Return a callback for each stage of the work; `weights` has how long each takes, in order, in any unit."""
     ends = list(accumulate(weights.values(), initial=0.0))
     return {
         stage: subprogress(progress, begin / ends[-1], end / ends[-1], stage)

@@ -30,13 +30,7 @@ class Registry(Generic[T]):
     """
 
     def __init__(self, kind: str, package: str, *, order: Callable[[T], float] | None = None) -> None:
-        """Create an empty registry.
-
-        Args:
-            kind: as in the attribute.
-            package: as in the attribute.
-            order: key by which plug-ins are listed; ties and no key are listed by name.
-        """
+        """Create an empty registry; plug-ins are listed by the key `order`, those of equal keys by name."""
         self.kind, self.package = kind, package
         self._order = order or (lambda plugin: 0.0)
         self._plugins: dict[str, T] = {}

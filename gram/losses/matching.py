@@ -114,7 +114,7 @@ class AnchorMatching(nn.Module):
 
         Leading axes broadcast: anchors (q, 1, d) and others (q, 50, d) give the logits (q, 50) of each query's best 50.
         """
-        tips, *rest = (self._at_equal_length(rows) for rows in torch.broadcast_tensors(anchor, *others))
+        tips, *rest = (unit_rows(rows) * self.d**0.5 for rows in torch.broadcast_tensors(anchor, *others))
         rest = [rows.masked_fill(missing_rows(rows).unsqueeze(-1), 0) for rows in rest]
         return self.layers(torch.cat([tips, *rest, *(tips * rows for rows in rest)], dim=-1)).squeeze(-1)
 
@@ -143,9 +143,6 @@ class AnchorMatching(nn.Module):
             )
         dtype = next(self.parameters()).dtype
         return anchor.to(dtype), tuple(other.to(dtype) for other in others)
-
-    def _at_equal_length(self, rows: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch d"]:
-        return unit_rows(rows) * self.d**0.5
 
     def extra_repr(self) -> str:
         """Return the settings, for printing."""

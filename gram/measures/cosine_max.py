@@ -1,7 +1,6 @@
 """The largest cosine of an anchor with any of a candidate's vectors."""
 
 import math
-from collections.abc import Iterable
 from functools import cache, reduce
 
 import numpy as np
@@ -50,11 +49,11 @@ class CosineMax(Measure):
 
     def _scores(self, anchor: Float[Tensor, "q d"], tensors: tuple[Tensor, ...]) -> Float[Tensor, "q n"]:
         (units,) = tensors
-        return scores_in_blocks(anchor, units, lambda products, block: _largest(products))
+        return scores_in_blocks(anchor, units, lambda products, block: reduce(torch.maximum, products))
 
     def _paired_scores(self, anchor: Float[Tensor, "n d"], tensors: tuple[Tensor, ...]) -> Float[Tensor, "n"]:
         (units,) = tensors
-        return _largest(paired_projection(anchor, each) for each in units.unbind(dim=1))
+        return reduce(torch.maximum, (paired_projection(anchor, each) for each in units.unbind(dim=1)))
 
     def score_bounds(self, at: SpanCoordinates) -> Bounds:
         """Return the largest cosine, as it is known, and by how much it may be off."""
@@ -79,10 +78,6 @@ class CosineMax(Measure):
             f"The {best} of {first.label} alone decides: its cosine with the query is {first.score:.3g}, "
             f"against {true.score:.3g} for the {own} of {true.label}, its best."
         )
-
-
-def _largest(products: Iterable[Tensor]) -> Tensor:
-    return reduce(torch.maximum, products)
 
 
 @cache

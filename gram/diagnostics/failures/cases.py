@@ -146,19 +146,11 @@ def find_cases(
     given, in float64; memory is that of one block of pairs. With more items than `sample`, that many queries are drawn
     and ranked against all.
 
-    Args:
-        embedding_set: n items.
-        query: name of a modality; the set's anchor if None.
-        candidates: names of modalities; all but the query if None.
-        measure: one of `gram.measures.names()`.
-        sample: the largest number of queries.
+    Args and errors: as `gram.evaluate`, and
+        sample: the largest number of queries, at least 1.
         seed: of their choice.
-        device: "cpu", "cuda", or "auto" for cuda where there is one.
-        progress: called with the share that is done, and the stage in words.
 
     Raises:
-        ValueError: unknown modality, measure or device; a query that is also a candidate; a number of candidates that
-            the measure is not defined for; a sample below 1.
         EmbeddingSetError: fewer than two items have the query and a candidate.
     """
     if sample < 1:
@@ -169,9 +161,8 @@ def find_cases(
         drawn = np.random.default_rng(seed).choice(len(task), sample, replace=False)
         at = torch.from_numpy(np.sort(drawn))
     statistics, gallery = examine(task, at, progress=progress)
-    return Cases(
-        _table(task, statistics, gallery), task.query, task.candidates, task.measure, len(task), task.left_out, gallery
-    )
+    table = _table(task, statistics, gallery)
+    return Cases(table, task.query, task.candidates, task.measure, len(task), task.left_out, gallery)
 
 
 def case_task(
@@ -209,10 +200,8 @@ def _table(task: RetrievalTask, statistics: CaseStatistics, gallery: GalleryStat
             "winner": ids[winner],
             "winner_label": labels[winner],
             "margin": statistics.margin.numpy(),
-            "base_true": statistics.base[:, 0].numpy(),
-            "base_winner": statistics.base[:, 1].numpy(),
-            "height_true": statistics.height[:, 0].numpy(),
-            "height_winner": statistics.height[:, 1].numpy(),
+            **dict(zip(("base_true", "base_winner"), statistics.base.numpy().T)),
+            **dict(zip(("height_true", "height_winner"), statistics.height.numpy().T)),
             "winner_occurrences": gallery.top1_counts[statistics.winner].numpy(),
             **{f"without_{name}": statistics.without[:, place].numpy() for place, name in enumerate(task.candidates)},
             **{name: getattr(statistics, name).numpy() for name in SINGLE_CHANGES},

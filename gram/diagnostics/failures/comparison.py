@@ -84,15 +84,12 @@ def compare_outcomes(left: Cases, right: Cases) -> RankingComparison:
     only_left, only_right = counts["only left"], counts["only right"]
     apart = only_left + only_right
     return RankingComparison(
-        n=n,
-        left_out=len(left) + len(right) - 2 * n,
-        ids=ids,
+        n=n, left_out=len(left) + len(right) - 2 * n, ids=ids,
         shares={cell: wilson(count, n) for cell, count in counts.items()},
         p_value=float(binomtest(only_left, apart).pvalue) if apart else 1.0,
-        left=wilson(counts["both right"] + only_left, n),
-        right=wilson(counts["both right"] + only_right, n),
+        left=wilson(counts["both right"] + only_left, n), right=wilson(counts["both right"] + only_right, n),
         difference=_newcombe(counts),
-    )
+    )  # fmt: skip
 
 
 def wilson(count: int, n: int) -> Proportion:

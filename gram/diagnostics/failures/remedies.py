@@ -93,18 +93,11 @@ def measure_remedies(
     - **dual-softmax**: `dual_softmax`, the temperature chosen; likewise.
     - **leave-out**: the candidate modality chosen whose absence does best; with two candidates or more.
 
-    Args:
-        embedding_set: n items; vectors are used as given, but for **centre**.
-        query: name of a modality; the set's anchor if None.
-        candidates: names of modalities; all but the query if None.
-        measure: one of `gram.measures.names()`.
-        sample: how many items are taken at most, drawn with `seed`, for each half's scores are held at once.
+    Args and errors: as `gram.evaluate`, and
+        sample: the largest number of items, at least 8, drawn with `seed`: each half's scores are held at once.
         seed: of the halves and of the bootstrap.
-        device: "cpu", "cuda", or "auto" for cuda where there is one.
-        progress: called with the share that is done, and the stage in words.
 
     Raises:
-        ValueError: as `find_cases`; a sample below 8.
         EmbeddingSetError: fewer than 8 items have the query and a candidate.
     """
     if sample < _LEAST:
@@ -283,18 +276,10 @@ def _judged(
         (change,), np.mean, n_resamples=_RESAMPLES, method="percentile", rng=np.random.default_rng(seed)
     ).confidence_interval
     remedy = Remedy(
-        name=name,
-        title=title,
-        parameter=parameter,
-        recall=float(hits.mean()),
-        untouched=float(untouched.mean()),
-        difference=float(change.mean()),
-        interval=(float(interval.low), float(interval.high)),
-        gained=int((change > 0).sum()),
-        lost=int((change < 0).sum()),
-        items=len(hits),
-        text="",
-    )
+        name=name, title=title, parameter=parameter, recall=float(hits.mean()), untouched=float(untouched.mean()),
+        difference=float(change.mean()), interval=(float(interval.low), float(interval.high)),
+        gained=int((change > 0).sum()), lost=int((change < 0).sum()), items=len(hits), text="",
+    )  # fmt: skip
     return replace(remedy, text=_text(remedy))
 
 

@@ -28,19 +28,14 @@ def attribute(
 ) -> Attribution:
     """Return why an item's query found another item first.
 
-    Args:
-        embedding_set: n items; vectors are used as given.
+    Args and errors: as `find_cases`, and
         item: id of the item whose query it is.
         winner: id of the item to compare it with; the best other one if None.
-        query: name of a modality; the set's anchor if None.
-        candidates: names of modalities; all but the query if None.
-        measure: one of `gram.measures.names()`.
-        device: "cpu", "cuda", or "auto" for cuda where there is one.
         cases: what `find_cases` gave for the same set, query, candidates and measure: tells what is usual in the set,
             which is else worked out anew. Of an item and winner that it has, nothing is ranked again.
 
     Raises:
-        ValueError: as `find_cases`; an item that is its own winner; cases of another task.
+        ValueError: an item that is its own winner; cases of another task.
         EmbeddingSetError: an id that the set does not have; an item that lacks the query or too many candidates.
     """
     task = case_task(embedding_set, query, candidates, measure, device)
@@ -79,27 +74,17 @@ def _attribution(
     at, winner, score = int(case["at"]), int(case["winner"]), float(case["score"])
     flipped = tuple(name for name, flip in zip(task.candidates, case["sign_flipped"].tolist()) if flip)
     return Attribution(
-        query=task.query,
-        candidates=task.candidates,
-        measure=task.measure,
-        true=_side(task, at, at, score),
-        winner=_side(task, at, winner, score - float(case["margin"])),
-        gallery=len(task),
-        without=dict(zip(task.candidates, case["without"].tolist())),
-        sign_flipped=flipped,
+        query=task.query, candidates=task.candidates, measure=task.measure, gallery=len(task),
+        true=_side(task, at, at, score), winner=_side(task, at, winner, score - float(case["margin"])),
+        without=dict(zip(task.candidates, case["without"].tolist())), sign_flipped=flipped,
         modality_flipped=tuple(name for name in flipped if name in gallery.sign_flipped),
-        occurrences=int(gallery.top1_counts[winner]),
-        asked=gallery.asked,
-        hub_threshold=gallery.hub_threshold,
-        median_base=gallery.median_base,
-        height_limit=gallery.height_limit,
-        alike=bool(case["alike"]),
+        occurrences=int(gallery.top1_counts[winner]), alike=bool(case["alike"]),
         dtype=str(task.others[0].dtype).removeprefix("torch."),
-        hub_by_base=bool(is_hub_by_base(task, statistics, gallery)[0]),
-        cause=cause,
-        at_fault=at_fault,
+        hub_by_base=bool(is_hub_by_base(task, statistics, gallery)[0]), cause=cause, at_fault=at_fault,
+        asked=gallery.asked, hub_threshold=gallery.hub_threshold, median_base=gallery.median_base,
+        height_limit=gallery.height_limit,
         **{name: float(case[name]) for name in ("margin", "rank", "rounding", *SINGLE_CHANGES)},
-    )
+    )  # fmt: skip
 
 
 def _side(task: RetrievalTask, asked: int, place: int, score: float) -> Side:
@@ -109,17 +94,11 @@ def _side(task: RetrievalTask, asked: int, place: int, score: float) -> Side:
     base, height = float(volume(own)), each[task.query]
     row, items = int(task.rows[place]), task.embedding_set.items
     return Side(
-        id=str(items["id"].iloc[row]),
-        label=str(items["label" if "label" in items else "id"].iloc[row]),
-        row=row,
-        score=score,
-        base=base,
-        height=height,
-        volume=base * height,
-        heights=each,
+        id=str(items["id"].iloc[row]), label=str(items["label" if "label" in items else "id"].iloc[row]), row=row,
+        score=score, base=base, height=height, volume=base * height, heights=each,
         cosines=dict(zip(task.candidates, cosine_similarity(vectors[:1], own, dim=1).tolist())),
         own_cosines={
             (task.candidates[a], task.candidates[b]): float(cosine_similarity(own[a], own[b], dim=0))
             for a, b in combinations(range(len(own)), 2)
         },
-    )
+    )  # fmt: skip

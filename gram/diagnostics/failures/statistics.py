@@ -176,10 +176,7 @@ def _compare(
     cosines = torch.stack([cosine_similarity(anchors, each, dim=1) for each in mine], dim=1)
     unknown, unknown_each = torch.full_like(margin, torch.nan), torch.full_like(cosines, torch.nan)
     return CaseStatistics(
-        at=at,
-        winner=winner,
-        score=score,
-        margin=margin,
+        at=at, winner=winner, score=score, margin=margin,
         base=torch.stack([_bases(task, places) for places in (at, winner)], dim=1),
         height=torch.stack([_heights(task, at, places) for places in (at, winner)], dim=1),
         lacks=torch.stack(
@@ -193,7 +190,7 @@ def _compare(
         **dict.fromkeys(("rank", "rank_by_height", "rank_same_base", "rank_sign_flipped"), unknown),
         **dict.fromkeys(("rank_without_hubs", "rounding"), unknown),
         **dict.fromkeys(("without", "lead"), unknown_each),
-    )
+    )  # fmt: skip
 
 
 def _with_failures(task: RetrievalTask, statistics: CaseStatistics, gallery: GalleryStatistics) -> CaseStatistics:
