@@ -1,1 +1,1 @@
-"""What every room stands on: devices, the cache, progress, registries of plug-ins."""
+"""Shared foundations: devices, the cache, progress, registries of plug-ins."""

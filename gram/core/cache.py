@@ -1,4 +1,4 @@
-"""Files computed before, in the user's cache: one class for every kind of them, and the digests that name them."""
+"""A cache of files in the user's cache folder, one kind at a time, and the digests that name them."""
 
 import hashlib
 import json

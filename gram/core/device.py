@@ -1,4 +1,4 @@
-"""The device that work runs on, by name."""
+"""Selection of the torch device by name."""
 
 import torch
 

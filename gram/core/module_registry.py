@@ -1,4 +1,4 @@
-"""Registries whose plug-ins are whole modules, known by what they declare."""
+"""Registries whose plug-ins are modules."""
 
 import math
 from collections.abc import Sequence

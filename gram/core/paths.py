@@ -1,10 +1,10 @@
-"""Relative paths from files that strangers wrote, held below a folder."""
+"""Checks that relative paths from untrusted files stay below a folder."""
 
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 
 def stays_inside(path: object) -> bool:
-    """Return whether a path is relative and never climbs, by POSIX and Windows rules alike."""
+    """Return whether a path is relative and has no parent step, by POSIX and Windows rules alike."""
     if not isinstance(path, str) or "\0" in path:
         return False
     windows = PureWindowsPath(path)

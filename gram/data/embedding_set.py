@@ -66,13 +66,7 @@ class EmbeddingSet(VectorSet):
 class FeatureSet(VectorSet):
     """n items, each seen in k modalities by a vector; every modality has its own d.
 
-    An item that lacks a modality has a row of NaN there. `load` opens the folder of an embedding set too.
-
-    Attributes:
-        modalities: name -> (n, d of this modality) tensor on the CPU, float32 or float16.
-        items: one row an item, in the order of the tensors' rows; column "id" is unique.
-        info: name, description, anchor, source, licence, and whatever else JSON can hold.
-        path: the folder that the set was loaded from or last saved to, or None.
+    Attributes are those of `EmbeddingSet`, but `modalities` have unlike d. `load` opens an embedding set's folder, too.
 
     Example:
         >>> import numpy as np, pandas as pd

@@ -1,4 +1,4 @@
-"""What every public function does with its arguments: numpy or torch in, the same kind out, clear errors."""
+"""Arguments of the public functions: numpy or torch in, the same kind out; checks of shapes and devices."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar, overload

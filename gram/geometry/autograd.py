@@ -34,7 +34,7 @@ _MIN_ROWS = 256  # vectors of which weighted products are taken at a time
 
 
 class SavedProducts(NamedTuple):
-    """What the gradients of distances need; in float64 where too many heights are small for float32."""
+    """Tensors saved for the gradients of distances; in float64 where too many heights are small for float32."""
 
     basis: Float[Tensor, "m n d"]  # of the spans
     products: Float[Tensor, "q m n"]  # of every vector with every basis vector

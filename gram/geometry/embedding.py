@@ -1,4 +1,4 @@
-"""An exact picture of up to three vectors, and the closest one of more."""
+"""Exact 3D coordinates of up to three vectors, and a least-squares projection of more."""
 
 import torch
 from jaxtyping import Float

@@ -1,4 +1,4 @@
-"""What all losses share: settings, the batch on one process or several, cross-entropies, the temperature, the registry.
+"""Shared by all losses: settings, the batch on one process or several, cross-entropies, the temperature, the registry.
 
 A loss compares the items of this process with those of all of them: each row of a matrix finds its own column, and
 the value is the mean over the ranks. A loss that is not symmetric in its modalities gives one matrix a direction.

@@ -1,9 +1,10 @@
-"""What a measure is, and the registry that finds measures by name."""
+"""The base class of measures, and their registry by name."""
 
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Literal, NamedTuple, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import ClassVar, Literal, NamedTuple, TypeVar
 
 import torch
 from jaxtyping import Bool, Float
@@ -18,39 +19,32 @@ GRAM_PAPER = "G. Cicchetti, E. Grassucci, L. Sigillo, D. Comminiello, GRAM, ICLR
 
 
 class Prepared(NamedTuple):
-    """The candidates' side of a measure, worked out once: the n candidates of a gallery, or of a block of it."""
+    """Precomputed candidates of a measure: the n candidates of a gallery, or of a block of it."""
 
     tensors: tuple[Tensor, ...]  # what the measure needs, one row a candidate
     present: Bool[Tensor, "n"]  # False where an item lacks so many modalities that it has no score
     dtype: torch.dtype  # of the candidates, which with that of the anchors makes that of the scores
 
 
-class Parts(Protocol):
-    """What the score of one retrieved item is made of, for `Measure.explain`."""
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """Components of the score of one retrieved item, for `Measure.explain`.
 
-    @property
-    def label(self) -> str:
-        """What the item is called."""
+    Attributes:
+        label: what the item is called.
+        score: the measure's score, higher = better aligned.
+        base: volume of the candidate's own vectors, together with all but the anchor part of a joint query.
+        height: distance of the query (the anchor part of a joint one) from their span; volume = base x height.
+        cosines: cosine of the query (its anchor part) with each candidate modality; NaN where the item lacks it.
+        own_cosine: mean cosine of the candidate's own vectors with each other; NaN with fewer than two.
+    """
 
-    @property
-    def score(self) -> float:
-        """The measure's score."""
-
-    @property
-    def base(self) -> float:
-        """Volume of the candidate's own vectors."""
-
-    @property
-    def height(self) -> float:
-        """Distance of the query from their span."""
-
-    @property
-    def cosines(self) -> Mapping[str, float]:
-        """Cosine of the query with each candidate modality; NaN where the item lacks it."""
-
-    @property
-    def own_cosine(self) -> float:
-        """Mean cosine of the candidate's own vectors with each other; NaN with fewer than two."""
+    label: str
+    score: float
+    base: float
+    height: float
+    cosines: Mapping[str, float]
+    own_cosine: float = math.nan
 
 
 class Measure(ABC):

@@ -89,7 +89,7 @@ class Settings:
         return digest.hexdigest()
 
     def points(self, embedding_set: EmbeddingSet) -> int:
-        """Return how many points the picture has: the embeddings that are there.
+        """Return the number of points: the embeddings that are present.
 
         Raises:
             ValueError: the set lacks a modality.
@@ -130,7 +130,7 @@ class Layout:
 
     @property
     def fitted(self) -> int:
-        """How many points the picture was made from: all that are there, less those placed afterwards."""
+        """Number of points that UMAP was fitted on: all present ones, less those placed afterwards."""
         return sum(int((~np.isnan(places[:, 0])).sum()) for places in self.points.values()) - self.placed
 
     def save(self, path: str | Path) -> None:

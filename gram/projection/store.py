@@ -36,7 +36,7 @@ def store_layout(layout: Layout) -> Path | None:
 
 
 def layout_file(key: str) -> Path:
-    """Return the path in the cache of the layout with this key, whether it is there or not."""
+    """Return the path in the cache of the layout with this key, whether it exists or not."""
     return CACHE.path(key)
 
 

@@ -17,32 +17,20 @@ from gram.retrieval.scoring import TOLERANCE
 
 
 @dataclass(frozen=True)
-class Hit:
-    """One ranked item and what its score is made of.
+class Hit(measures.Parts):
+    """One ranked item and the components of its score.
 
-    Attributes:
+    Attributes: those of `gram.measures.Parts`, and
         rank: 1 is best; tied items share the average of their places only where the true item is ranked.
         row: the item's row in the gallery.
         id: the item's id.
-        label: what the item is called.
-        score: the measure's score, higher = better aligned.
-        base: volume of the candidate's own vectors, together with all but the anchor part of a joint query.
-        height: distance of the query (the anchor part of a joint one) from their span; volume = base x height.
-        cosines: cosine of the query (its anchor part) with each candidate modality; NaN where the item lacks it.
-        correct: whether this is the item that was asked for.
-        own_cosine: mean cosine of the candidate's own vectors with each other; NaN with fewer than two.
+        correct: whether this is the true item.
     """
 
     rank: float
     row: int
     id: str
-    label: str
-    score: float
-    base: float
-    height: float
-    cosines: Mapping[str, float]
     correct: bool
-    own_cosine: float = math.nan
 
 
 @dataclass(frozen=True, repr=False)

@@ -45,9 +45,9 @@ def find_below_precision(
     dtype, found = coarsest_dtype(vectors), []
     for parts in zip(*(rows.split(_AT_ONCE) for rows in vectors)):
         stacked = torch.stack(parts, dim=1).double()
-        there = (~stacked.isnan().any(dim=-1)).sum(dim=1)
+        count = (~stacked.isnan().any(dim=-1)).sum(dim=1)
         # With more vectors than dimensions all heights are 0, whatever the item.
-        counted = (there >= 2) & (there <= stacked.shape[-1])
+        counted = (count >= 2) & (count <= stacked.shape[-1])
         rest = heights(stacked) / torch.linalg.vector_norm(stacked, dim=-1)
         found.append(counted & (rest.nan_to_num(1.0).min(dim=1).values <= tolerance(len(vectors), dtype)))
     return BelowPrecision(dtype=dtype, rows=torch.cat(found).nonzero().flatten().numpy())

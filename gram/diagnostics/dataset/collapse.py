@@ -1,6 +1,6 @@
 """Collapse: a modality whose vectors lie on one point or on a few dimensions, or all modalities on one point."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -97,11 +97,11 @@ def find_collapse(embedding_set: EmbeddingSet) -> Collapse:
     units = embedding_set.normalized()
     spreads = []
     for name, rows in units.modalities.items():
-        there = rows[units.present(name)].double()
-        rank, axes = _effective_rank_and_dimensions(there)
-        cosine = _mean_cosine(there)
+        present = rows[units.present(name)].double()
+        rank, axes = _effective_rank_and_dimensions(present)
+        cosine = _mean_cosine(present)
         spreads.append(
-            ModalitySpread(name=name, items=len(there), mean_cosine=cosine, effective_rank=rank, dimensions=axes)
+            ModalitySpread(name=name, items=len(present), mean_cosine=cosine, effective_rank=rank, dimensions=axes)
         )
     return Collapse(d=units.d, modalities=tuple(spreads), pairs=find_sign_flips(embedding_set).pairs)
 
@@ -171,8 +171,7 @@ def check_collapse(context: DiagnosisContext) -> Checked:
 
 
 def _numbers(collapse: Collapse) -> dict[str, Any]:
-    each = {spread.name: asdict(spread) for spread in collapse.modalities}
-    return {name: {key: spread[key] for key in _NUMBERS} for name, spread in each.items()}
+    return {spread.name: {key: getattr(spread, key) for key in _NUMBERS} for spread in collapse.modalities}
 
 
 def _on_a_point(collapse: Collapse, lost: float) -> Finding:

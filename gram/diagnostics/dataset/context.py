@@ -1,4 +1,4 @@
-"""What the checks of a set share: the set, its retrieval, changes of R@1, and numbers and names in words."""
+"""Shared by the checks of a set: the set, its retrieval, changes of R@1, and formats of numbers and names."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field

@@ -67,9 +67,9 @@ def _sizes(groups: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
 
 def _groups(unit: EmbeddingSet, names: Sequence[str]) -> Int[np.ndarray, " n"]:
     """Return the group of each item, -1 for one that is alone or has none of the modalities."""
-    there = torch.stack([unit.present(name) for name in names]).any(dim=0).nonzero().flatten()
-    rows = torch.cat([unit.modalities[name][there].nan_to_num(0.0) for name in names], dim=1)
-    limits = torch.tensor([_limit(unit.modalities[name][there]) for name in names])
+    present = torch.stack([unit.present(name) for name in names]).any(dim=0).nonzero().flatten()
+    rows = torch.cat([unit.modalities[name][present].nan_to_num(0.0) for name in names], dim=1)
+    limits = torch.tensor([_limit(unit.modalities[name][present]) for name in names])
     # Many items may share a caption, so equal rows are merged first and only different ones compared.
     as_bytes = np.ascontiguousarray(rows.numpy()).view(np.dtype((np.void, 4 * rows.shape[1]))).reshape(-1)
     _, one_each, kind = np.unique(as_bytes, return_index=True, return_inverse=True)
@@ -77,7 +77,7 @@ def _groups(unit: EmbeddingSet, names: Sequence[str]) -> Int[np.ndarray, " n"]:
     alone = np.bincount(labels)[labels] == 1
     _, numbered = np.unique(np.where(alone, -1, labels), return_inverse=True)
     groups = np.full(len(unit), -1)
-    groups[there.numpy()] = numbered - (1 if alone.any() else 0)
+    groups[present.numpy()] = numbered - (1 if alone.any() else 0)
     return groups
 
 

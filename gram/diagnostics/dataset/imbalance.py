@@ -136,15 +136,15 @@ def find_imbalance(
 
 
 def _subsets(task: RetrievalTask, *, every: bool) -> list[tuple[str, ...]]:
-    names, supports, there = task.candidates, measures.get(task.measure).supports, _there(task)
+    names, supports, present = task.candidates, measures.get(task.measure).supports, _present(task)
     sizes = {1, max(1, len(names) - 1), len(names)}
     if every and len(names) <= ALL_SUBSETS_UP_TO:
         sizes = set(range(1, len(names) + 1))
-    asked = (subset for size in sorted(sizes) if supports(1 + size) for subset in combinations(names, size))
-    return [subset for subset in asked if there & set(subset)]
+    allowed = (subset for size in sorted(sizes) if supports(1 + size) for subset in combinations(names, size))
+    return [subset for subset in allowed if present & set(subset)]
 
 
-def _there(task: RetrievalTask) -> set[str]:
+def _present(task: RetrievalTask) -> set[str]:
     """Return the modalities that any of the ranked items has."""
     return {name for name in task.names if bool(task.embedding_set.present(name)[task.rows].any())}
 
@@ -170,7 +170,7 @@ def _noise(
     related = {name for pair in pairs if pair.sign for name in (pair.first, pair.second)}
     helps = {share.name for share in shares if share.interval[0] > 0}
     finds = {subset.candidates[0] for subset in subsets if len(subset.candidates) == 1 and _beats(subset, chance)}
-    noise = _there(task) - related - helps - finds
+    noise = _present(task) - related - helps - finds
     if task.query in noise and any(_beats(subset, chance) for subset in subsets):
         noise -= {task.query}
     return tuple(name for name in task.names if name in noise)

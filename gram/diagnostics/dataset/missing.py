@@ -1,4 +1,4 @@
-"""Missing modalities: how many items lack which, and how they are ranked all the same."""
+"""Missing modalities: how many items lack which, and how those items rank."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The modality gap: modalities in regions of their own, and what centring them would change.
+"""The modality gap: each modality in its own region of the space, and the effect of centring.
 
 Source: W. Liang, Y. Zhang, Y. Kwon, S. Yeung, J. Zou, Mind the Gap, NeurIPS 2022, arXiv 2203.02053.
 """
@@ -96,8 +96,8 @@ def _probe(unit: EmbeddingSet, names: Sequence[str], seed: int) -> tuple[float, 
     items = np.sort(rng.permutation(len(unit))[:PROBED])
     rows = np.concatenate([unit.modalities[name][items].numpy() for name in names])
     of_item, modality = np.tile(items, len(names)), np.repeat(np.arange(len(names)), len(items))
-    there = ~np.isnan(rows).any(axis=1)
-    rows, of_item, modality = rows[there], of_item[there], modality[there]
+    present = ~np.isnan(rows).any(axis=1)
+    rows, of_item, modality = rows[present], of_item[present], modality[present]
     chance = float(np.bincount(modality).max() / len(modality)) if len(modality) else float("nan")
     if len(np.unique(of_item)) < _FOLDS or len(np.unique(modality)) < 2:
         return float("nan"), chance

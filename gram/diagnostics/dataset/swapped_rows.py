@@ -59,7 +59,7 @@ class SwappedRows:
     @property
     def exchanged(self) -> int:
         """How many are exchanged in pairs: i's vector fits j and j's fits i."""
-        return _exchanged(self.rows, self.belongs)
+        return int(_exchanged(self.rows, self.belongs).sum())
 
     @property
     def shift(self) -> int:
@@ -144,13 +144,10 @@ def _pattern(
     if not len(moved):
         return 1.0, np.zeros(0, dtype=bool)
     shift, alike = _commonest_shift(moved, belongs)
-    to = dict(zip(moved.tolist(), belongs.tolist()))
+    exchanged = _exchanged(moved, belongs)
     patterns = (
         (2 * items * binom.sf(alike - 1, len(moved), 1 / suspects), moved - belongs == shift),
-        (
-            poisson.sf(_exchanged(moved, belongs) / 2 - 1, (len(moved) / suspects) ** 2 / 2),
-            np.array([to.get(target) == row for row, target in to.items()]),
-        ),
+        (poisson.sf(exchanged.sum() / 2 - 1, (len(moved) / suspects) ** 2 / 2), exchanged),
         (binom.sf(inward - 1, min(suspects, _MOST_SUSPECTS), suspects / items), np.ones(len(moved), dtype=bool)),
     )
     certain = [pattern for pattern in patterns if len(patterns) * pattern[0] < LEAST_CHANCE]
@@ -158,9 +155,10 @@ def _pattern(
     return min(1.0, len(patterns) * float(chance)), part
 
 
-def _exchanged(moved: np.ndarray, belongs: np.ndarray) -> int:
+def _exchanged(moved: np.ndarray, belongs: np.ndarray) -> Bool[np.ndarray, " m"]:
+    """Return which vectors belong to the row of the one that belongs to theirs."""
     to = dict(zip(moved.tolist(), belongs.tolist()))
-    return sum(to.get(target) == row for row, target in to.items())
+    return np.array([to.get(target) == row for row, target in to.items()], dtype=bool)
 
 
 def _commonest_shift(moved: np.ndarray, belongs: np.ndarray) -> tuple[int, int]:

@@ -221,8 +221,8 @@ def decide(
     unlike = (lacks_true | lacks_winner) & (without == 1)
     leading = np.where(without == 1, lead, -np.inf)
     flipped = statistics.sign_flipped.numpy()
-    there = ~lacks_true
-    all_flipped = (flipped == there).all(1) & (there.sum(1) > 1)  # then it is the query that is flipped
+    present = ~lacks_true
+    all_flipped = (flipped == present).all(1) & (present.sum(1) > 1)  # then it is the query that is flipped
     holds = [
         ("right", (statistics.rank == 1).numpy()),
         ("duplicate", (statistics.alike | ((statistics.margin == 0) & ~statistics.nothing)).numpy()),

@@ -169,7 +169,7 @@ def _compare(
     score: Float[Tensor, " m"],
     tolerance: Float[Tensor, " m"],
 ) -> CaseStatistics:
-    """Return what true item and winner tell without a ranking; ranks and what needs them are NaN."""
+    """Return the statistics that need no ranking; the others are NaN."""
     beaten = score_pairs(task.measure, task.anchors, task.others, at, winner, device=task.device).cpu()
     margin = (score - beaten).masked_fill((score - beaten).abs() <= tolerance, 0)
     anchors, mine = task.anchors[at].double(), [other[at].double() for other in task.others]
@@ -274,12 +274,12 @@ def _mean_cosines(task: RetrievalTask, anchors: Float[Tensor, "m d"]) -> Float[T
     """Return each query's mean cosine with each modality of the gallery: its product with the mean of unit rows."""
     centres = []
     for other in task.others:
-        total, there = torch.zeros(other.shape[1], dtype=torch.float64), 0
+        total, count = torch.zeros(other.shape[1], dtype=torch.float64), 0
         for block in other.split(BLOCK):
             units = normalize(block[~block[:, 0].isnan()].double(), dim=1)
             total += units.sum(0)
-            there += len(units)
-        centres.append(total / max(1, there))
+            count += len(units)
+        centres.append(total / max(1, count))
     return normalize(anchors, dim=1) @ torch.stack(centres, dim=1)
 
 
