@@ -25,11 +25,7 @@ T = TypeVar("T")
 
 
 def replace_file(target: Path, write: Callable[[Path], object]) -> None:
-    """Replace one file, whole or not at all; its folder is created if need be.
-
-    Args:
-        target: the file.
-        write: writes it to the path that it is given, in the same folder.
+    """Replace one file by what `write` writes to the path given to it, whole or not at all; create its folder.
 
     Raises:
         OSError: the disk refused; `target` is as it was.
@@ -85,12 +81,8 @@ def read_consistently(folder: Path, read: Callable[[], T], *, witness: str) -> T
     """Return what `read` returns, from the files of one save; torn reads are repeated.
 
     Beside a writer that saves again and again, one read after another is torn: they are repeated for up to 10 seconds,
-    after which the last one's result or error stands.
-
-    Args:
-        folder: the folder that `replace_files` writes.
-        read: opens files of the folder by `current_file`.
-        witness: name of a file that every save writes.
+    after which the last one's result or error stands. `read` opens files of a folder that `replace_files` writes, by
+    `current_file`; `witness` is the name of a file that every save writes.
     """
     end = time.monotonic() + _RETRY_SECONDS
     while time.monotonic() < end:

@@ -50,12 +50,7 @@ class Cache:
         return self.folder / f"{key[:_KEY_LENGTH]}{self.suffix}"
 
     def put(self, key: str, write: Callable[[Path], object]) -> Path | None:
-        """Store a key's file, whole or not at all, and remove the oldest; None if the disk refuses.
-
-        Args:
-            key: a digest, as of `digest`.
-            write: writes the file to the path that it is given.
-        """
+        """Store what `write` writes to a path as the key's file, and remove the oldest; None if the disk refuses."""
         target = self.path(key)
         try:
             replace_file(target, write)

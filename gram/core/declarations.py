@@ -27,9 +27,7 @@ def declared_names(package: str, *, marker: str) -> list[str]:
 def declared_modules(package: str, *, marker: str) -> dict[str, dict[str, Any]]:
     """Return module (its name, or the path of a file of `GRAM_PLUGINS`) -> its literal constants, in no order.
 
-    Args:
-        package: whose modules are read; entry points of this group name further modules.
-        marker: a constant that every such module declares.
+    Read are the modules of a package, and those of entry points of this group, that declare the constant `marker`.
     """
     named = {module: _constants(source.body) for module, source in _named_sources(package)}
     for point in importlib.metadata.entry_points(group=package):
@@ -43,10 +41,7 @@ def declared_classes(package: str, *, marker: str) -> list[dict[str, Any]]:
     """Return the literal attributes of the classes that register themselves in a `Registry`, in order.
 
     `name` and `order` must be written as literals. Plug-ins of installed packages have the entry point's name alone.
-
-    Args:
-        package: as in `Registry`.
-        marker: an attribute that every such class declares, and no plug-in of another kind.
+    The marker is an attribute that every such class declares, and no plug-in of another kind.
     """
     nodes = (node for _, source in _named_sources(package) for node in source.body)
     found = (_constants(node.body) for node in nodes if isinstance(node, ast.ClassDef))

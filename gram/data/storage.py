@@ -188,9 +188,6 @@ def _write_info(file: Path, info: Mapping[str, Any]) -> None:
 def read_info(folder: Path) -> dict[str, Any]:
     """Return the info of a set, without its version: name, anchor, and "modalities", their order.
 
-    Args:
-        folder: of the set; a save that was cut off after its commit is taken into account.
-
     Raises:
         EmbeddingSetError: info.json is missing or is no JSON object, or its version is unknown.
     """

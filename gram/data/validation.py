@@ -42,12 +42,7 @@ def check_set(
 ) -> "pd.Index[Any]":
     """Check all but the values of the modalities, for which see `check_rows`; return the index of ids.
 
-    Args:
-        modalities: name -> (n, d), of one d if `one_space`.
-        items: n rows.
-        info: of the set.
-        sources: names of the parts in messages.
-        one_space: whether all modalities must have the same d.
+    All modalities must have the same d if `one_space`.
 
     Raises:
         EmbeddingSetError: on the first thing that is wrong.
@@ -93,11 +88,8 @@ def check_rows(
 ) -> Bool[Tensor, " n"]:
     """Return which rows are NaN; only rows whose norm is 0 or not finite are read twice.
 
-    Args:
-        tensor: a modality, or rows of it.
-        ids: of the items, one a row of the whole modality.
-        where: name of the modality in messages.
-        numbers: row numbers of these rows in the modality; default: all rows.
+    `tensor` has the rows `numbers` of a modality, all by default; `ids` are those of all its items. Messages call it
+    `where`.
 
     Raises:
         EmbeddingSetError: a row with an infinite value, NaN in part, or of zeros alone.

@@ -13,13 +13,9 @@ from gram.geometry.orthonormal import full_precision, unit_rows
 def scores_in_blocks(
     anchor: Float[Tensor, "q d"], vectors: Float[Tensor, "n m d"], compare: Callable[[Iterable[Tensor], slice], Tensor]
 ) -> Float[Tensor, "q n"]:
-    """Return scores (q, n) from the inner products of unit anchors with candidates' vectors, block by block.
+    """Return scores from the inner products of anchors, made unit here, with m vectors a candidate, block by block.
 
-    Args:
-        anchor: (q, d), scaled to unit length here.
-        vectors: (n, m, d), m vectors a candidate.
-        compare: takes the products (q, block) of each of the m vectors in turn and the block of candidates; returns the
-            scores (q, block).
+    `compare` turns the products (q, block) of each of the m vectors and the block of candidates into scores (q, block).
     """
     units = unit_rows(anchor)
     scores = anchor.new_empty(len(anchor), len(vectors))

@@ -33,10 +33,7 @@ def largest_singular_value(
 ) -> Float[Tensor, "q n"]:
     """Return the largest singular value of each unit anchor stacked with each candidate's unit vectors.
 
-    Args:
-        anchor: (q, d); a zero row contributes nothing.
-        axes: of `prepare_principal_axes`.
-        squares: of `prepare_principal_axes`.
+    `prepare_principal_axes` gives axes and squares. An anchor of zeros contributes nothing.
     """
     length = anchor.ne(0).any(dim=1).to(anchor.dtype).unsqueeze(1)
     wide = squares.to(anchor.dtype)

@@ -80,10 +80,7 @@ def contrast(
 ) -> Float[Tensor, ""]:
     """Return the loss of a batch; across ranks the mean of their losses, each of its own items against all.
 
-    Args: as in `Settings`, and
-        loss: the loss of a batch.
-        anchor: (b, d), row i belongs to row i of the others.
-        others: one (b, d) a modality.
+    Args: as in `gram_loss`, and `loss`, that of a batch.
 
     Raises:
         ValueError: the shapes do not fit, or a number is out of its range.

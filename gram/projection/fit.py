@@ -116,11 +116,7 @@ def write_layouts(
 ) -> list[Path]:
     """Compute and write the layouts that ship with a set: every method in two and three dimensions.
 
-    Args:
-        set_dir: folder of an embedding set.
-        out_dir: folder for the layouts; `find_layout` searches `layouts` next to `set_dir`.
-        seed: UMAP's.
-        progress: called with the layout's name, the share done of it, and the stage.
+    `find_layout` searches the folder `layouts` next to the set's. Progress is called with the layout's name first.
 
     Raises:
         EmbeddingSetError: the set cannot be read.

@@ -49,12 +49,6 @@ def trustworthiness(
     the number of points i: all p up to 10,000, else a seeded sample. Ranks are always among all p, whose rows are read
     once, in blocks.
 
-    Args:
-        rows: p unit rows.
-        coordinates: their places in the picture.
-        seed: of the sample.
-        progress: called with the share done.
-
     Returns:
         T in [0, 1] for k = min(15, (p - 1) // 2). Ties in cosine, to within 1e-6, take the better rank, so p equal rows
         give 1.

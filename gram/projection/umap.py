@@ -48,14 +48,8 @@ def fit_umap(
 
     UMAP is fitted on the `fitted` rows, from `start`, scaled, and its `transform` places the others: first at the mean
     of their nearest fitted points (found exactly), weighted by membership, then moved as in fitting while the fitted
-    points stay. That goes block by block, so placed points do not arrange each other.
-
-    Args:
-        rows: p unit rows.
-        start: coordinates to begin at.
-        fitted: see `points_to_fit`.
-        settings: UMAP's options.
-        stages: progress callback of each of `PROGRESS_STAGES`.
+    points stay. That goes block by block, so placed points do not arrange each other. `stages` has the progress
+    callback of each of `PROGRESS_STAGES`.
 
     Source:
         McInnes, Healy & Melville 2018, arXiv 1802.03426; `transform` as in umap-learn.
@@ -84,11 +78,7 @@ def nearest_by_cosine(
 ) -> tuple[Int[np.ndarray, "p k"], Float[np.ndarray, "p k"]]:
     """Return each unit row's nearest rows and their cosine distances, nearest first; exact, in blocks of memory.
 
-    Args:
-        rows: p unit rows.
-        neighbors: how many to find of each.
-        among: unit rows to find them in; by default `rows`, and then each row comes first among its own.
-        progress: called with the share done.
+    They are found in the unit rows `among`; by default in `rows`, where each row comes first among its own.
     """
     gallery = rows if among is None else among
     size = max(1, _COSINES_AT_ONCE // len(gallery))

@@ -9,13 +9,11 @@ from jaxtyping import Int
 
 from gram.data.embedding_set import EmbeddingSet
 from gram.diagnostics.dataset.base import Checked, Finding, register
-from gram.diagnostics.dataset.collinear import coarsest_dtype, collinear_of
+from gram.diagnostics.dataset.collinear import ITEMS_AT_ONCE, coarsest_dtype, collinear_of
 from gram.diagnostics.dataset.context import DiagnosisContext
 from gram.geometry import heights
 from gram.geometry.orthonormal import tolerance
 from gram.retrieval.task import RetrievalTask
-
-_AT_ONCE = 1 << 13  # items, whose vectors are widened to float64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +41,7 @@ def find_below_precision(
     task = RetrievalTask(embedding_set, query, candidates, "volume")
     vectors = [embedding_set.modalities[name] for name in task.names]
     dtype, found = coarsest_dtype(vectors), []
-    for parts in zip(*(rows.split(_AT_ONCE) for rows in vectors)):
+    for parts in zip(*(rows.split(ITEMS_AT_ONCE) for rows in vectors)):
         stacked = torch.stack(parts, dim=1).double()
         count = (~stacked.isnan().any(dim=-1)).sum(dim=1)
         # With more vectors than dimensions all heights are 0, whatever the item.

@@ -17,7 +17,7 @@ from gram.retrieval.task import RetrievalTask
 
 # Of two unit vectors det G = sin^2: below this sine it is less than float32 can tell from 0.
 COLLINEAR = torch.finfo(torch.float32).eps ** 0.5
-_AT_ONCE = 1 << 13  # items, whose vectors are widened to float64
+ITEMS_AT_ONCE = 1 << 13  # items, whose vectors are widened to float64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +68,7 @@ def find_collinear(
     found = []
     for (first, x), (second, y) in combinations(vectors.items(), 2):
         both, near = [], []
-        for one, other in zip(x.split(_AT_ONCE), y.split(_AT_ONCE)):
+        for one, other in zip(x.split(ITEMS_AT_ONCE), y.split(ITEMS_AT_ONCE)):
             unit, partner = (torch.nn.functional.normalize(rows.double(), dim=1) for rows in (one, other))
             cosine = (unit * partner).sum(dim=1, keepdim=True)
             both.append(~cosine[:, 0].isnan())

@@ -85,14 +85,10 @@ def examine(
     gallery: GalleryStatistics | None = None,
     progress: Progress = no_progress,
 ) -> tuple[CaseStatistics, GalleryStatistics]:
-    """Return the statistics of cases and of their gallery.
+    """Return the statistics of the true items at these positions, and of their gallery.
 
-    Args:
-        task: the retrieval task.
-        at: positions of the true items.
-        winner: positions of the items to compare them with; each query's best other item if None.
-        gallery: what is usual; computed from these very cases if None.
-        progress: called with the share done and the stage in words.
+    They are compared with the items at `winner`, each query's best other item if None; the statistics of the gallery
+    are computed from these cases if None.
     """
     without_each = [f"ranking without {name}" for name in task.candidates]
     stages = ["ranking", "ranking by height", *without_each, "looking at failures"]
@@ -128,15 +124,7 @@ def examine_known(
     gallery: GalleryStatistics,
     ranks: pd.DataFrame,
 ) -> CaseStatistics:
-    """Return the statistics of cases whose ranks are known, without ranking anything; `lead` is NaN.
-
-    Args:
-        task: the retrieval task.
-        at: positions of the true items.
-        winner: positions of the best other items.
-        gallery: what is usual.
-        ranks: these cases' rows of the table of `find_cases`.
-    """
+    """Return the statistics of cases from their rows of the table of `find_cases`, without ranking; `lead` is NaN."""
     statistics = _compare(task, at, winner, *true_scores(*_asked(task, at), device=task.device))
     names = ("rank", "rank_by_height", "rank_same_base", "rank_sign_flipped", "rank_without_hubs")
     known = {name: torch.tensor(ranks[name].to_numpy(dtype=np.float64)) for name in names}
