@@ -67,18 +67,18 @@ voices: $(VENV)/.app-ready ## build the packed voices (needs espeak-ng)
 recordings: $(VENV)/.app-ready ## download and check the real recordings for training (CC BY-SA 4.0)
 	$(BIN)/python -m gram.datasets.spoken_numbers.fsdd data/fsdd
 
-assets: $(VENV)/.app-ready ## train both twins, embed, lay out and measure: all that assets/numbers holds
+assets: $(VENV)/.app-ready ## train both models, embed, lay out and measure: all that assets/numbers holds
 	for loss in gram cosine; do \
 	  $(BIN)/python -m gram train --loss $$loss --robust --out assets/numbers/$$loss --device $(DEVICE) || exit 1; \
 	done
 	$(MAKE) layouts report
 
-layouts: $(VENV)/.app-ready ## compute the projections that ship with the twins
+layouts: $(VENV)/.app-ready ## compute the projections that ship with the models
 	for loss in gram cosine; do \
 	  $(BIN)/python -m gram.projection assets/numbers/$$loss/test assets/numbers/$$loss/layouts || exit 1; \
 	done
 
-report: $(VENV)/.app-ready ## measure the shipped twins; write the model card and the README's tables
+report: $(VENV)/.app-ready ## measure the shipped models; write the model card and the README's tables
 	$(BIN)/python -m gram.training.spoken_numbers.report
 
 evidence: $(VENV)/.app-ready ## carry out all experiments (90 minutes on two cores) and write the README's findings

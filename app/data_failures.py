@@ -87,7 +87,7 @@ def telling_column(asked: Asked, cases: Cases) -> str:
 
 
 def columns(model: str) -> dict[str, Column]:
-    """Return the recorded numbers of a twin's items by column; treat them as read-only."""
+    """Return the recorded numbers of a model's items by column; treat them as read-only."""
     return _columns(data.fingerprint(model), data.load_set(model))
 
 

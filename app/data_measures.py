@@ -10,7 +10,7 @@ from gram.retrieval.measure_table import Row
 
 
 def key(model: str, candidates: tuple[str, ...]) -> str:
-    """Return the key of a twin's rows: it changes with the embeddings and with the candidates."""
+    """Return the key of a model's rows: it changes with the embeddings and with the candidates."""
     return _key(data.fingerprint(model), candidates, data.load_set(model))
 
 
@@ -27,7 +27,7 @@ def rows(model: str, candidates: tuple[str, ...]) -> tuple[Row, ...]:
 
 
 def job(candidates: tuple[str, ...]) -> MeasureJob:
-    """Start to measure what is still missing of both twins."""
+    """Start to measure what is still missing of both models."""
     sets = {model: data.load_set(model) for model in data.models()}
     anchor = sets[data.models()[0]].anchor
     device = os.environ.get("GRAM_DEVICE", "auto")

@@ -1,4 +1,4 @@
-"""Cached layouts of a twin's test set, and what its points can be coloured by."""
+"""Cached layouts of a model's test set, and what its points can be coloured by."""
 
 from collections.abc import Callable
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Cached decks of questions on a twin's test set."""
+"""Cached decks of questions on a model's test set."""
 
 from app import data
 from app.quiz.deck import Question, deck

@@ -1,4 +1,4 @@
-"""Cached distributions of a measure over a twin's test set."""
+"""Cached distributions of a measure over a model's test set."""
 
 import numpy as np
 from jaxtyping import Float

@@ -82,7 +82,7 @@ def data_folder() -> Path | None:
 
 
 def built_in() -> Collection:
-    """Return the spoken numbers with the two twins."""
+    """Return the spoken numbers with the two models."""
     folders = {name: assets() / "numbers" / name for name in ("gram", "cosine")}
     variants = [
         Variant(name, folder / "test", folder / "model", folder / "trajectory") for name, folder in folders.items()

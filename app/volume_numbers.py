@@ -25,12 +25,12 @@ table.values small { display: block; font-size: 0.75rem; font-weight: 400; opaci
 
 
 def show(measure: str, symbol: str, found: Mapping[str, Distributions]) -> None:
-    """Show what the distributions of a measure come to, a column a twin, and a way to save them.
+    """Show what the distributions of a measure come to, a column a model, and a way to save them.
 
     Args:
         measure: its name.
         symbol: what a value is called where room is short.
-        found: twin -> distributions.
+        found: model -> distributions.
     """
     columns = [_facts(measure, symbol, twin, each) for twin, each in found.items()]
     names = max(columns, key=len)
@@ -56,7 +56,7 @@ def _cell(value: str, beside: str, hint: str) -> str:
 
 
 def _facts(measure: str, symbol: str, twin: str, found: Distributions) -> dict[str, tuple[str, str, str]]:
-    """Return name -> (value, what goes with it, what it means) of one twin."""
+    """Return name -> (value, what goes with it, what it means) of one model."""
     embedding_set = data.load_set(twin)
     expected = measures.get(measure).random_mean(1 + len(found.candidates), embedding_set.d)
     low, high = (_near_one(end) for end in found.auc_interval)

@@ -53,7 +53,9 @@ number => {
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
-    parser.add_argument("--gallery", type=Path, help="a set that stands in for both twins' (default: the shipped ones)")
+    parser.add_argument(
+        "--gallery", type=Path, help="a set that stands in for both models' (default: the shipped ones)"
+    )
     parser.add_argument("--numbers", type=int, default=15, help="how many are asked (default: %(default)s)")
     arguments = parser.parse_args()
     numbers = asked(arguments.gallery or ROOT / "assets" / "numbers" / "gram" / "test", arguments.numbers + 1)
@@ -73,7 +75,7 @@ def main() -> int:
 
 
 def assets_with(gallery: Path, folder: Path) -> Path:
-    """Return a folder of assets with this set in the place of both twins' sets."""
+    """Return a folder of assets with this set in the place of both models' sets."""
     for twin in ("gram", "cosine"):
         home = folder / "numbers" / twin
         home.mkdir(parents=True)

@@ -16,7 +16,7 @@ from gram.datasets.spoken_numbers import SAMPLE_RATE
 from gram.datasets.spoken_numbers.fsdd import HELD_OUT_SPEAKER, TAKES, load_speaker
 from gram.models import load_model
 
-TWINS = Path(__file__).parents[1] / "assets" / "numbers"
+MODELS = Path(__file__).parents[1] / "assets" / "numbers"
 CANDIDATES = (["text"], ["text", "image", "tones"])
 LEAD, GAP = (0.02, 0.4), (0.02, 0.3)  # seconds, as in the built-in data
 
@@ -38,7 +38,7 @@ def share(ranks, k):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Measure the twins on a real voice that they have not heard.")
+    parser = argparse.ArgumentParser(description="Measure the models on a real voice that they were not trained on.")
     parser.add_argument("recordings", type=Path, help="folder of the recordings, see `make recordings`")
     parser.add_argument("--numbers", type=int, default=500, help="how many numbers are said (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="decides numbers, takes and gaps (default: %(default)s)")
@@ -48,9 +48,9 @@ def main():
         f"speaker {HELD_OUT_SPEAKER}, {args.numbers} numbers of 2,000 items, seed {args.seed}; percent ± standard error"
     )
     print(f"{'model':8}{'measure':10}{'candidates':22}{'R@1':>14}{'R@10':>14}")
-    for twin in ("gram", "cosine"):
-        model = load_model(TWINS / twin / "model", device="cpu")
-        gallery = gram.EmbeddingSet.load(TWINS / twin / "test").normalized()
+    for name in ("gram", "cosine"):
+        model = load_model(MODELS / name / "model", device="cpu")
+        gallery = gram.EmbeddingSet.load(MODELS / name / "test").normalized()
         rng = np.random.default_rng(args.seed)
         rows = rng.choice(len(gallery), args.numbers, replace=False)
         numbers = gallery.items["label"].iloc[rows]
@@ -58,7 +58,7 @@ def main():
         for candidates in CANDIDATES:
             for measure in ("volume", "height", "cosine"):
                 ranks = gram.Index(gallery, candidates, measure).ranks(queries, torch.from_numpy(rows))
-                print(f"{twin:8}{measure:10}{' + '.join(candidates):22}{share(ranks, 1):>14}{share(ranks, 10):>14}")
+                print(f"{name:8}{measure:10}{' + '.join(candidates):22}{share(ranks, 1):>14}{share(ranks, 10):>14}")
 
 
 if __name__ == "__main__":

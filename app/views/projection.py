@@ -283,7 +283,7 @@ def _act(action: chart.Action, model: str, ids: "pd.Series[str]") -> None:
 
 
 def _selected(view: View, embedding_set: EmbeddingSet) -> list[int]:
-    """Return the rows of the selected items, if they are of this twin."""
+    """Return the rows of the selected items, if they are of this model."""
     model, rows = st.session_state.get(_SELECTED, (None, []))
     return [row for row in rows if row < len(embedding_set)] if model == view.selection.model else []
 

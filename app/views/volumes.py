@@ -25,7 +25,7 @@ _RANGE = "range"
 
 
 class View(NamedTuple):
-    """What the page shows: one twin or both, under one measure."""
+    """What the page shows: one model or both, under one measure."""
 
     selection: session.Selection
     measure: str

@@ -12,7 +12,7 @@ from gram.core.declarations import declared_classes
 if TYPE_CHECKING:
     from gram.data.embedding_set import EmbeddingSet
 
-BUILT_IN = Path(__file__).parents[2] / "assets" / "numbers" / "gram"  # the gram twin: its model, its test set
+BUILT_IN = Path(__file__).parents[2] / "assets" / "numbers" / "gram"  # the gram model and its test set
 
 
 class LazyChoices:

@@ -1,4 +1,4 @@
-"""Features to try alignment with: five unequal views of real handwritten digits."""
+"""Example features for alignment: five unequal views of real handwritten digits."""
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ _SCALES = {"pixels": 1.0, "frequencies": 1e-3, "sums": 1e4, "components": 1.0, "
 
 
 def digit_views(*, seed: int = 0) -> FeatureSet:
-    """Return 1,797 handwritten digits in five views of unlike size and scale; the pixels are the anchor.
+    """Return 1,797 handwritten digits in five views of different sizes and scales; the pixels are the anchor.
 
     pixels: the 8 x 8 picture, 64 numbers. frequencies: the 4 x 4 lowest coefficients of its orthonormal discrete
     cosine transform (DCT-II), 16. sums: over rows and over columns, 16. components: the first 6 principal components.

@@ -1,4 +1,4 @@
-"""One small encoder a modality: each maps a padded batch to one vector of width d an item, not yet normalised."""
+"""The encoders of the built-in modalities: a padded batch to one vector (d,) an item, not yet normalised."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class Batch(NamedTuple):
-    """Examples of one modality, padded to one length; `lengths` counts what is real of the last axis."""
+    """Examples of one modality, padded to one length; `lengths` are the unpadded lengths of the last axis."""
 
     values: Tensor  # text (b, words), image (b, 8, 32), audio (b, bands, frames)
     lengths: Int[Tensor, " b"]
@@ -19,12 +19,12 @@ class Batch(NamedTuple):
 
 
 def present(lengths: Int[Tensor, " b"], size: int) -> Bool[Tensor, "b size"]:
-    """Return which of `size` places are real, given each example's length."""
+    """Return the mask of the positions within each example's length."""
     return torch.arange(size, device=lengths.device) < lengths[:, None]
 
 
 class AttentionPool(nn.Module):
-    """Summaries of a sequence: `queries` softmax-weighted means of its real places, concatenated."""
+    """Attention pooling: `queries` softmax-weighted means of the valid positions, concatenated."""
 
     def __init__(self, width: int, queries: int) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class AttentionPool(nn.Module):
 
 
 class Recurrent(nn.Module):
-    """A bidirectional GRU over the real places of a padded batch."""
+    """A bidirectional GRU over the valid positions of a padded batch."""
 
     def __init__(self, width_in: int, width: int) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class Recurrent(nn.Module):
     def forward(
         self, sequence: Float[Tensor, "b t width_in"], lengths: Int[Tensor, " b"]
     ) -> Float[Tensor, "b t 2*width"]:
-        """Return each place's state of both directions; padded places are zero."""
+        """Return the states of both directions at each position; zero at padding."""
         packed = nn.utils.rnn.pack_padded_sequence(sequence, lengths.cpu(), batch_first=True, enforce_sorted=False)
         states, _ = nn.utils.rnn.pad_packed_sequence(
             self.gru(packed)[0], batch_first=True, total_length=sequence.shape[1]

@@ -1,4 +1,4 @@
-"""From a waveform to a log-mel spectrogram, the input of the audio encoders."""
+"""Log-mel spectrograms, the input of the audio encoders."""
 
 import math
 
@@ -16,25 +16,27 @@ def hertz_to_mel(hertz: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
 
 def band_hertz(bands: int, sample_rate: int) -> Float[Tensor, " bands"]:
     """Return the frequency at the peak of each filter of `mel_filters`, in hertz, rising."""
-    top = hertz_to_mel(torch.tensor([sample_rate / 2.0], dtype=torch.float64))
-    mel = torch.linspace(0.0, float(top), bands + 2, dtype=torch.float64)[1:-1]
-    return 700.0 * (10.0 ** (mel / 2595.0) - 1.0)
+    return 700.0 * (10.0 ** (_mel_edges(bands, sample_rate)[1:-1] / 2595.0) - 1.0)
 
 
 def mel_filters(bands: int, bins: int, sample_rate: int) -> Float[Tensor, "bands bins"]:
     """Return triangular filters, equally wide in mel from 0 Hz to half the sample rate, each with a peak of 1."""
-    nyquist = torch.tensor([sample_rate / 2.0], dtype=torch.float64)
-    edges = torch.linspace(0.0, float(hertz_to_mel(nyquist)), bands + 2, dtype=torch.float64)
-    mel = hertz_to_mel(torch.linspace(0.0, float(nyquist), bins, dtype=torch.float64))
+    edges = _mel_edges(bands, sample_rate)
+    mel = hertz_to_mel(torch.linspace(0.0, sample_rate / 2.0, bins, dtype=torch.float64))
     step = edges[1] - edges[0]
     return (1.0 - (mel - edges[1:-1, None]).abs() / step).clamp(min=0.0).float()
+
+
+def _mel_edges(bands: int, sample_rate: int) -> Float[Tensor, " edges"]:
+    top = hertz_to_mel(torch.tensor(sample_rate / 2.0, dtype=torch.float64))
+    return torch.linspace(0.0, float(top), bands + 2, dtype=torch.float64)
 
 
 class LogMel(nn.Module):
     """Log-mel spectrogram of a waveform of any length and level.
 
-    log(filters |STFT|^2 + 1e-5) of the waveform scaled to a mean power of 1, minus its mean: so a louder recording of
-    the same sound gives the same features. Hann window of 32 ms, one frame every 16 ms at 8 kHz.
+    log(filters |STFT|^2 + 1e-5) of the waveform scaled to a mean power of 1, minus its mean: features do not depend
+    on the level of the recording. Hann window of 32 ms, one frame every 16 ms at 8 kHz.
     """
 
     window: Tensor
@@ -48,7 +50,7 @@ class LogMel(nn.Module):
         self.register_buffer("filters", mel_filters(bands, window + 1, sample_rate), persistent=False)
 
     def forward(self, waveform: Float[Tensor, " samples"]) -> Float[Tensor, "bands frames"]:
-        """Return the features of one waveform; silence gives zeros; shorter than one window is padded."""
+        """Return the features of one waveform; zeros for silence; a waveform shorter than one window is padded."""
         power = waveform.square().mean()
         if waveform.numel() == 0 or power == 0:
             frames = 1 + max(waveform.numel(), self.window.numel()) // self.hop

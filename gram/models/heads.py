@@ -46,13 +46,13 @@ class Heads(nn.Module):
     """One head a modality, into one space of unit vectors.
 
     A head takes x to h((x - mean) / spread) / its length, h linear or with one hidden layer. Means and spreads are
-    those of the training rows, coordinate by coordinate; a coordinate that did not vary there counts for nothing.
+    those of the training rows, coordinate by coordinate; constant coordinates are ignored.
 
     Attributes:
-        sizes: modality -> dimensions of its features, in order, the anchor's place kept.
+        sizes: modality -> dimensions of its features, in the set's order.
         config: their architecture.
-        training_settings: those of their training by name, such as "loss"; empty where that is not known.
-        info: further facts: the set's name, the number of training rows, ...
+        training_settings: settings of their training by name, such as "loss"; empty if unknown.
+        info: the set's name, the number of training rows, ...
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Heads(nn.Module):
     def fit_statistics(self, modality: str, rows: Float[Tensor, "n size"]) -> None:
         """Fit mean and spread of a modality to complete rows, in float64.
 
-        A spread below what rounding makes of the largest value counts as none; such a coordinate is left out.
+        A coordinate whose spread is within the rounding error of its largest value is ignored.
         """
         place, (n, size) = self.modalities.index(modality), rows.shape
         mean, squares, largest = torch.zeros(3, size, dtype=torch.float64)
@@ -136,7 +136,7 @@ class Heads(nn.Module):
         """Return the items of a feature set in the shared space.
 
         Raises:
-            ModelError: it lacks a modality of these heads, or has another size of it.
+            ModelError: a modality of these heads is missing or of another size.
         """
         for name, size in self.sizes.items():
             if name not in features.names:

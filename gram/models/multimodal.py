@@ -34,8 +34,8 @@ class MultimodalModel(nn.Module):
     """Text, image, speech and tones as unit vectors of one space.
 
     Attributes:
-        config: what the model is made of.
-        info: how it was trained: loss, steps, seed, and whatever its trainer recorded.
+        config: its architecture.
+        info: record of its training: loss, steps, seed, ...
     """
 
     def __init__(self, config: ModelConfig | None = None, *, info: Mapping[str, Any] | None = None) -> None:
@@ -60,7 +60,7 @@ class MultimodalModel(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Device of the weights."""
         return next(self.parameters()).device
 
     def forward(self, batches: Mapping[str, Batch]) -> dict[str, Float[Tensor, "b d"]]:
@@ -93,7 +93,7 @@ class MultimodalModel(nn.Module):
             modality: text, image, speech or tones.
             inputs: text: words such as "four seven two one"; image: (8, 32) pictures of 0 to 16;
                 speech and tones: waveforms at 8 kHz of any length.
-            batch_size: how many are encoded at once.
+            batch_size: inputs encoded at once.
 
         Raises:
             ModelError: if the model lacks the modality, or an input is not of its form.
@@ -107,18 +107,13 @@ class MultimodalModel(nn.Module):
         return torch.cat(parts) if parts else torch.empty(0, self.config.d)
 
     @torch.inference_mode()
-    def encode_prepared(
-        self, modality: str, examples: Sequence[Tensor], *, batch_size: int = 256
-    ) -> Float[Tensor, "n d"]:
-        """Return unit float32 vectors, on the CPU, of examples that `prepare` made."""
+    def encode_prepared(self, modality: str, examples: Sequence[Tensor]) -> Float[Tensor, "n d"]:
+        """Return unit float32 vectors, on the CPU, of one batch of examples that `prepare` made."""
         was_training = self.training
         self.eval()
-        parts = [
-            self({modality: collate(examples[start : start + batch_size]).to(self.device)})[modality].cpu()
-            for start in range(0, len(examples), batch_size)
-        ]
+        vectors: Tensor = self({modality: collate(examples).to(self.device)})[modality].cpu()
         self.train(was_training)
-        return torch.cat(parts)
+        return vectors
 
     def _spectrogram(self, waveform: Any) -> Tensor:
         sound = torch.as_tensor(np.asarray(waveform, dtype=np.float32))

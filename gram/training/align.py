@@ -1,4 +1,4 @@
-"""Heads trained on frozen features: items with missing modalities take part, held-out items are only ranked."""
+"""Heads trained on frozen features, including items with missing modalities; held-out items are only ranked."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,10 +26,10 @@ from gram.training.preconditioning import merge_preconditioner, precondition
 from gram.training.split import split_of
 from gram.training.trainer import Schedule, Trainer
 
-COLUMN = "aligned"  # of the items: which part each was in
+COLUMN = "aligned"  # column of the items: train, held-out or unused
 _MAX_RANKED = 2000  # held-out items ranked at each evaluation
-_REPORTS = 100  # times, about, that progress is reported
-_MIN_BATCH = 2  # one item alone has nothing to be told from
+_REPORTS = 100  # number of progress reports, about
+_MIN_BATCH = 2  # a contrastive loss needs two items
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,13 @@ class Alignment:
 
     Attributes:
         heads: one a modality.
-        history: one row an evaluation: step, loss (mean since the row before), temperature, and R@1 of the held-out
-            items, the anchor asking the rest, by the loss's own measure ("recall", and under the measure's name such
-            as "recall_singular"), by volume and by mean cosine.
-        held_out: rows of the features that were only ranked, ascending.
+        history: one row an evaluation: step, loss (mean since the previous row), temperature, and R@1 of the held-out
+            items with the anchor as query, by the loss's own measure ("recall", and under the measure's name such as
+            "recall_singular"), by volume and by mean cosine.
+        held_out: row numbers of the held-out items, ascending.
         embedding_set: all items in the shared space; the items' column "aligned" says "train", "held-out", or "unused"
             (validation items where there are test items).
-        steps: number of steps made; fewer than asked for when it was stopped.
+        steps: number of steps made; fewer than configured if stopped.
     """
 
     heads: Heads
@@ -56,7 +56,7 @@ class Alignment:
     def save(self, folder: str | Path) -> None:
         """Write `test/` (the held-out items in the shared space), `all/` (every item), `model/` and `history.csv`.
 
-        Media files stay where they are: copy the folder `media` beside the sets to keep them.
+        Media files are not copied; copy the folder `media` next to the sets to keep them.
 
         Raises:
             EmbeddingSetError, ModelError: the folder cannot be written.
@@ -80,24 +80,24 @@ def align(
     should_stop: Callable[[], bool] | None = None,
     device: str = "auto",
 ) -> Alignment:
-    """Return heads trained so that the modalities of an item agree in one space.
+    """Return heads trained to align the modalities of each item in one space.
 
-    An item that lacks modalities takes part with those it has: a batch holds items that have the same ones, drawn in
-    proportion to how many such items there are, and the loss is that of those modalities. Items that lack the anchor,
-    or have nothing else, teach nothing. Standardisation and preconditioning are fitted on training rows alone, and
-    nothing is chosen by the held-out ones. The same config gives the same heads on the same machine.
+    Items with missing modalities contribute those they have: a batch holds items with the same modalities, drawn in
+    proportion to their number, and the loss is that of those modalities. Items without the anchor, or with nothing
+    else, are not trained on. Standardisation and preconditioning are fitted to training rows only, and held-out items
+    influence nothing. The same config gives the same heads on the same machine.
 
     Args:
         features: n items in k modalities of any sizes.
         config: see `AlignConfig`.
-        progress: called at each step with the share that is done and the stage.
+        progress: called with the share done and the stage.
         on_partial: called with each row of the history.
-        should_stop: asked after each step; once true, what was learned so far is kept.
+        should_stop: called after each step; True ends the training and keeps the heads as they are.
         device: "cpu", "cuda", or "auto" for cuda where there is one.
 
     Raises:
         EmbeddingSetError: fewer than two modalities, a number of them that the loss is not defined for, or too few
-            items to learn from or to rank.
+            items.
         GramError: the loss is no longer finite.
         DeviceError: the device is not available.
     """
@@ -136,7 +136,7 @@ def _check(features: FeatureSet, config: AlignConfig) -> None:
 
 
 def _untrained(features: FeatureSet, config: AlignConfig, train: Bool[Tensor, " n"]) -> Heads:
-    """Return heads drawn by the seed, standardising and preconditioned by the training rows."""
+    """Return seeded heads, with standardisation and preconditioning fitted to the training rows."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         heads = Heads(features.sizes, config.heads, training=config.training)
@@ -153,7 +153,7 @@ def _untrained(features: FeatureSet, config: AlignConfig, train: Bool[Tensor, " 
 def _batches(
     features: FeatureSet, train: Bool[Tensor, " n"], config: AlignConfig, device: torch.device
 ) -> Iterator[dict[str, Tensor]]:
-    """Yield, without end, features of items that have the same modalities, the anchor first."""
+    """Yield endless batches of features of items with the same modalities, the anchor first."""
     names = [features.anchor, *(name for name in features.names if name != features.anchor)]
     there = torch.stack([features.present(name) for name in names], dim=1)
     wanted = LOSSES[config.loss].modalities
@@ -181,7 +181,7 @@ def _batches(
 
 
 def _ranked(features: FeatureSet, held_out: Bool[Tensor, " n"], config: AlignConfig) -> FeatureSet:
-    """Return the held-out items that are ranked as training goes on: some thousands at most, drawn by the seed."""
+    """Return the held-out items that are ranked during training: a seeded sample of at most 2,000."""
     rows = held_out.nonzero().flatten().numpy()
     if len(rows) > _MAX_RANKED:
         rows = np.sort(np.random.default_rng(config.seed).choice(rows, _MAX_RANKED, replace=False))
@@ -189,7 +189,7 @@ def _ranked(features: FeatureSet, held_out: Bool[Tensor, " n"], config: AlignCon
 
 
 class _History:
-    """Ranks the held-out items at even steps and where the training is stopped."""
+    """Ranking of the held-out items at evenly spaced steps and at the last."""
 
     def __init__(
         self,
@@ -208,7 +208,7 @@ class _History:
         self._evaluated = {round(config.steps * (i + 1) / config.evaluations) for i in range(config.evaluations)}
 
     def __call__(self, trainer: Trainer) -> None:
-        """Keep the loss of a step; add a row where it is time."""
+        """Record the loss of a step; add a row at evaluations."""
         if trainer.step == 0:
             return
         self._losses.append(trainer.last_loss)

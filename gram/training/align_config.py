@@ -1,4 +1,4 @@
-"""Settings of an alignment: the heads, and how they are trained."""
+"""Settings of an alignment: the heads and their training."""
 
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -15,14 +15,14 @@ class AlignConfig(HeadsConfig):
         d, head, hidden: as in `gram.models.heads.HeadsConfig`.
         loss: one of `gram.losses.LOSSES`.
         steps: number of batches.
-        batch_size: items a batch; fewer where there are fewer.
-        learning_rate: highest value; it rises over the first twentieth of the steps and falls to 0 as a cosine.
-        weight_decay: of AdamW, on matrices alone.
-        temperature: at the start; it is learned.
+        batch_size: items in a batch, if there are as many.
+        learning_rate: peak value, after a linear warm-up over 5 % of the steps; then cosine decay to 0.
+        weight_decay: of AdamW, on matrices only.
+        temperature: initial value; it is learned.
         label_smoothing: see `gram.losses`.
-        held_out: share of the items to hold out, where no column "split" says which.
-        seed: draws the split, the heads and the batches.
-        evaluations: how often the held-out items are ranked.
+        held_out: share of the items held out if there is no column "split".
+        seed: of the split, the heads and the batches.
+        evaluations: number of times the held-out items are ranked.
 
     Raises:
         ValueError: a setting is out of its range; the message names the range.
@@ -47,7 +47,7 @@ class AlignConfig(HeadsConfig):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}")
         if self.batch_size < 2:
-            raise ValueError(f"batch_size must be at least 2, for items are told apart; got {self.batch_size}")
+            raise ValueError(f"batch_size must be at least 2: the loss contrasts items; got {self.batch_size}")
         if not 0 < self.held_out < 1:
             raise ValueError(f"held_out must be between 0 and 1; got {self.held_out}")
         for name in ("learning_rate", "temperature"):
@@ -56,16 +56,16 @@ class AlignConfig(HeadsConfig):
 
     @property
     def measure(self) -> str:
-        """The measure that the loss trains, by which the held-out items are ranked."""
+        """The loss's own measure, which ranks the held-out items."""
         return MEASURES[self.loss]
 
     @property
     def heads(self) -> HeadsConfig:
-        """The settings of the heads alone."""
+        """The settings of the heads."""
         return HeadsConfig(**{each.name: getattr(self, each.name) for each in fields(HeadsConfig)})
 
     @property
     def training(self) -> dict[str, Any]:
-        """The settings of the training alone, by name."""
+        """The settings of the training, by name."""
         own = {each.name for each in fields(HeadsConfig)}
         return {name: value for name, value in asdict(self).items() if name not in own}

@@ -1,8 +1,8 @@
 """Preconditioning of nearly collinear features: dominating principal axes are scaled down during training.
 
-Where one direction carries nearly all variance, a gradient sees what all items share there and hardly what tells them
-apart. So the first layer of a head is trained as if its features had been rescaled along their principal axes. The
-scaling is merged into its weights at the end: a saved head takes the features as they are.
+If one direction carries nearly all variance, gradients follow what all items share and hardly what distinguishes them.
+The first layer of a head is therefore trained as if its features had been rescaled along their principal axes. The
+scaling is merged into its weights at the end: a saved head takes unscaled features.
 """
 
 from collections.abc import Iterable
@@ -14,34 +14,34 @@ from torch.nn.utils import parametrize
 
 from gram.data.segments import blocks
 
-# c below: how many times the ordinary variance an axis may have before it is held down. On made-up features, some
-# nearly collinear and some not, 100 costs the latter some points of R@1, and 1,000 leaves some of the former unlearned.
+# c below: multiple of the median variance above which an axis is scaled down. On synthetic features, 100 costs
+# well-conditioned ones some points of R@1, and 1,000 leaves some nearly collinear ones unlearned.
 GENTLENESS = 300.0
 _WIDEST, _MOST_ROWS = 2048, 50_000
 
 
 class Preconditioner(nn.Module):
-    """Weights on features x, of weights w on conditioned ones: w M, with M = b 1 + V diag(g - b) V'.
+    """Weights w M on features x, from weights w on preconditioned ones M x, with M = b 1 + V diag(g - b) V'.
 
     For axes V with variances e_i, of which m is the median (of those that are not 0),
 
         g_i = a sqrt((1 + c) / (e_i + c m)),   b = a sqrt((1 + c) / (c m)),
 
-    a such that the mean variance of M x is that of x. An axis of variance far below c m is stretched as all others
-    are, so that noise stays small; one far above comes out at no more than 1 + c times the ordinary.
+    a such that the mean variance of M x is that of x. Axes of variance far below c m are all scaled alike, so noise
+    stays small; one far above ends up at no more than 1 + c times the median.
     """
 
     def __init__(self, variances: Float[Tensor, " r"], axes: Float[Tensor, "size r"]) -> None:
         super().__init__()
         gains, rest = _gains(variances)
         self.register_buffer("axes", axes.float())
-        self.register_buffer("beside", (gains - rest).float())
+        self.register_buffer("offsets", (gains - rest).float())
         self.rest = rest
 
     def forward(self, weight: Float[Tensor, "h size"]) -> Float[Tensor, "h size"]:
         """Return the weights for the features themselves."""
         axes = self.get_buffer("axes")
-        return self.rest * weight + ((weight @ axes) * self.get_buffer("beside")) @ axes.T
+        return self.rest * weight + ((weight @ axes) * self.get_buffer("offsets")) @ axes.T
 
 
 def precondition(layer: nn.Linear, rows: Float[Tensor, "n size"]) -> None:
@@ -59,9 +59,8 @@ def merge_preconditioner(layers: Iterable[nn.Module]) -> None:
 def principal_axes(rows: Float[Tensor, "n size"]) -> tuple[Float[Tensor, " r"], Float[Tensor, "size r"]]:
     """Return the variances of centred rows along their principal axes, and these as columns, in float64.
 
-    Directions without variance, up to the rounding of rows in float32, are left out: those in which the rows do not
-    differ, and all others where there are fewer rows than features. At most 50,000 rows are looked at, evenly taken; of
-    more than 2,048 features as many rows, by the products of rows.
+    Directions without variance, up to the rounding of float32, are left out. At most 50,000 evenly spaced rows count;
+    with more than 2,048 features, 2,048 rows and their Gram matrix.
     """
     n, size = rows.shape
     wide = size > _WIDEST
@@ -81,7 +80,7 @@ def principal_axes(rows: Float[Tensor, "n size"]) -> tuple[Float[Tensor, " r"], 
 
 
 def _gains(variances: Float[Tensor, " r"]) -> tuple[Float[Tensor, " r"], float]:
-    """Return the factor of each axis, and that of a direction without variance; 1 where nothing varies."""
+    """Return the factor of each axis, and that of a direction without variance; 1 if nothing varies."""
     if not len(variances):
         return torch.ones_like(variances), 1.0
     usual = GENTLENESS * float(variances.median())

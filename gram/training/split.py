@@ -16,20 +16,20 @@ _VALIDATION = {"val", "valid", "validation", "dev"}
 
 
 class Split(NamedTuple):
-    """Masks of the training items and of the held-out ones; an item may be in neither."""
+    """Masks of training and held-out items; an item may be in neither."""
 
     train: Bool[Tensor, " n"]
     held_out: Bool[Tensor, " n"]
 
     def names(self) -> np.ndarray:
-        """Return the name of each item's part."""
+        """Return "train", "held-out" or "unused" for each item."""
         return np.where(self.train.numpy(), TRAIN, np.where(self.held_out.numpy(), HELD_OUT, UNUSED))
 
 
 def split_of(features: FeatureSet, settings: AlignConfig) -> Split:
-    """Return the split by the column "split": test items are held out, else validation items, else a drawn share.
+    """Return the split by the column "split": test items are held out, else validation items, else a random share.
 
-    Where there are test items, validation items are neither learned from nor ranked: they are for choosing settings.
+    If there are test items, validation items are neither trained on nor ranked: they are for choosing settings.
     """
     if "split" in features.items:
         named = features.items["split"].astype(str).str.strip().str.lower()

@@ -1,4 +1,4 @@
-"""The one training loop: batches in, steps down a loss, callbacks after each; resumable, in one process or several."""
+"""The training loop: optimizer steps and callbacks; resumable, in one process or several."""
 
 import math
 import time
@@ -23,9 +23,9 @@ class Schedule:
 
     Attributes:
         steps: number of batches.
-        learning_rate: highest value.
+        learning_rate: peak value.
         warmup: share of the steps over which it rises.
-        weight_decay: on matrices alone; biases, norms and temperatures have none.
+        weight_decay: on matrices only, not on biases, norms and temperatures.
     """
 
     steps: int
@@ -52,7 +52,7 @@ class Schedule:
 
 
 class Objective(nn.Module):
-    """A model and its loss as one module, so that the parameters of both are trained, averaged and saved together."""
+    """A model and its loss as one module, whose parameters are trained, averaged and saved together."""
 
     def __init__(self, model: nn.Module, loss: nn.Module) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ class Objective(nn.Module):
 
 
 class Trainer:
-    """The loop. Where a batch depends on its step alone, a resumed run goes on as if it had never stopped.
+    """The training loop. If a batch depends on its step only, a resumed run equals an uninterrupted one.
 
     In a process group (`torch.distributed`), the gradient is that of one process with the whole batch: gradients are
     averaged, batch normalisation uses the statistics of all processes, and `loss` gathers the items of all.
@@ -96,8 +96,8 @@ class Trainer:
             loss: takes these vectors.
             batches: returns the batch of a step, on the model's device.
             schedule: of the optimizer.
-            callbacks: called in order before the first step and after each; an exception one raises ends the training.
-            clipped: parameters whose joint gradient is scaled to a norm of 1 at most; all by default.
+            callbacks: called in order before the first step and after each; an exception ends the training.
+            clipped: parameters whose joint gradient is clipped to a norm of 1; all by default.
             autocast: whether the forward pass runs in bfloat16 on CUDA.
         """
         self.objective = Objective(model, loss)
@@ -160,7 +160,7 @@ class Trainer:
         return float(loss.detach())
 
     def save_state(self, path: Path, settings: str) -> None:
-        """Write all that `load_state` needs to go on from here, whole or not at all; `settings` tell the run."""
+        """Write the state that `load_state` resumes from, atomically; `settings` identify the run."""
         state = {
             "config": settings,
             "step": self.step,
@@ -173,7 +173,7 @@ class Trainer:
         staged.replace(path)
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from a state that `read_state` returned."""
+        """Resume from a state that `read_state` returned."""
         self.objective.load_state_dict(state["objective"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.seconds = state["step"], state["seconds"]
@@ -186,7 +186,7 @@ def read_state(path: Path, settings: str, device: torch.device) -> dict[str, Any
     """Return the state that `Trainer.save_state` wrote.
 
     Raises:
-        ValueError: it is the state of a run with other settings.
+        ValueError: the state is of a run with other settings.
     """
     state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
     if state["config"] != settings:

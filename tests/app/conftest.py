@@ -31,7 +31,7 @@ def _save(folder: Path, vectors: dict[str, np.ndarray], items: pd.DataFrame, **i
 
 
 def build_assets(root: Path, *, n: int = 60, d: int = 32) -> Path:
-    """Write both twins' test sets and training runs, synthetic, in the layout of the shipped ones."""
+    """Write both models' test sets and training runs, synthetic, in the layout of the shipped ones."""
     rng = np.random.default_rng(7)
     items = draw_recipes(numbers_of("test")[:n], "test", seed=5)
     for model, final in (("gram", 0.5), ("cosine", 0.8)):

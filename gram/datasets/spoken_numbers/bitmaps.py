@@ -6,7 +6,7 @@ counted in each. Those programs (Garris et al., "NIST Form-Based Handprint Recog
 stretch a digit's box to 20 x 32 pixels whatever its shape, thin or thicken its strokes by how much ink there is, and
 shear it until the left edges near its top and its bottom are in line.
 
-The set bears that out. In its training split here every digit fills the eight rows, 995 of 1,000 leave the first
+The data agree: in the training split every digit fills the eight rows, 995 of 1,000 leave the first
 column of blocks empty, and in 991 the left edges of the first and the last row are less than 3 pixels of 32 apart.
 """
 
@@ -23,7 +23,7 @@ BLOCK = 4  # each block counts BLOCK x BLOCK pixels of ink, so 0 to 16
 FULL = BLOCK * BLOCK
 BITMAP = SIDE * BLOCK
 STRETCHED = 20  # width that every digit is stretched to,
-WIDENED = 2.5  # but a bare upright bar by no more than this: stretched to a block it would be no 1 any more
+WIDENED = 2.5  # but a bare upright bar at most by this factor: stretched to a block it would no longer be a 1
 THIN, HEAVY = (108, 256), (412, 560)  # pixels of ink: below each of THIN thicker by one, above each of HEAVY thinner
 _EDGE = 2  # rows left out at top and bottom, where edges are ragged, before the shear is measured
 
@@ -37,7 +37,7 @@ def blocks_of(ink: Mask) -> Float[NDArray[np.float32], "8 8"]:
 
 
 def _stretched(ink: Mask) -> Bitmap:
-    """Stretch the ink's box to the full height and a width of 20, in the middle of the bitmap."""
+    """Stretch the ink's box to the full height and a width of 20, centred."""
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     crop = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     wide = min(STRETCHED, max(1, round(WIDENED * BITMAP * crop.shape[1] / crop.shape[0])))
@@ -61,7 +61,7 @@ def _weighted(bitmap: Bitmap) -> Bitmap:
 
 
 def _upright(bitmap: Bitmap) -> Bitmap:
-    """Shear the digit until its left edges near the top and the bottom are one above the other."""
+    """Shear the digit until its left edges near the top and the bottom are vertically aligned."""
     rows = np.flatnonzero(bitmap.any(axis=1))
     top, bottom = rows[0] + _EDGE, rows[-1] - _EDGE
     if bottom <= top or not (bitmap[top].any() and bitmap[bottom].any()):

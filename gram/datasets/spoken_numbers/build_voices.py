@@ -1,10 +1,9 @@
 """Build the packed voices with espeak-ng: `python -m gram.datasets.spoken_numbers.build_voices` (Debian: espeak-ng).
 
 Each voice is an English accent of espeak-ng with one of its speaker variants, a rate and a pitch; each take of a
-digit moves rate and pitch a little, as a person does. Clips are trimmed, levelled and resampled to 8 kHz.
+digit moves rate and pitch a little, as a speaker does. Clips are trimmed, levelled and resampled to 8 kHz.
 """
 
-import argparse
 import io
 import shutil
 import subprocess
@@ -101,14 +100,11 @@ def build(folder: Path) -> None:
 
 
 def main() -> int:
-    """Run the command line; return the exit status."""
-    parser = argparse.ArgumentParser(description="Build the packed voices with espeak-ng.")
-    parser.add_argument("--out", type=Path, default=VOICES_DIR, help="folder to write (default: %(default)s)")
-    arguments = parser.parse_args()
+    """Build the voices of the project; return the exit status."""
     if shutil.which("espeak-ng") is None:
         print("espeak-ng is not installed; on Debian: apt-get install espeak-ng", file=sys.stderr)
         return 1
-    build(arguments.out)
+    build(VOICES_DIR)
     return 0
 
 

@@ -1,7 +1,7 @@
 """Real recordings for training: the Free Spoken Digit Dataset (CC BY-SA 4.0), fetched and checked on demand.
 
 `python -m gram.datasets.spoken_numbers.fsdd DIR` downloads release 1.0.9 from its GitHub repository, checks the
-samples of every recording used against the digests beside this file, and stores them as FLAC. The recordings
+samples of every recording used against the digests in `fsdd_digests.json`, and stores them as FLAC. The recordings
 are not part of this project; attribution is in assets/MODEL_CARD.md.
 """
 

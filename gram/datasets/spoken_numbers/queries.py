@@ -26,17 +26,17 @@ def read_query(
     tones: Source | None = None,
     id: str | None = None,
 ) -> AnyQuery:
-    """Return the query that a typed number and files make, joint where there are several.
+    """Return the query of a typed number and files, joint if there are several.
 
     Args:
-        text: a number in digits or words; unless `id` says otherwise, the item of that number is the one to find.
+        text: a number in digits or words; its item is the true one unless `id` is given.
         image: a picture of four digits: its bytes or path.
         speech: a recording of four spoken digits: its bytes or path.
         tones: a recording of four dialled digits: its bytes or path.
-        id: the item that should be found, where that is known.
+        id: the true item, if known.
 
     Raises:
-        NumberError: the text does not name four digits, or a file cannot be used; the line names the file.
+        NumberError: the text does not name four digits, or a file cannot be used; the message names it.
         ValueError: nothing is given.
 
     Example:
@@ -57,5 +57,5 @@ def read_query(
             name = "" if isinstance(source, bytes) or str(error).startswith("cannot read") else f" {os.fspath(source)}"
             raise NumberError(f"{modality}{name}: {error}") from error
     if not parts:
-        raise ValueError("nothing is asked: give text, image, speech or tones")
+        raise ValueError("no query: give text, image, speech or tones")
     return parts[0] if len(parts) == 1 else JointQuery(tuple(parts))

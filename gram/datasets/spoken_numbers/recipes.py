@@ -1,7 +1,7 @@
-"""Recipes: everything that decides how an item looks and sounds, one row an item.
+"""Recipes: all parameters of the rendering of an item, one row an item.
 
-The media of an item are rendered from its row on demand, always the same: the row holds the handwriting samples, the
-voice and takes, the timing, the strength of every corruption, and the seed of its noise.
+Media are rendered deterministically from the row on demand: it holds the handwriting samples, the voice and takes, the
+timing, the strength of every corruption, and the seed of its noise.
 """
 
 from collections.abc import Sequence
@@ -58,8 +58,8 @@ def draw_recipes(
         split: whose handwriting samples and packed voices are used.
         seed: the same seed draws the same recipes.
         corruption: strengths to draw from; the default is that of the built-in sets.
-        extra_voices: voices used beside the packed ones.
-        extra_share: how many of the items, on average, one of these speaks; by default each as often as a packed one.
+        extra_voices: voices used in addition to the packed ones.
+        extra_share: expected share of the items that these speak; by default all voices are equally likely.
     """
     rng = np.random.default_rng(seed)
     corruption = corruption or Corruption()
@@ -113,5 +113,5 @@ def _pauses(rng: np.random.Generator, *, lead: float, gap: tuple[float, float]) 
 
 
 def noise_seeds(seed: int) -> Int[np.ndarray, " 3"]:
-    """Return the seeds of an item's image, speech and tone noise, so that each is drawn alone."""
+    """Return independent seeds of an item's image, speech and tone noise."""
     return np.random.SeedSequence(seed).generate_state(3)

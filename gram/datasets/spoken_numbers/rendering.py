@@ -31,14 +31,14 @@ def render_image(item: Item) -> Float[np.ndarray, "8 32"]:
 def render_speech(item: Item, *, voices: Mapping[str, Voice] | None = None) -> Float[np.ndarray, " samples"]:
     """Return an item spoken, at 8 kHz: one clip a digit, with the recorded tempo, gaps, and noise.
 
-    A dropped digit is replaced by silence of its length, as when a line drops out; the noise goes on.
+    A dropped digit is replaced by silence of its length, under the same noise.
 
     Args:
         item: a recipe.
-        voices: where to look for the item's voice besides the packed voices.
+        voices: used in addition to the packed ones.
 
     Raises:
-        NumberError: if the item's voice is not there.
+        NumberError: if the item's voice is unknown.
     """
     voice = {**load_voices(), **(voices or {})}.get(item["voice"])
     if voice is None:
@@ -61,7 +61,7 @@ def render_tones(item: Item) -> Float[np.ndarray, " samples"]:
 
 def _at_tempo(clip: np.ndarray, tempo: float) -> np.ndarray:
     """Return a clip played `tempo` times as fast, to the nearest twentieth; its pitch moves with it."""
-    from scipy.signal import resample_poly  # takes as long to import as torch, and few need it
+    from scipy.signal import resample_poly  # slow to import and seldom needed
 
     return resample_poly(clip, 20, round(20 * tempo)).astype(np.float32)
 

@@ -17,7 +17,7 @@ from gram.errors import NumberError
 PEN = 0.13  # width of the pen, as a share of the digit's height or width, whichever is more
 MOST_POINTS = 20_000  # of a drawn number
 _PIXELS = 160  # the longer side of a drawn digit, before it is normalised
-_LEAST = 0.04  # of the box: strokes that stay within this are a dot, not a digit
+_LEAST = 0.04  # of the box: smaller strokes are a dot, not a digit
 
 Stroke = Sequence[Sequence[float]]
 Points = Float[NDArray[np.float64], "points 2"]
@@ -28,7 +28,7 @@ def picture_of_strokes(boxes: Sequence[Sequence[Stroke]]) -> Float[NDArray[np.fl
 
     Each digit is drawn with a pen of 0.13 of its size and then normalised like the training pictures
     (`gram.datasets.spoken_numbers.bitmaps`). With that pen the digits 0 to 9 have a mean ink of 0.31; the
-    training handwriting has 0.305. Where in its box a digit stands, and how large it is, changes nothing.
+    training handwriting has 0.305. Position and size within a box do not matter.
 
     Args:
         boxes: four boxes, left to right; each holds strokes, and each stroke points (x, y) from 0 to 1,
@@ -51,8 +51,8 @@ def picture_of_strokes(boxes: Sequence[Sequence[Stroke]]) -> Float[NDArray[np.fl
 def _points(stroke: Stroke) -> Points:
     try:
         points = np.asarray(stroke, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise NumberError("a stroke is a list of points (x, y); draw the digit again") from error
+    except (TypeError, ValueError):
+        points = np.empty(0)
     if points.ndim != 2 or points.shape[1] != 2 or not np.isfinite(points).all():
         raise NumberError("a stroke is a list of points (x, y); draw the digit again")
     return np.clip(points, 0.0, 1.0)

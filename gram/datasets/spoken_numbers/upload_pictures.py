@@ -14,14 +14,14 @@ from gram.errors import NumberError
 
 Gray = Float[NDArray[np.float32], "height width"]
 
-CONTRAST = 20.0  # gray levels of 255 between ink and paper, below which there is no ink
+CONTRAST = 20.0  # least difference of ink and paper, in gray levels of 255
 
 
 def picture_of_number(gray: Gray) -> Float[NDArray[np.float32], "8 32"]:
     """Return the four digits in a gray picture (0 black to 255 white) as an (8, 32) strip, 0 to 16 of ink.
 
     Raises:
-        NumberError: nothing in the picture stands out as ink.
+        NumberError: the picture has no ink.
     """
     strip = _as_strip(gray)
     if strip is not None:
@@ -84,7 +84,7 @@ def _paper(gray: Gray) -> Gray:
 
 
 def _otsu(values: Float[NDArray[np.float32], "..."]) -> float:
-    """Return the level that splits values into two classes, the variance between them largest (Otsu)."""
+    """Return the threshold with the largest variance between the two classes (Otsu)."""
     counts, edges = np.histogram(values, bins=256)
     middles = (edges[:-1] + edges[1:]) / 2
     below = np.cumsum(counts)[:-1]
@@ -107,7 +107,7 @@ def _without_specks(ink: Mask) -> Mask:
 
 @dataclass(frozen=True)
 class _Piece:
-    """Connected ink that belongs to one digit or more; the mask spans the whole picture."""
+    """Connected ink of one digit or more, as a mask of the whole picture."""
 
     ink: Mask
 

@@ -1,7 +1,7 @@
-"""The voices that speak the numbers: packed clips of single digits, read once and kept.
+"""Voices of the spoken numbers: packed clips of single digits, cached.
 
-A voice is one FLAC file of all its clips, one after another, and `voices.json` says where each begins and
-ends. `build_voices.py` makes both with espeak-ng; `fsdd.py` brings real recordings into the same form.
+A voice is one FLAC file of all its clips, one after another; `voices.json` holds where each begins and ends.
+`build_voices.py` makes both with espeak-ng; `fsdd.py` reads real recordings as a `Voice`.
 """
 
 import json

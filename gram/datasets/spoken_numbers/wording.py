@@ -1,4 +1,4 @@
-"""Numbers as people write and say them."""
+"""Numbers in digits and in words."""
 
 import re
 

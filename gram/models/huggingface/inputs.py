@@ -49,7 +49,7 @@ def read_picture(source: Source) -> Image.Image:
     """Return a picture upright and in RGB, on white where it is transparent.
 
     Raises:
-        MediaError: whatever `open_picture` refuses.
+        MediaError: see `open_picture`.
     """
     with open_picture(read_bytes(source, limit=LARGEST)) as picture:
         upright = to_eight_bit(ImageOps.exif_transpose(picture))
@@ -63,7 +63,7 @@ def read_recording(source: Source, *, rate: int, longest: float) -> Recording:
     """Return a recording's first `longest` seconds, mono, at `rate`.
 
     Raises:
-        MediaError: shorter than 0.1 s, or whatever `open_recording` and `read_mono` refuse.
+        MediaError: shorter than 0.1 s; see also `open_recording` and `read_mono`.
     """
     with open_recording(read_bytes(source, limit=LARGEST)) as (recording, frames):
         own = recording.samplerate

@@ -1,7 +1,6 @@
-"""Augmentation of spectrograms: other vocal tracts, tempos, rooms, lines and noise, drawn anew at every step.
+"""Augmentation of log-mel spectrograms (`gram.models.features.LogMel`), drawn anew at every step.
 
-All of it works on log-mel features (`gram.models.features.LogMel`), so that it costs little beside the encoder:
-another vocal tract (the frequency axis scaled), another tempo, room, line, background noise, and gaps.
+Vocal tract (the frequency axis scaled), tempo, reverberation, line, background noise, and masks.
 
 Sources: N. Jaitly, G. Hinton, "Vocal Tract Length Perturbation (VTLP) improves speech recognition", ICML workshop
 2013; D. Park et al., "SpecAugment", Interspeech 2019, arXiv 1904.08779.
@@ -31,12 +30,7 @@ _DECIBEL = math.log(10) / 10 * NEPER
 
 
 def vary(features: Float[Tensor, "bands frames"], generator: torch.Generator) -> Float[Tensor, "bands times"]:
-    """Return one variation of a log-mel spectrogram, mean 0 again; its length changes with its tempo.
-
-    Args:
-        features: as `LogMel` gives them.
-        generator: what is drawn from; the same state gives the same variation.
-    """
+    """Return a log-mel spectrogram augmented at random, with mean 0; its length changes with its tempo."""
 
     def draw(low: float, high: float) -> float:
         return low + (high - low) * float(torch.rand((), generator=generator))
@@ -74,7 +68,7 @@ def _warped(features: Float[Tensor, "bands frames"], *, tract: float, tempo: flo
 
 
 def _echoed(features: Float[Tensor, "bands frames"], *, seconds: float, share: float) -> Float[Tensor, "bands frames"]:
-    """Return the sound with a room's tail: power that falls by 60 dB in so many seconds, `share` of it at first."""
+    """Return the sound with reverberation: power decaying by 60 dB in `seconds`, from `share` of the sound."""
     power = (features / NEPER).exp()
     count = max(2, min(features.shape[1], round(seconds * FRAMES_A_SECOND)))
     tail = share * 10 ** (-6 * torch.arange(count) / (seconds * FRAMES_A_SECOND))
@@ -85,7 +79,7 @@ def _echoed(features: Float[Tensor, "bands frames"], *, seconds: float, share: f
 
 
 def _line(bands: int, *, tilt: float, generator: torch.Generator) -> Float[Tensor, "bands 1"]:
-    """Return what a microphone and a line add to each band: a tilt and three slow waves."""
+    """Return the gain of a microphone and a line in each band: a tilt and three slow waves."""
     place = torch.linspace(-0.5, 0.5, bands)
     waves = torch.arange(1, 4)[:, None] * math.pi * (place + 0.5) + 2 * math.pi * torch.rand(3, 1, generator=generator)
     sizes = RIPPLE_DECIBELS * _DECIBEL * torch.randn(3, 1, generator=generator)
@@ -93,7 +87,7 @@ def _line(bands: int, *, tilt: float, generator: torch.Generator) -> Float[Tenso
 
 
 def _cut(features: Float[Tensor, "bands frames"], low: float, high: float) -> Float[Tensor, "bands frames"]:
-    """Return the sound of a line that passes only what lies between two frequencies, in hertz."""
+    """Return the sound of a line that passes only frequencies between two limits, in hertz."""
     hertz = band_hertz(features.shape[0], SAMPLE_RATE).to(features.device)
     outside = (hertz < low) | (hertz > high)
     return torch.where(outside[:, None], features.min(), features)
@@ -102,7 +96,7 @@ def _cut(features: Float[Tensor, "bands frames"], low: float, high: float) -> Fl
 def _noisy(
     features: Float[Tensor, "bands frames"], *, below: float, tilt: float, generator: torch.Generator
 ) -> Float[Tensor, "bands frames"]:
-    """Return the sound in steady noise, so many decibels below its loudest band, `tilt` x 20 dB louder at the top."""
+    """Return the sound in steady noise, `below` decibels under its loudest band, `tilt` x 20 dB louder at the top."""
     bands = features.shape[0]
     loudest = (features / NEPER).exp().mean(dim=1).max().log()
     shape = torch.linspace(0, 1, bands)[:, None] * tilt * 20 * math.log(10) / 10

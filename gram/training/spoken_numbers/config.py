@@ -1,4 +1,4 @@
-"""Settings of a training run, kept beside its weights."""
+"""Settings of a training run, stored with its weights."""
 
 from dataclasses import dataclass, field
 
@@ -6,8 +6,8 @@ from gram import losses
 from gram.datasets.spoken_numbers import MODALITIES
 from gram.models import ModelConfig
 
-VARIED_BETWEEN, MOST_VARIED = (0.15, 0.5), 0.8  # shares of the steps over which variation comes in; of clips at last
-SHIPPED = ("gram", "cosine")  # the losses that the shipped models were trained with
+VARIED_BETWEEN, MOST_VARIED = (0.15, 0.5), 0.8  # shares of the steps in which augmentation ramps up; of clips
+SHIPPED = ("gram", "cosine")  # losses of the shipped models
 
 
 @dataclass(frozen=True)
@@ -21,12 +21,12 @@ class TrainingConfig:
     warmup: float = 0.05  # share of the steps over which the learning rate rises
     weight_decay: float = 0.01
     label_smoothing: float = 0.1
-    temperature: float = 0.07  # at the start; it is learned
+    temperature: float = 0.07  # initial value; it is learned
     seed: int = 0
-    renderings: int = 8  # how often each training number is rendered, each time from another recipe
-    robust: bool = False  # train for people's own voices and lines, see `spoken_numbers.pool`
-    evaluations: int = 16  # how often the validation set is ranked
-    checkpoints: int = 12  # how many sets the trajectory holds
+    renderings: int = 8  # renderings of each training number, each from another recipe
+    robust: bool = False  # train for real voices and lines, see `spoken_numbers.pool`
+    evaluations: int = 16  # number of times the validation set is ranked
+    checkpoints: int = 12  # number of sets in the trajectory
     trajectory_items: int = 500
     model: ModelConfig = field(default_factory=ModelConfig)
 
@@ -38,10 +38,10 @@ class TrainingConfig:
                 raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}")
 
     def share_varied(self, step: int) -> float:
-        """Return the chance that a clip of speech is varied at a step of a robust run: 0 at first, then rising.
+        """Return the chance that a clip of speech is augmented at a step of a robust run: 0 at first, then rising.
 
-        Varied from the start, speech is learned so much later than the other modalities that a volume loss, content
-        with those, never takes it up: text finds nothing by it even at the end.
+        If augmented from the start, speech is learned so much later than the other modalities that a volume loss,
+        already low by those, never aligns it.
         """
         begin, end = (share * self.steps for share in VARIED_BETWEEN)
         return MOST_VARIED * min(1.0, max(0.0, (step - begin) / (end - begin))) if self.robust else 0.0
@@ -51,7 +51,7 @@ class TrainingConfig:
         return {round(self.steps * (i + 1) / self.evaluations) for i in range(self.evaluations)}
 
     def checkpoint_steps(self) -> list[int]:
-        """Return the steps of the trajectory: 0, the last, and between them denser early, where most happens."""
+        """Return the steps of the trajectory: 0, the last, and between them more early ones, where most changes."""
         if self.checkpoints == 1:
             return [self.steps]
         shares = ((i / (self.checkpoints - 1)) ** 2.5 for i in range(self.checkpoints))

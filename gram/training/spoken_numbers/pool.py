@@ -26,7 +26,7 @@ from gram.datasets.spoken_numbers.voices import Voice
 from gram.models import Batch, MultimodalModel, collate
 from gram.training.spoken_numbers.augmentation import vary
 
-# Of a robust run: up to no noise at all, because what people say and dial is cleaner than the built-in sets.
+# Of a robust run: up to no noise at all, since real speech and tones are cleaner than the built-in sets.
 CORRUPTION = Corruption(speech_snr=(0.0, 40.0), tones_snr=(-10.0, 40.0))
 REAL_SHARE = 0.5  # of the items of a robust run are spoken by real voices, where there are any
 

@@ -4,7 +4,6 @@
 assets/MODEL_CARD.md and the block of README.md between its two markers. The figures come from nowhere else.
 """
 
-import argparse
 import re
 import sys
 from itertools import combinations, product
@@ -31,7 +30,7 @@ _SETTINGS = {
     "learning_rate": "highest learning rate",
     "label_smoothing": "label smoothing",
     "learned_temperature": "temperature after training",
-    "voices": "real voices beside the synthetic ones",
+    "voices": "real voices, in addition to the synthetic ones",
     "robust": "speech varied in training (`--robust`)",
     "torch": "torch",
 }
@@ -139,9 +138,9 @@ not part of this project, `make recordings` fetches them |
 The test set is {items} numbers that no training or validation item has, in handwriting samples and voices that neither
 has. Each modality loses one digit in three items of five and carries noise of a recorded strength.
 
-In training, real voices speak half of the items, sounds go from the noise of the test set up to none, and ever more of
-the speech is heard varied (`gram.training.spoken_numbers.augmentation`): as other vocal tracts, tempos, rooms, lines
-and noise give it.
+In training, real voices speak half of the items, noise goes from that of the test set down to none, and an increasing
+share of the speech is augmented: vocal tract, tempo, room, line and noise
+(`gram.training.spoken_numbers.augmentation`).
 
 ## Measured on the test set
 
@@ -160,9 +159,9 @@ Mean cosines of matched pairs, and mean matched volume, base and height over all
 
 ## Limits
 
-The vocabulary is ten English words. Microphones, accents and rooms unlike those in training will be read worse; how a
-speaker who is in neither set is heard is measured by `benchmarks/real_voice.py`. Pictures are 8 x 8 pixels a digit. The
-measurements hold for this set and this training; one seed was trained for each loss.
+The vocabulary is ten English words. Microphones, accents and rooms unlike those in training will be read worse;
+`benchmarks/real_voice.py` measures a speaker who is in neither set. Pictures are 8 x 8 pixels a digit. The measurements
+hold for this set and this training; one seed was trained for each loss.
 """
 
 
@@ -180,19 +179,15 @@ def splice(page: str, block: str, *, mark: str = "measured") -> str:
 
 
 def main() -> int:
-    """Run the command line; return the exit status."""
-    parser = argparse.ArgumentParser(description="Measure the shipped models; write the model card and README table.")
-    parser.add_argument("--assets", type=Path, default=ROOT / "assets", help="default: %(default)s")
-    parser.add_argument("--readme", type=Path, default=ROOT / "README.md", help="default: %(default)s")
-    arguments = parser.parse_args()
-    folder = arguments.assets / "numbers"
+    """Write the model card and the table of the README; return the exit status."""
+    folder, readme = ROOT / "assets" / "numbers", ROOT / "README.md"
     models = {name: load_model(folder / name / "model", device="cpu") for name in SHIPPED}
     sets = {name: EmbeddingSet.load(folder / name / "test") for name in SHIPPED}
     card = model_card(models, sets)
-    (arguments.assets / "MODEL_CARD.md").write_text(card)
+    (ROOT / "assets" / "MODEL_CARD.md").write_text(card)
     table = re.search(r"## Measured on the test set.*?(?=## Limits)", card, re.DOTALL)
     assert table is not None  # the card is made from _CARD above
-    arguments.readme.write_text(splice(arguments.readme.read_text(), table[0].split("\n", 1)[1].strip()))
+    readme.write_text(splice(readme.read_text(), table[0].split("\n", 1)[1].strip()))
     print(table[0])
     return 0
 

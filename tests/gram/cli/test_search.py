@@ -62,7 +62,7 @@ def run(capsys):
 @pytest.mark.parametrize("asked", [("image",), ("speech",), ("tones",), ("speech", "image"), OTHERS])
 def test_files_find_the_item_that_they_are_of(item, files, run, asked):
     options = [argument for name in asked for argument in (f"--{name}", files[name])]
-    options += ["--measure", "cosine"] if len(asked) == 1 else []  # by volume this twin has one sound lose to hubs
+    options += ["--measure", "cosine"] if len(asked) == 1 else []  # by volume this model has one sound lose to hubs
     status, out, err = run(*options, "--true", item["id"], "--json")
     assert (status, err) == (0, "")
     content = json.loads(out)

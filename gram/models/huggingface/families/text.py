@@ -1,4 +1,4 @@
-"""BERT and related models: the mean over tokens, or the class token where a sentence-transformers folder says so."""
+"""BERT and related models: the mean over tokens, or the class token if a sentence-transformers folder pools by it."""
 
 from jaxtyping import Float
 from torch import Tensor

@@ -44,7 +44,9 @@ def test_a_word_is_trimmed_levelled_and_resampled(commands):
 
 def test_a_built_folder_is_read_as_voices(commands, monkeypatch, tmp_path):
     monkeypatch.setattr(build_voices, "VOICES", {"ada": ("en-us", "f1", 100, 50, "test")})
-    build_voices.build(tmp_path / "voices")
+    monkeypatch.setattr(build_voices, "VOICES_DIR", tmp_path / "voices")
+    monkeypatch.setattr(build_voices.shutil, "which", lambda name: "/usr/bin/espeak-ng")
+    assert build_voices.main() == 0
     voice = load_voices(tmp_path / "voices")["ada"]
     assert voice.split == "test"
     assert [len(voice.clips[digit]) for digit in range(10)] == [4] * 10
@@ -53,6 +55,5 @@ def test_a_built_folder_is_read_as_voices(commands, monkeypatch, tmp_path):
 
 def test_without_espeak_the_command_says_how_to_get_it(monkeypatch, capsys):
     monkeypatch.setattr(build_voices.shutil, "which", lambda name: None)
-    monkeypatch.setattr("sys.argv", ["build_voices"])
     assert build_voices.main() == 1
     assert "apt-get install espeak-ng" in capsys.readouterr().err

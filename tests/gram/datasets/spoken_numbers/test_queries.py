@@ -10,7 +10,7 @@ from gram.retrieval.query import JointQuery, Query
 
 
 def test_nothing_is_no_query():
-    with pytest.raises(ValueError, match="nothing is asked: give text, image, speech or tones"):
+    with pytest.raises(ValueError, match="no query: give text, image, speech or tones"):
         read_query()
     assert read_query(text="4721", id="0001") == Query("text", "four seven two one", "0001")
 

@@ -12,7 +12,7 @@ from gram.training.spoken_numbers.report import geometry_table, model_card, retr
 
 @pytest.fixture
 def sets() -> dict[str, EmbeddingSet]:
-    """One set whose image repeats the text and whose speech is a fixed other direction, for both twins."""
+    """One set whose image repeats the text and whose speech is a fixed other direction, for both models."""
     text = np.eye(12)[:8]
     image = text.copy()
     speech = np.tile(np.eye(12)[10], (8, 1))
