@@ -80,6 +80,7 @@ class CleanSet:
 
 
 Plant = Callable[[CleanSet], dict[str, Any]]
+CheckFunction = Callable[[DiagnosisContext], Checked]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +100,7 @@ class Fault:
     name: str
     order: float
     stage: str
-    check: Callable[[DiagnosisContext], Checked]
+    check: CheckFunction
     plant: Plant | None = None
     min_modalities: int = 2
 
@@ -107,16 +108,11 @@ class Fault:
 FAULTS: Registry[Fault] = Registry("fault", "gram.diagnostics.dataset", order=lambda fault: fault.order)
 
 
-def register(
-    name: str, *, order: float, stage: str = "", plant: Plant | None = None, min_modalities: int = 2
-) -> Callable[[Callable[[DiagnosisContext], Checked]], Callable[[DiagnosisContext], Checked]]:
+def register(name: str, *, stage: str = "", **attributes: Any) -> Callable[[CheckFunction], CheckFunction]:
     """Return a decorator that registers a check with these attributes of `Fault`; stage is the name if empty."""
 
-    def decorate(check: Callable[[DiagnosisContext], Checked]) -> Callable[[DiagnosisContext], Checked]:
-        fault = Fault(
-            name=name, order=order, stage=stage or name, check=check, plant=plant, min_modalities=min_modalities
-        )
-        FAULTS.register(name, fault)
+    def decorate(check: CheckFunction) -> CheckFunction:
+        FAULTS.register(name, Fault(name=name, stage=stage or name, check=check, **attributes))
         return check
 
     return decorate

@@ -124,21 +124,18 @@ def pair_cosines(x: Float[Tensor, "n d"], y: Float[Tensor, "n d"], *, first: str
     """Return the cosines of two modalities given as unit rows, NaN where one is missing."""
     both = ~(x.isnan().any(dim=1) | y.isnan().any(dim=1))
     x, y = x[both].double(), y[both].double()
-    n = len(x)
-    if n < 2:
-        cosine = float((x * y).sum()) if n else float("nan")
-        return PairCosines(
-            first=first, second=second, items=n, matched=cosine, matched_interval=(cosine, cosine),
-            mismatched=float("nan"), spread=0.0, excess=0.0, error=0.0,
-        )  # fmt: skip
-    cosines = (x * y).sum(dim=1)
-    matched, reach = float(cosines.mean()), NORMAL_95 * float(cosines.std()) / n**0.5
-    x, y = x - x.mean(dim=0), y - y.mean(dim=0)
-    products = (x * y).sum(dim=1)
-    excess = float(products.sum()) / (n - 1)
+    n, cosines = len(x), (x * y).sum(dim=1)
+    matched, mismatched = float(cosines.mean()), float("nan")
+    reach = spread = excess = error = 0.0
+    if n > 1:
+        reach = NORMAL_95 * float(cosines.std()) / n**0.5
+        x, y = x - x.mean(dim=0), y - y.mean(dim=0)
+        products = (x * y).sum(dim=1)
+        excess, error, spread = float(products.sum()) / (n - 1), float(products.std()) / n**0.5, _spread(x, y)
+        mismatched = matched - excess
     return PairCosines(
         first=first, second=second, items=n, matched=matched, matched_interval=(matched - reach, matched + reach),
-        mismatched=matched - excess, spread=_spread(x, y), excess=excess, error=float(products.std()) / n**0.5,
+        mismatched=mismatched, spread=spread, excess=excess, error=error,
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from scipy.stats import bootstrap
 from torch import Tensor
 
@@ -147,12 +147,12 @@ def _halves(task: RetrievalTask, sample: int, seed: int) -> list[_Half]:
             f"{len(task)} items can be ranked; choosing on one half and judging on the other takes {_LEAST}"
         )
     drawn = np.random.default_rng(seed).permutation(len(task))[:sample]
-    return [_half(task, torch.from_numpy(np.sort(part))) for part in np.array_split(drawn, 2)]
-
-
-def _half(task: RetrievalTask, places: Int[Tensor, " h"]) -> _Half:
-    vectors = tuple(each[places].to(task.device, torch.float64) for each in (task.anchors, *task.others))
-    return _Half(vectors, _ranked(task.measure, vectors))
+    halves = []
+    for part in np.array_split(drawn, 2):
+        places = torch.from_numpy(np.sort(part))
+        vectors = tuple(each[places].to(task.device, torch.float64) for each in (task.anchors, *task.others))
+        halves.append(_Half(vectors, _ranked(task.measure, vectors)))
+    return halves
 
 
 def _ranked(measure: str, vectors: Sequence[Float[Tensor, "h d"]]) -> _Ranking:

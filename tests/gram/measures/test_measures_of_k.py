@@ -100,21 +100,6 @@ def test_a_missing_modality_is_left_out(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_nothing_to_compare(name):
-    anchor, first, second = draw(5, 3, 3, 8)
-    first[1] = second[1] = torch.nan
-    anchor[2] = torch.nan
-    result = gram.score(name, anchor, first, second)
-    assert result[:2, 1].tolist() == [-math.inf, -math.inf]
-    assert result[:2, [0, 2]].isfinite().all()
-    assert result[2].isnan().all()
-    paired = measures.paired_score(name, anchor, first, second)
-    assert paired[0].isfinite()
-    assert paired[1] == -math.inf
-    assert paired[2].isnan()
-
-
-@pytest.mark.parametrize("name", NAMES)
 def test_a_vector_of_zeros_counts_as_one_at_the_origin(name):
     anchor, first, second = draw(7, 3, 2, 8)
     zero = torch.zeros_like(anchor)
