@@ -109,7 +109,7 @@ def embed_folder(
     _copy_media(items, out)
     features.save(out)
     shutil.rmtree(out / ".parts", ignore_errors=True)
-    notes = (*items.notes, *_without_encoder(items, tasks), *_apart(features, tasks))
+    notes = (*items.notes, *_notes(items, tasks, features))
     return Embedded(features, done - resumed - len(skipped), resumed, tuple(skipped), dict(+cut), notes)
 
 
@@ -247,6 +247,7 @@ def _table(items: Items) -> tuple[pd.DataFrame, list[str]]:
 
 
 def _shown_text(folder: Path, medium: Medium, value: str | None) -> str | None:
+    """Return the text of an item: the value itself, or the content of its file."""
     if value is None or not medium.in_files:
         return value
     try:
@@ -271,15 +272,11 @@ def _copy_media(items: Items, out: Path) -> None:
                 raise EmbeddingSetError(f"{target}: cannot be written ({error.strerror}); free space") from error
 
 
-def _without_encoder(items: Items, tasks: list[_Task]) -> tuple[str, ...]:
+def _notes(items: Items, tasks: list[_Task], features: EmbeddingSet | FeatureSet) -> Iterator[str]:
+    """Yield notes on media without an encoder, and on encoders of equal size, which is not one space."""
     used = {task.medium.name for task in tasks}
-    left = [medium.name for medium in items.media if medium.name not in used]
-    return (f"no encoder given for {', '.join(left)}; kept as media only",) if left else ()
-
-
-def _apart(features: EmbeddingSet | FeatureSet, tasks: list[_Task]) -> tuple[str, ...]:
-    """Return a note where several encoders agree in size: equal sizes are not one space."""
+    if left := [medium.name for medium in items.media if medium.name not in used]:
+        yield f"no encoder given for {', '.join(left)}; kept as media only"
     makers = list(dict.fromkeys(task.encoder.label for task in tasks))
-    if isinstance(features, FeatureSet) or len(makers) == 1:
-        return ()
-    return (f"{' and '.join(makers)} give vectors of one size, but share no space unless trained to: align them",)
+    if isinstance(features, EmbeddingSet) and len(makers) > 1:
+        yield f"{' and '.join(makers)} give vectors of one size, but share no space unless trained to: align them"
