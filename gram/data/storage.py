@@ -129,7 +129,8 @@ def write_set(folder: Path, modalities: Mapping[str, Tensor], items: pd.DataFram
     check_writable(folder)
 
     def write(pending: Path) -> None:
-        _write_embeddings(pending / EMBEDDINGS, modalities)
+        arrays = {name: np.ascontiguousarray(tensor.numpy()) for name, tensor in modalities.items()}
+        save_file(arrays, str(pending / EMBEDDINGS))
         _write_items(pending / ITEMS, items)
         _write_info(pending / INFO, {**info, "version": VERSION, "modalities": list(modalities)})
         shutil.copymode(pending / INFO, pending / EMBEDDINGS)  # safetensors writes for the owner alone
@@ -216,10 +217,6 @@ def _read_items(folder: Path) -> pd.DataFrame:
     file, errors = _existing(folder, ITEMS), (ArrowException, ValueError, OSError, KeyError, TypeError)
     with _reporting(f"{folder / ITEMS}: is not readable Parquet", "copy or save the set again", *errors):
         return pd.read_parquet(file, engine="pyarrow")
-
-
-def _write_embeddings(file: Path, modalities: Mapping[str, Tensor]) -> None:
-    save_file({name: np.ascontiguousarray(tensor.numpy()) for name, tensor in modalities.items()}, str(file))
 
 
 def _read_embeddings(folder: Path, order: Any, anchor: Any) -> dict[str, Tensor]:

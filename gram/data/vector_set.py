@@ -233,7 +233,9 @@ class VectorSet:
         items = self.items.iloc[index if isinstance(index, slice) else index.numpy()].reset_index(drop=True)
         if items.empty:
             raise EmbeddingSetError("subset: no rows; a set holds at least one item")
-        read = self._read_single_rows(index)
+        read: dict[str, Tensor] = {}
+        if self._row_reader is not None and not isinstance(index, slice):  # rows not yet checked may be on disk
+            read = self._row_reader.take([name for name in self.names if name not in self._missing], index)
         taken = {name: read[name] if name in read else tensor[index] for name, tensor in self.modalities.items()}
         return self._replace(
             taken, items, {name: self._missing_of(name, index, vectors) for name, vectors in taken.items()}
@@ -247,12 +249,6 @@ class VectorSet:
             return self._missing[name][index]
         numbers = torch.arange(len(self))[index]
         return check_rows(taken, self.items["id"], self._sources.modality(name), numbers=numbers)
-
-    def _read_single_rows(self, index: slice | Int[Tensor, " m"]) -> dict[str, Float[Tensor, "m d"]]:
-        """Return rows not yet checked, which may still be on disk, without reading what is around them."""
-        if self._row_reader is None or isinstance(index, slice):
-            return {}
-        return self._row_reader.take([name for name in self.names if name not in self._missing], index)
 
     def with_items(self, items: pd.DataFrame) -> Self:
         """Return the set with another table of the same items in the same order; vectors are shared.

@@ -192,14 +192,11 @@ def _sign(of: Attribution) -> str:
             f"In the whole set, {whole} and the query point opposite ways; here the cosines are: {cosines}. With "
             f"{join_names(of.sign_flipped)} turned into the opposite, the true item is first."
         )
-    if len(of.sign_flipped) == 1:
-        return (
-            f"The true item's vector for {of.sign_flipped[0]} points away from the query (cosine: {cosines}). Flipped, "
-            "it makes the true item first."
-        )
+    one = ("vector", "points", "cosine", "it makes")
+    vectors, point, what, they_make = one if len(of.sign_flipped) == 1 else ("vectors", "point", "cosines", "they make")
     return (
-        f"The true item's vectors for {join_names(of.sign_flipped)} point away from the query (cosines: {cosines}). "
-        "Flipped, they make the true item first."
+        f"The true item's {vectors} for {join_names(of.sign_flipped)} {point} away from the query ({what}: {cosines}). "
+        f"Flipped, {they_make} the true item first."
     )
 
 
