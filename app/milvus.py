@@ -7,25 +7,22 @@ app's own address alone.
 
 import importlib.util
 import os
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import streamlit as st
+import torch
 from streamlit.delta_generator import DeltaGenerator
-from torch import Tensor
 from torch.nn.functional import normalize
 
 from app import hits, opened
 from app.plain import plain
 from app.rankings import Judge
-from gram import measures
 from gram.data.embedding_set import EmbeddingSet
 from gram.errors import DatabaseError
-from gram.retrieval.answer import Answer, Hit, take_apart
+from gram.retrieval.answer import Answer, Hit
 from gram.retrieval.comparison import Comparison
-from gram.retrieval.milvus import DEFAULT_FETCH, MilvusSearcher
+from gram.retrieval.milvus import DEFAULT_FETCH, MilvusAnswer, MilvusSearcher
 
 EXACT, IN_MILVUS = "This set, exact", "A Milvus collection"
 FETCHES = (64, DEFAULT_FETCH, 1024)
@@ -48,23 +45,17 @@ class Held:
 
 
 @dataclass(frozen=True, repr=False)
-class Found(Answer):
-    """What a collection answered: `size` counts the candidates that were scored, not all items.
+class Found(MilvusAnswer):
+    """A collection's answer; of its hits those that the open set has, for it draws them.
 
     Attributes:
         place: what the collection is called.
-        held: how many items it has.
-        exact: whether all of them were scored.
-        listed: how many of the best are ranked here.
-        elsewhere: ids of hits that the open set does not have.
+        elsewhere: ids of hits that the open set lacks.
         agreeing: how many of the exact search's hits are among these.
         asked: how many hits the exact search gave.
     """
 
     place: str = ""
-    held: int = 0
-    exact: bool = False
-    listed: int = 0
     elsewhere: tuple[str, ...] = ()
     agreeing: int = 0
     asked: int = 0
@@ -231,7 +222,8 @@ def instead(
     ranks = [{item: places[side] for item, places in comparison.ranks.items()} for side in range(2)]
     for side, (answer, judge, gallery) in enumerate(zip(tuple(answers), judges, galleries)):
         try:
-            answers[side], ranks[side] = _search(held, answer, gallery)
+            answers[side] = found = _search(held, answer, gallery, comparison)
+            ranks[side] = dict(found.ranks)
         except (_Unfit, ValueError) as error:
             st.info(plain(f"{error}. The ranking {judge.told} is of this set, exact."))
         except DatabaseError as error:
@@ -243,10 +235,8 @@ def instead(
     return Comparison(answers[0], answers[1], places)
 
 
-def _search(held: Held, answer: Answer, gallery: EmbeddingSet) -> tuple[Found, dict[str, float]]:
-    """Return a collection's answer to a query that was answered exactly, and the ranks of all that are listed."""
-    if len(answer.embeddings) > 1:
-        raise _Unfit("A collection is asked with one part at a time")
+def _search(held: Held, answer: Answer, gallery: EmbeddingSet, comparison: Comparison) -> Found:
+    """Return a collection's answer to a query that was answered exactly; it ranks what either exact answer lists."""
     if set(held.candidates) != set(answer.candidates):
         here = ", ".join(answer.candidates)
         raise _Unfit(f"The collection is of {', '.join(held.candidates)}, and items are judged here by {here}")
@@ -254,65 +244,30 @@ def _search(held: Held, answer: Answer, gallery: EmbeddingSet) -> tuple[Found, d
         raise _Unfit(
             f"The collection's vectors have {held.index.d:,} numbers, and this model's {len(answer.embedding):,}"
         )
-    started = time.perf_counter()
-    held.index.measure = measures.get(answer.measure).name
+    held.index.measure, held.index.gallery = answer.measure, gallery
     fetch = int(st.session_state.get(_FETCH) or DEFAULT_FETCH)
-    given = held.index.search(answer.embedding, min(fetch, held.size), fetch=fetch)
-    ids = [str(item) for item in given.ids[0] if item is not None]
-    ranks = dict(zip(ids, given.ranks[0].tolist()))
-    scores = dict(zip(ids, np.asarray(given.scores[0]).tolist()))
-    best, true = ids[: len(answer.hits)], answer.query.id
-    below = [true] if true is not None and true in ranks and true not in best else []
-    taken = [item for item in [*best, *below] if gallery.find(item) is not None]
-    told = _taken_apart(held, answer, gallery, taken, ranks, scores)
-    found = Found(
-        **vars(replace(answer, hits=tuple(hit for hit in told if hit.id in best), size=int(given.scored[0])))
-        | {"true": next((hit for hit in told if hit.correct), None)},
+    count = min(fetch, max(1, len(answer.hits)))
+    found = held.index.answer(answer.query, answer.embeddings, count, fetch=fetch, listed=comparison.ranks)
+    hits_here = tuple(hit for hit in found.hits if hit.row >= 0)
+    if hits_here and not _any_alike(held, hits_here, gallery):
+        raise _Unfit("The collection has other vectors of these items than this model: another's were pushed")
+    return Found(
+        **vars(replace(found, hits=hits_here, encode_seconds=answer.encode_seconds)),
         place=_name(held),
-        held=held.size,
-        exact=given.exact,
-        listed=len(ids),
-        elsewhere=tuple(item for item in best if item not in taken),
-        agreeing=sum(hit.id in best for hit in answer.hits),
+        elsewhere=tuple(hit.id for hit in found.hits if hit.row < 0),
+        agreeing=len({hit.id for hit in answer.hits} & {hit.id for hit in hits_here}),
         asked=len(answer.hits),
     )
-    return replace(found, search_seconds=time.perf_counter() - started), ranks
 
 
-def _taken_apart(
-    held: Held,
-    answer: Answer,
-    gallery: EmbeddingSet,
-    ids: list[str],
-    ranks: dict[str, float],
-    scores: dict[str, float],
-) -> list[Hit]:
-    """Return items as hits, of the collection's own vectors, in float64."""
-    if not ids:
-        return []
-    rows = [row for item in ids if (row := gallery.find(item)) is not None]
-    vectors = held.index.vectors(ids)
-    own = {name: vectors[name].double() for name in answer.candidates}
-    if not any(_are_alike(own, gallery, place, row) for place, row in enumerate(rows)):
-        raise _Unfit("The collection has other vectors of these items than this model: another's were pushed")
-    called = "label" if "label" in gallery.items else "id"
-    return take_apart(
-        [normalize(answer.embedding.double(), dim=0)],
-        own,
-        rows=rows,
-        ids=ids,
-        labels=gallery.items[called].iloc[rows].astype(str).tolist(),
-        scores=[scores[item] for item in ids],
-        ranks=[ranks[item] for item in ids],
-        true=answer.query.id,
-    )
-
-
-def _are_alike(own: dict[str, Tensor], gallery: EmbeddingSet, place: int, row: int) -> bool:
-    """Return whether the collection has an item's vectors as the open set has them."""
-    here = [normalize(gallery.modalities[name][row].double(), dim=0) for name in own]
-    apart = [float((each[place] - mine).nan_to_num(0.0).abs().max()) for each, mine in zip(own.values(), here)]
-    return max(apart) < _ALIKE
+def _any_alike(held: Held, found: tuple[Hit, ...], gallery: EmbeddingSet) -> bool:
+    """Return whether the collection has the vectors of some hit as the open set has them."""
+    rows = [hit.row for hit in found]
+    apart = [
+        (own.double() - normalize(gallery.modalities[name][rows].double())).nan_to_num(0.0).abs().amax(dim=1)
+        for name, own in held.index.vectors([hit.id for hit in found]).items()
+    ]
+    return bool((torch.stack(apart).amax(dim=0) < _ALIKE).any())
 
 
 # showing
@@ -324,8 +279,7 @@ def show_rank(answer: Found) -> None:
     if true is not None:
         st.markdown(f"#### {plain(true.label)} ranks {hits.rank(true.rank)} of {answer.size:,} candidates")
     elif answer.query.id is not None and answer.query.id not in answer.elsewhere:
-        most = f"the {answer.listed:,} best of " if answer.listed < answer.size else "the "
-        st.markdown(f"#### {plain(answer.query.id)} is not among {most}{answer.size:,} candidates")
+        st.markdown(f"#### {plain(answer.query.id)} is not among the {answer.size:,} candidates")
     elif answer.hits:
         st.markdown(f"#### {plain(answer.hits[0].label)} comes first")
     if answer.exact:
@@ -333,7 +287,7 @@ def show_rank(answer: Found) -> None:
     else:
         st.caption(
             plain(
-                f"The best of {answer.size:,} candidates that Milvus fetched of {answer.held:,} items of "
+                f"The best of {answer.size:,} candidates that Milvus fetched of {answer.items:,} items of "
                 f"{answer.place}: not certified, a better one may be missing, and their recall is unknown. Of the "
                 f"{answer.asked} best of the exact search of this set, {answer.agreeing} are among them."
             )

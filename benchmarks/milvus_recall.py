@@ -83,8 +83,8 @@ def measured(arguments: argparse.Namespace, uri: str) -> None:
 def pushed(index: MilvusSearcher, gallery: EmbeddingSet) -> None:
     """Push to half, go on, and push again, and say how long each took."""
 
-    def stop(done: int, whole: int) -> None:
-        if done >= whole / 2:
+    def stop(share: float, stage: str = "", /) -> None:
+        if share >= 0.5:
             raise KeyboardInterrupt
 
     started = time.perf_counter()

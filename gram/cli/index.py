@@ -1,29 +1,23 @@
 """`python -m gram index`: a set in Milvus, beyond one machine: pushed once, searched by any measure."""
 
 import argparse
-import math
 import os
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gram.cli.arguments import add_measure, names, positive, usage_errors
 from gram.cli.output import print_json, progress_bar, table
-from gram.cli.search import add_content, gallery_of, query_of, table_row
+from gram.cli.search import add_content, asked_with, gallery_of, hit_row, query_of, table_row
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from gram.data.embedding_set import EmbeddingSet
-    from gram.models import MultimodalModel
-    from gram.retrieval.milvus import MilvusHits, MilvusSearcher
-    from gram.retrieval.query import Query
+    from gram.retrieval.milvus import MilvusSearcher
 
 ORDER = 70
 HELP = "push an embedding set to Milvus, and search it there"
 DESCRIPTION = "An embedding set in Milvus, for more items than one machine holds (pip install gram[milvus])."
 
-_TOKEN = "MILVUS_TOKEN"  # the variable that is looked for
+SHOWN = ("rank", "id", "score", "base", "height", "cosines")
+_TOKEN = "MILVUS_TOKEN"  # the environment variable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -99,19 +93,19 @@ def _open(args: argparse.Namespace, **options: Any) -> "MilvusSearcher":
 
 
 def _push(args: argparse.Namespace) -> int:
-    """Push, tell what was sent, and return the exit status."""
+    """Push, print what was sent, and return the exit status."""
     from gram.data.embedding_set import EmbeddingSet
 
     with _open(args, candidates=args.candidates) as index:
         embedding_set = EmbeddingSet.load(args.set)
-        with progress_bar("pushing") as report, usage_errors(args):
-            pushed = index.push(embedding_set, progress=lambda done, n: report(done / n, f"{done:,} of {n:,} items"))
+        with progress_bar("pushing") as progress, usage_errors(args):
+            pushed = index.push(embedding_set, progress=progress)
         place = {"uri": index.uri, "collection": index.collection}
-        size, held = len(index), list(index.candidates)
+        size, modalities = len(index), list(index.candidates)
     if args.json:
-        print_json({**place, "items": size, "modalities": held, **pushed._asdict()})
+        print_json({**place, "items": size, "modalities": modalities, **pushed._asdict()})
         return 0
-    print(f"{size:,} items in collection {index.collection} of {index.uri}: {', '.join(held)}")
+    print(f"{size:,} items in collection {index.collection} of {index.uri}: {', '.join(modalities)}")
     left_out = f", {pushed.left_out:,} left out (they lack all of these)" if pushed.left_out else ""
     print(f"{pushed.sent:,} sent, {pushed.kept:,} there already{left_out}")
     return 0
@@ -120,63 +114,25 @@ def _push(args: argparse.Namespace) -> int:
 def _search(args: argparse.Namespace) -> int:
     """Search, print the hits, and return the exit status."""
     with _open(args, measure=args.measure) as index:
-        query, vector = _query(args, index)
-        started = time.perf_counter()
+        index.gallery = gallery_of(args)
+        query, index.model = query_of(args, index.gallery)
+        for name in query.modalities:
+            if name in index.candidates:
+                args.parser.error(
+                    f"items of the collection are judged by {name} too; ask with another modality, or push them "
+                    "without it (--candidates) to another --collection"
+                )
         with usage_errors(args):
-            hits = index.search(vector, args.k, fetch=args.fetch)
-        seconds = time.perf_counter() - started
-        rows = _score_parts(index, hits, vector)
-        size, candidates = len(index), index.candidates
-    asked = query.modality + (f" of {args.item}" if args.item else "")
+            answer = index.search(query, args.k, fetch=args.fetch)
+        size = len(index)
+    asked = asked_with(args, query)
+    rows = [{name: row[name] for name in SHOWN} for row in map(hit_row, answer.hits)]
     if args.json:
-        found = {"query": asked, "candidates": list(candidates), "measure": args.measure, "items": size}
-        print_json({**found, "exact": hits.exact, "search_seconds": seconds, "hits": rows})
+        found = {"query": asked, "candidates": list(answer.candidates), "measure": args.measure, "items": size}
+        print_json({**found, "exact": answer.exact, "search_seconds": answer.search_seconds, "hits": rows})
         return 0
-    print(f"{asked} against {' + '.join(candidates)} by {args.measure}, {size:,} items")
-    print("exact: every item was scored\n" if hits.exact else "approximate: a better item may be missing (--fetch)\n")
+    print(f"{asked} against {' + '.join(answer.candidates)} by {args.measure}, {size:,} items")
+    print("exact: every item was scored\n" if answer.exact else "approximate: a better item may be missing (--fetch)\n")
     if rows:
         print(table([table_row(row) for row in rows]))
     return 0
-
-
-def _query(args: argparse.Namespace, index: "MilvusSearcher") -> "tuple[Query, Tensor]":
-    """Return the query, of one modality, and its vector."""
-    query, model = query_of(args, gallery := gallery_of(args))
-    if len(query.parts) > 1:
-        args.parser.error("an index is asked with one modality at a time; give one")
-    (part,) = query.parts
-    if part.modality in index.candidates:
-        args.parser.error(
-            f"items of the collection are judged by {part.modality} too; ask with another modality, or push them "
-            "without it (--candidates) to another --collection"
-        )
-    return part, _vector(part, gallery, model)
-
-
-def _vector(query: "Query", gallery: "EmbeddingSet", model: "MultimodalModel | None") -> "Tensor":
-    if model is not None:
-        return model.encode(query.modality, [query.content])[0].cpu()
-    return gallery.modalities[query.modality][gallery.row(query.id)].float()
-
-
-def _score_parts(index: "MilvusSearcher", hits: "MilvusHits", vector: "Tensor") -> list[dict[str, Any]]:
-    """Return the hits as rows, each with what its score is made of."""
-    from torch.nn.functional import normalize
-
-    from gram.retrieval.answer import take_apart
-
-    ids = [item for item in hits.ids[0] if item is not None]
-    found = take_apart(
-        [normalize(vector.double(), dim=0)],
-        index.vectors(ids) if ids else {},
-        rows=[-1] * len(ids),  # of no gallery
-        ids=ids,
-        labels=ids,
-        scores=[float(score) for score in hits.scores[0]],
-        ranks=[float(rank) for rank in hits.ranks[0]],
-    )
-    return [
-        {name: getattr(hit, name) for name in ("rank", "id", "score", "base", "height")}
-        | {"cosines": {name: None if math.isnan(each) else each for name, each in hit.cosines.items()}}
-        for hit in found
-    ]

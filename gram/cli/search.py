@@ -12,7 +12,7 @@ from gram.cli.output import print_json, table
 if TYPE_CHECKING:
     from gram.data.embedding_set import EmbeddingSet
     from gram.models import MultimodalModel
-    from gram.retrieval.answer import Answer
+    from gram.retrieval.answer import Answer, Hit
     from gram.retrieval.query import JointQuery, Query
 
 ORDER = 60
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
                 raise ValueError(f"--candidates: {name!r} also asks, so each item would find itself; leave it out")
         searcher = Searcher(gallery, candidates=candidates, measure=args.measure, model=model, device=args.device)
         answer = searcher.search(query, k=args.k)
-    asked = " + ".join(query.modalities) + (f" of {args.item}" if args.item else "")
+    asked = asked_with(args, query)
     told, left_out = warning_for(gallery, candidates, args.measure), len(gallery) - answer.size
     found = _as_json(answer, asked)
     if args.json:
@@ -148,20 +148,20 @@ def _as_json(answer: "Answer", asked: str) -> dict[str, Any]:
         "why": answer.why(),
         "encode_seconds": answer.encode_seconds,
         "search_seconds": answer.search_seconds,
-        "hits": [
-            {
-                "rank": hit.rank,
-                "id": hit.id,
-                "label": hit.label,
-                "score": hit.score,
-                "base": hit.base,
-                "height": hit.height,
-                "cosines": {name: None if math.isnan(value) else value for name, value in hit.cosines.items()},
-                "true": hit.correct,
-            }
-            for hit in answer.hits
-        ],
+        "hits": [hit_row(hit) for hit in answer.hits],
     }
+
+
+def asked_with(args: argparse.Namespace, query: "Query | JointQuery") -> str:
+    """Return a query's modalities, and the item they are of."""
+    return " + ".join(query.modalities) + (f" of {args.item}" if args.item else "")
+
+
+def hit_row(hit: "Hit") -> dict[str, Any]:
+    """Return a hit, ready for JSON."""
+    cosines = {name: None if math.isnan(value) else value for name, value in hit.cosines.items()}
+    shown = {name: getattr(hit, name) for name in ("rank", "id", "label", "score", "base", "height")}
+    return {**shown, "cosines": cosines, "true": hit.correct}
 
 
 def table_row(hit: Mapping[str, Any], *, labelled: bool = False) -> dict[str, str]:

@@ -127,27 +127,46 @@ def as_anchors(queries: Tensor | np.ndarray, d: int) -> Float[Tensor, "q d"]:
     return anchors.detach().double()
 
 
+def as_query(query: AnyQuery | str) -> AnyQuery:
+    """Return a query; words are one in text."""
+    return Query("text", query) if isinstance(query, str) else query
+
+
 def embed(
-    query: AnyQuery, *, gallery: EmbeddingSet, candidates: Sequence[str], model: Encoder | None, normalize: bool
+    query: AnyQuery,
+    *,
+    gallery: EmbeddingSet | None,
+    candidates: Sequence[str],
+    model: Encoder | None,
+    normalize: bool,
+    d: int | None = None,
 ) -> dict[str, Float[Tensor, " d"]]:
     """Return the vector of each part of a query by modality, that of the gallery's anchor modality first.
 
     Args:
-        query: what is asked.
-        gallery: the set whose items are ranked.
+        query: the query.
+        gallery: the set of the items that queries name.
         candidates: the modalities that items are judged by.
         model: what embeds content.
         normalize: scale an item's own vector to length one.
+        d: dimension of the candidates' vectors; the gallery's if None.
 
     Raises:
         ValueError: see `Searcher.search`.
     """
-    parts = sorted(query.parts, key=lambda part: part.modality != gallery.anchor)
-    return {part.modality: _embed_part(part, gallery, candidates, model, normalize) for part in parts}
+    anchor = None if gallery is None else gallery.anchor
+    parts = sorted(query.parts, key=lambda part: part.modality != anchor)
+    d = gallery.d if d is None and gallery is not None else d
+    return {part.modality: _embed_part(part, gallery, candidates, model, normalize, d) for part in parts}
 
 
 def _embed_part(
-    query: Query, gallery: EmbeddingSet, candidates: Sequence[str], model: Encoder | None, normalize: bool
+    query: Query,
+    gallery: EmbeddingSet | None,
+    candidates: Sequence[str],
+    model: Encoder | None,
+    normalize: bool,
+    d: int | None,
 ) -> Float[Tensor, " d"]:
     if query.modality in candidates:
         raise ValueError(
@@ -157,14 +176,16 @@ def _embed_part(
         if model is None:
             raise ValueError("a query with content needs a model to embed it; give model=")
         vector = model.encode(query.modality, [query.content])[0]
-        if len(vector) != gallery.d:
+        if len(vector) != d:
             raise ValueError(
-                f"model embeds in {len(vector)} dimensions and the gallery has {gallery.d}: "
+                f"model embeds in {len(vector)} dimensions and the gallery has {d}: "
                 "give the model that made the gallery"
             )
         return vector
     if query.id is None:
         raise ValueError("query must have content to encode or the id of an item; it has neither")
+    if gallery is None:
+        raise ValueError(f"query names item {query.id!r}; give gallery=, the set that it is in")
     if (row := gallery.find(query.id)) is None:
         raise ValueError(f"query names item {query.id!r}, which is not in the gallery; give its content")
     if query.modality not in gallery.modalities:

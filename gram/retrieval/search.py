@@ -22,7 +22,7 @@ from gram.data.embedding_set import EmbeddingSet
 from gram.retrieval.answer import Answer, take_apart
 from gram.retrieval.compressed.codes import SpanCodes
 from gram.retrieval.engine import Engine
-from gram.retrieval.query import AnyQuery, Encoder, Query, as_anchors, candidates_for, embed
+from gram.retrieval.query import AnyQuery, Encoder, as_anchors, as_query, candidates_for, embed
 from gram.retrieval.ranks import rank_true_items
 from gram.retrieval.scoring import Candidates, score_pairs
 from gram.retrieval.task import check_candidates, rows_with_candidates
@@ -165,7 +165,7 @@ class Searcher:
         """
         if isinstance(query, Tensor | np.ndarray):
             return self._search_vectors(query, k, progress)
-        query = Query("text", query) if isinstance(query, str) else query
+        query = as_query(query)
         return self.answer(query, self.find(query, k, progress), k, ())[0]
 
     def score(self, queries: Array, row: int) -> Array:
@@ -343,7 +343,7 @@ def ask(
         >>> ask(Query("speech", id="4721"), gallery=gallery).true.rank  # doctest: +SKIP
         1.0
     """
-    query = Query("text", query) if isinstance(query, str) else query
+    query = as_query(query)
     if candidates is None:
         candidates = candidates_for(query.modalities, list(gallery.modalities), gallery=gallery)
     return Searcher(gallery, candidates, measure, model=model).search(query, k)

@@ -54,7 +54,8 @@ class Ranking:
 
     def best(self, k: int) -> Positions:
         """Return the k best candidates, best first; of those that tie, the lower first."""
-        k = min(k, len(self.lower))
+        if not (k := min(k, len(self.lower))):
+            return np.empty(0, dtype=np.int64)
         near: Positions | None = None  # all
         for round_ in range(3):  # each tells the k-th best score better than the one before
             lower, upper = (each if near is None else each[near] for each in (self.lower, self.upper))

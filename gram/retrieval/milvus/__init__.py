@@ -1,13 +1,15 @@
 """Search beyond one machine: an embedding set in Milvus, searched by any measure.
 
-The same code opens Milvus Lite, which keeps a collection in a folder here (a path that ends in `.db`), and a cluster by
-its address and token. It needs `pip install gram[milvus]`; nothing here imports pymilvus before a collection is used.
+Milvus Lite, a folder whose path ends in `.db`, and clusters are opened by the same code. It needs
+`pip install gram[milvus]`; pymilvus is imported when a collection is first used.
 
-    index = MilvusSearcher("http://localhost:19530", token=token, measure="volume")
-    index.push(gallery)  # goes on where an earlier push stopped, and sends only what is new
-    hits = index.search(queries, k=10)  # hits.ids, hits.scores; hits.exact says whether nothing can be missing
+    searcher = MilvusSearcher("http://localhost:19530", token=token, measure="volume", gallery=gallery)
+    searcher.push(gallery)  # resumes an interrupted push; only new and changed items are sent
+    answer = searcher.search(Query("text", id="4721"))  # an `Answer`; `answer.exact`: no better item can be missing
+    hits = searcher.search(queries, k=10)  # vectors (q, d): hits.ids, hits.scores, hits.exact
 """
 
-from gram.retrieval.milvus.search import DEFAULT_FETCH, MilvusHits, MilvusSearcher, Pushed
+from gram.retrieval.milvus.push import Pushed
+from gram.retrieval.milvus.search import DEFAULT_FETCH, MilvusAnswer, MilvusHits, MilvusSearcher
 
-__all__ = ["DEFAULT_FETCH", "MilvusHits", "MilvusSearcher", "Pushed"]
+__all__ = ["DEFAULT_FETCH", "MilvusAnswer", "MilvusHits", "MilvusSearcher", "Pushed"]

@@ -1,8 +1,10 @@
-"""An embedding set in Milvus, pushed once and searched by any measure."""
+"""Approximate search of a Milvus collection by any measure, with the interface of `gram.Searcher`."""
 
 import re
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, Self, TypeVar
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, Self, TypeVar, overload
 
 import numpy as np
 import torch
@@ -10,34 +12,33 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gram import measures
+from gram.core.progress import Progress, no_progress
 from gram.data.embedding_set import EmbeddingSet
 from gram.errors import DatabaseError
-from gram.retrieval.milvus.collection import MOST, Collection, Layout
+from gram.retrieval.answer import Answer, take_apart
+from gram.retrieval.milvus.collection import Collection, Layout
 from gram.retrieval.milvus.connection import Connection, OutOfReachError, check_uri
-from gram.retrieval.milvus.rows import check_ids, digests_of, rows_of, unit_queries, unit_vectors
-from gram.retrieval.scoring import score_scale
-from gram.retrieval.task import check_candidates, rows_with_candidates
-from gram.retrieval.top_k import Ranking
+from gram.retrieval.milvus.push import Pushed, check_items, push_items
+from gram.retrieval.milvus.scorer import CollectionScorer, Scored
+from gram.retrieval.query import AnyQuery, Encoder, as_anchors, as_query, embed
+from gram.retrieval.task import check_candidates
 
-# Of 100,000 made-up items this finds all of the ten best by volume and cosine, or nearly, and 92 to 95 % by height; a
+# Of 100,000 synthetic items this finds all of the ten best by volume and cosine, or nearly, and 92 to 95 % by height; a
 # quarter of it 95 to 100 % and 88 to 92 %: benchmarks/NOTES.md.
 DEFAULT_FETCH = 256
-_QUERIES = 32  # whose candidates are fetched together
-_SCORES = 1 << 25  # that are held at once where every item is scored
 
 Array = TypeVar("Array", Tensor, np.ndarray)
-Progress = Callable[[int, int], None]  # is told how many items are done, and of how many
 
 
 class MilvusHits(NamedTuple):
     """The best items for each of q queries, best first.
 
     Attributes:
-        ids: (q, k) ids of items, as text; None in places for which no item was found.
+        ids: (q, k) ids of items, as text; None where fewer items were found.
         scores: (q, k) their scores in float32; higher = better aligned; -inf where there is no item.
-        ranks: (q, k) their places among the items that were scored, 1 for the best; the average of tied places.
+        ranks: (q, k) ranks among the scored items, 1 for the best; tied items share their average.
         exact: whether every item was scored. If not, an item that is better than a hit may be missing.
-        scored: (q,) how many items were scored for each query: the candidates that were fetched.
+        scored: (q,) how many items were scored for each query: the fetched candidates.
     """
 
     ids: np.ndarray
@@ -47,36 +48,38 @@ class MilvusHits(NamedTuple):
     scored: np.ndarray
 
 
-class Pushed(NamedTuple):
-    """What a push did.
+@dataclass(frozen=True, repr=False)
+class MilvusAnswer(Answer):
+    """A collection's answer to one query; `size` counts the scored candidates, and hits are ranked among these.
+
+    `true` is None also where the true item was not fetched. `Hit.row` is -1 where the gallery lacks an item.
 
     Attributes:
-        sent: how many items it sent.
-        kept: how many were there already, with the same vectors.
-        left_out: how many have none of the candidate modalities.
+        items: how many items of the collection can be hits.
+        exact: whether every item was scored. If not, an item that is better than a hit may be missing.
+        ranks: rank by id, of the hits, the true item and those that `MilvusSearcher.answer` was given to rank.
     """
 
-    sent: int
-    kept: int
-    left_out: int
+    items: int = 0
+    exact: bool = False
+    ranks: Mapping[str, float] = field(default_factory=dict)
 
 
 class MilvusSearcher:
-    """The items of a collection of Milvus, ready to be ranked for queries.
+    """Search of the items of a Milvus collection: candidates are fetched by index and scored exactly here.
 
-    A collection holds the candidate modalities of a set, each item's vectors brought to length one and the volume of
-    them, its base. A search asks Milvus for the `fetch` items nearest to the query t in each modality, and to -t
-    where the measure gives both the same score; adds the `fetch` items with the smallest bases, which win by volume
-    wherever the query is; and scores them all here, in float64, from their vectors. It is approximate: an item that
-    is near in no modality and has no small base is not seen, though a mixture of its vectors may fit. `hits.exact`
-    says so. With `fetch` of at least as many as there are items, all are read and scored, and it is exact.
-
-    A modality that an item lacks is left out of its score, as everywhere.
+    A collection holds an item's vectors scaled to length one, and their volume, its base. A search asks Milvus for the
+    `fetch` nearest items to each of the query's vectors t in each modality, and to -t where the measure is invariant to
+    signs; adds the `fetch` items of smallest base, which win by volume whatever the query; and scores all of them in
+    float64. It is approximate: an item that is near in no modality and has no small base is missed, though its span may
+    hold the query; `exact` is then False. With `fetch` no less than the number of items, all are scored.
 
     Attributes:
         measure: name of the measure.
         collection: name of the collection.
-        uri: where it is, without a password.
+        uri: its address, without a password.
+        gallery: the set that queries by id come from, and that gives hits their rows and labels; None for none.
+        model: what embeds the content of queries.
     """
 
     def __init__(
@@ -87,17 +90,21 @@ class MilvusSearcher:
         token: str | None = None,
         candidates: Sequence[str] | None = None,
         measure: str = "volume",
+        gallery: EmbeddingSet | None = None,
+        model: Encoder | None = None,
         timeout: float = 30.0,
     ) -> None:
-        """Say where the collection is; Milvus is not asked before something is wanted of it.
+        """Check the arguments; the connection is opened by the first use.
 
         Args:
-            uri: address of a cluster (http://host:19530), or a path that ends in .db for Milvus Lite.
+            uri: address of a server or cluster (http://host:19530), or a path that ends in .db for Milvus Lite.
             collection: its name: letters, digits and underscores.
-            token: what a cluster wants: an API key, or user:password.
-            candidates: modalities that the collection holds; None for those it has, or, of one that the first push
-                makes, all of the set but its anchor.
+            token: API key of a cluster, or user:password.
+            candidates: modalities that the collection holds; None for those it has, or, where the first push creates
+                it, all of the set but its anchor.
             measure: one of `gram.measures.names()`; one collection serves all.
+            gallery: see above.
+            model: see above.
             timeout: seconds that one request may take.
 
         Raises:
@@ -112,16 +119,15 @@ class MilvusSearcher:
         self._collection = Collection(self._connection, collection)
         self._wanted = None if candidates is None else tuple(candidates)
         self._layout: Layout | None = None
-        self._typicals: dict[tuple[str, int], float] = {}
-        self.collection = collection
-        self.uri = self._connection.uri
+        self.collection, self.uri = collection, self._connection.uri
+        self.gallery, self.model = gallery, model
 
     def __repr__(self) -> str:
-        """Return where the index is, without its token."""
+        """Return the address, collection and measure, without the token."""
         return f"MilvusSearcher({self.uri!r}, collection={self.collection!r}, measure={self.measure!r})"
 
     def __enter__(self) -> Self:
-        """Return the index, which is closed at the end."""
+        """Return the searcher, which is closed at the end."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -133,17 +139,17 @@ class MilvusSearcher:
         Raises:
             DatabaseError: see `search`.
         """
-        self._held()
+        self._existing_layout()
         return self._collection.count()
 
     @property
     def candidates(self) -> tuple[str, ...]:
-        """Names of the modalities that make a candidate: those of the collection.
+        """Names of the collection's modalities, which make a candidate.
 
         Raises:
             DatabaseError: see `search`.
         """
-        return self._held().modalities
+        return self._existing_layout().modalities
 
     @property
     def d(self) -> int:
@@ -152,21 +158,21 @@ class MilvusSearcher:
         Raises:
             DatabaseError: see `search`.
         """
-        return self._held().d
+        return self._existing_layout().d
 
     def close(self) -> None:
-        """Let go of the connection; a later use opens it anew."""
+        """Close the connection; a later use opens it anew."""
         self._connection.close()
 
-    def push(self, embedding_set: EmbeddingSet, *, progress: Progress | None = None) -> Pushed:
-        """Bring a set's items into the collection, which is made if it is not there.
+    def push(self, embedding_set: EmbeddingSet, *, progress: Progress = no_progress) -> Pushed:
+        """Upload a set's items to the collection, which is created if it does not exist.
 
-        Items go by id: one that is there with the same vectors is not sent again, one with others is replaced, and
-        items that the set lacks stay. So a push that was stopped, or lost its connection, goes on when given again.
+        Items are matched by id: one with unchanged vectors is not sent again, one with others is replaced, and items
+        that the set lacks stay. So an interrupted push resumes when it is repeated.
 
         Args:
             embedding_set: what to push.
-            progress: is told how many items are done, and of how many, after each batch.
+            progress: called with the share done and "3 of 10 items" after each batch.
 
         Raises:
             DatabaseError: see `search`; the collection holds other modalities or another dimension than the set.
@@ -174,58 +180,127 @@ class MilvusSearcher:
             ValueError: the set lacks a candidate.
         """
         layout = self._layout_for(embedding_set)
-        rows = rows_with_candidates(embedding_set, layout.modalities).tolist()
-        ids = check_ids(embedding_set, rows)
-        if self._known() is None:
+        check_items(embedding_set, layout)
+        if self._known_layout() is None:
             self._collection.create(layout)
             self._layout = layout
         try:
-            sent = self._push_batches(embedding_set, layout, ids, rows, progress)
+            return push_items(self._collection, layout, embedding_set, progress)
         except OutOfReachError as error:
             again = "give the same command again: what was sent stays, and only the rest is sent"
             raise OutOfReachError(f"{error}; {again}") from None
-        return Pushed(sent, len(rows) - sent, len(embedding_set) - len(rows))
 
-    def search(self, queries: Array, k: int = 10, *, fetch: int | None = None) -> MilvusHits:
-        """Return the best items for each query; of those that tie, the lower id comes first.
+    @overload
+    def search(
+        self, query: AnyQuery | str, k: int = 10, *, fetch: int | None = None, progress: Progress = no_progress
+    ) -> MilvusAnswer: ...
+
+    @overload
+    def search(
+        self, query: Tensor | np.ndarray, k: int = 10, *, fetch: int | None = None, progress: Progress = no_progress
+    ) -> MilvusHits: ...
+
+    def search(
+        self,
+        query: AnyQuery | str | Tensor | np.ndarray,
+        k: int = 10,
+        *,
+        fetch: int | None = None,
+        progress: Progress = no_progress,
+    ) -> MilvusAnswer | MilvusHits:
+        """Return the k best items: a `MilvusAnswer` to one query, or the `MilvusHits` of many vectors.
+
+        Tied items rank by id, the lower first.
 
         Args:
-            queries: (q, d) anchors, or (d,) for one; torch or numpy, of any length.
+            query: as for `Searcher.search`: a `Query`, a `JointQuery`, words; or anchors (q, d) or (d,), of any length.
             k: how many; all items if there are fewer.
-            fetch: how many candidates Milvus is asked for in each modality (twice, for t and -t, where a measure sees
-                no signs) and by their base; up to 16,384, or as many as there are items for an exact answer. Default:
-                `DEFAULT_FETCH`, or k if that is more.
+            fetch: how many candidates Milvus is asked for in each modality (twice, for t and -t, where a measure is
+                invariant to signs) and by their base; up to 16,384, or as many as there are items for an exact answer.
+                Default: `DEFAULT_FETCH`, or k if that is more.
+            progress: called with the share done where every item is read.
 
         Raises:
-            ValueError: queries of another shape, of zeros or with values that are not finite; k below 1; a measure that
-                is not defined for so many candidates; fetch below k, or over 16,384 and under the number of items.
-            DatabaseError: pymilvus is not installed, Milvus cannot be reached or refuses, there is no such collection
-                or it holds no embedding set, or other modalities than the candidates asked for.
+            ValueError: as `Searcher.search`; queries of zeros; an id and no gallery; fetch below k, or over 16,384 and
+                under the number of items.
+            DatabaseError: pymilvus is not installed, Milvus cannot be reached or refuses, the collection does not exist
+                or is no embedding set, or it holds other modalities than the candidates asked for.
         """
-        layout = self._held()
-        measures.get(self.measure).check(len(layout.modalities))
-        anchors = unit_queries(queries, layout.d)
-        if k < 1:
-            raise ValueError(f"k: expected at least 1, got {k}")
-        fetch = max(DEFAULT_FETCH, k) if fetch is None else fetch
-        if fetch < k:
-            raise ValueError(f"fetch: expected at least k = {k} candidates, got {fetch}")
-        size = self._collection.count(self._where)
-        if MOST < fetch < size:
-            raise ValueError(
-                f"fetch: Milvus gives up to {MOST:,} candidates at once, got {fetch:,}; "
-                f"give fewer, or {size:,} to read them all"
-            )
-        found = self._all(layout, anchors, k, size) if fetch >= size else self._some(layout, anchors, k, fetch)
-        return _as_hits(found, min(k, size), exact=fetch >= size, as_numpy=isinstance(queries, np.ndarray))
+        if isinstance(query, Tensor | np.ndarray):
+            anchors = unit_queries(query, self._existing_layout().d)
+            scored = self._score(anchors, anchors[:0], k, fetch, progress)
+            return _as_hits(scored, k, as_numpy=isinstance(query, np.ndarray))
+        query, layout, started = as_query(query), self._existing_layout(), time.perf_counter()
+        vectors = embed(
+            query, gallery=self.gallery, candidates=layout.modalities, model=self.model, normalize=False, d=layout.d
+        )
+        encoded = any(part.content is not None for part in query.parts)
+        seconds = time.perf_counter() - started if encoded else 0.0
+        return replace(self.answer(query, vectors, k, fetch=fetch, progress=progress), encode_seconds=seconds)
+
+    def answer(
+        self,
+        query: AnyQuery,
+        vectors: Mapping[str, Float[Tensor, " d"]],
+        k: int = 10,
+        *,
+        fetch: int | None = None,
+        listed: Iterable[str] = (),
+        progress: Progress = no_progress,
+    ) -> MilvusAnswer:
+        """Return the answer to a query that is embedded already.
+
+        Args:
+            query: the query.
+            vectors: those of its parts by modality, the anchor first.
+            k: as for `search`, and so `fetch`, `progress` and the errors.
+            fetch: as for `search`.
+            listed: ids of further items to rank; those that were not scored are left out of `ranks`.
+            progress: as for `search`.
+        """
+        started, layout = time.perf_counter(), self._existing_layout()
+        units = unit_queries(torch.stack([vector.cpu() for vector in vectors.values()]), layout.d)
+        scored = self._score(units[:1], units[1:], k, fetch, progress)
+        ids, ranking = scored.of_queries[0]
+        place_of = {item: place for place, item in enumerate(ids)}
+        best = [ids[place] for place in ranking.best(k)]
+        true = [query.id] if query.id in place_of and query.id not in best else []
+        places = {item: place_of[item] for item in (*best, *true, *listed) if item in place_of}
+        ranks = dict(zip(places, ranking.ranks(np.fromiter(places.values(), dtype=np.int64)).tolist()))
+        shown = [*best, *true]
+        rows, labels = self._rows_and_labels(shown)
+        hits = take_apart(
+            list(units),
+            self.vectors(shown) if shown else {},
+            rows=rows,
+            ids=shown,
+            labels=labels,
+            scores=ranking.scores(np.array([places[item] for item in shown], dtype=np.int64)).tolist(),
+            ranks=[ranks[item] for item in shown],
+            true=query.id,
+        )
+        return MilvusAnswer(
+            query=query,
+            measure=self.measure,
+            candidates=layout.modalities,
+            size=len(ids),
+            hits=tuple(hits[: len(best)]),
+            true=next((hit for hit in hits if hit.correct), None),
+            embeddings=vectors,
+            encode_seconds=0.0,
+            search_seconds=time.perf_counter() - started,
+            items=scored.items,
+            exact=scored.exact,
+            ranks=ranks,
+        )
 
     def vectors(self, ids: Sequence[str]) -> dict[str, Float[Tensor, "n d"]]:
         """Return items' unit vectors by modality, in the order of the ids; NaN where an item lacks one.
 
         Raises:
-            DatabaseError: see `search`; or an item is not there.
+            DatabaseError: see `search`; or the collection lacks an item.
         """
-        layout = self._held()
+        layout = self._existing_layout()
         known, taken = self._collection.take(layout, sorted(set(ids)))
         places = {item: place for place, item in enumerate(known)}
         for item in ids:
@@ -234,14 +309,8 @@ class MilvusSearcher:
         ordered = torch.from_numpy(taken[[places[item] for item in ids]])
         return dict(zip(layout.modalities, ordered.unbind(dim=1)))
 
-    @property
-    def _where(self) -> str:
-        """The expression that items which can be hits fulfil."""
-        least = measures.get(self.measure).min_candidates
-        return f"there >= {least}" if least > 1 else ""
-
-    def _known(self) -> Layout | None:
-        """Return what the collection holds, None where there is none."""
+    def _known_layout(self) -> Layout | None:
+        """Return the collection's layout; None where it does not exist."""
         if self._layout is None:
             layout = self._collection.layout()
             if layout is not None and self._wanted is not None and set(layout.modalities) != set(self._wanted):
@@ -252,8 +321,8 @@ class MilvusSearcher:
             self._layout = layout
         return self._layout
 
-    def _held(self) -> Layout:
-        layout = self._known()
+    def _existing_layout(self) -> Layout:
+        layout = self._known_layout()
         if layout is None:
             raise DatabaseError(
                 f"{self._collection} does not exist; push a set first: python -m gram index push SET --uri {self.uri}"
@@ -261,8 +330,8 @@ class MilvusSearcher:
         return layout
 
     def _layout_for(self, embedding_set: EmbeddingSet) -> Layout:
-        """Return the collection's layout, which the set fits; that of a new one where there is none."""
-        layout = self._known()
+        """Return the layout of the collection, which the set must fit; of a new one where none exists."""
+        layout = self._known_layout()
         if layout is None:
             others = [name for name in embedding_set.names if name != embedding_set.anchor]
             return Layout(check_candidates(embedding_set, self._wanted or others), embedding_set.d)
@@ -278,110 +347,47 @@ class MilvusSearcher:
             )
         return layout
 
-    def _push_batches(
-        self, embedding_set: EmbeddingSet, layout: Layout, ids: list[str], rows: list[int], progress: Progress | None
-    ) -> int:
-        """Send those of a set's items that are not there as they are; return how many."""
-        sent = 0
-        for start in range(0, len(rows), layout.batch):
-            block = slice(start, start + layout.batch)
-            sent += self._push_batch(layout, ids[block], unit_vectors(embedding_set, layout, rows[block]))
-            if progress is not None:
-                progress(min(block.stop, len(rows)), len(rows))
-        if sent:
-            self._collection.flush()
-        return sent
+    def _score(
+        self, anchors: Float[Tensor, "q d"], joined: Float[Tensor, "p d"], k: int, fetch: int | None, progress: Progress
+    ) -> Scored:
+        fetch = max(DEFAULT_FETCH, k) if fetch is None else fetch
+        scorer = CollectionScorer(self._collection, self._existing_layout(), measures.get(self.measure), joined)
+        return scorer.score(anchors, k, fetch, progress)
 
-    def _push_batch(self, layout: Layout, ids: list[str], vectors: Float[np.ndarray, "n m d"]) -> int:
-        """Send those of some items that are not there as they are; return how many."""
-        known = self._collection.digests(ids)
-        new = [place for place, digest in enumerate(digests_of(vectors)) if known.get(ids[place]) != digest]
-        if new:
-            self._collection.upsert(rows_of(layout, [ids[place] for place in new], vectors[new]))
-        return len(new)
+    def _rows_and_labels(self, ids: list[str]) -> tuple[list[int], list[str]]:
+        """Return items' rows in the gallery, -1 for those that it lacks, and their labels or else ids."""
+        if self.gallery is None:
+            return [-1] * len(ids), ids
+        rows = [-1 if (row := self.gallery.find(item)) is None else row for item in ids]
+        labels = self.gallery.items["label" if "label" in self.gallery.items else "id"]
+        return rows, [item if row < 0 else str(labels.iloc[row]) for item, row in zip(ids, rows)]
 
-    def _all(self, layout: Layout, anchors: Float[Tensor, "q d"], k: int, size: int) -> "list[_Best]":
-        """Return the best of all items, each read and scored."""
-        found = []
-        for block in anchors.split(max(1, _SCORES // max(1, size))):
-            ids: list[str] = []
-            scores = []
-            for some, vectors in self._collection.scan(layout, self._where):
-                ids += some
-                scores.append(self._compare(block, self._prepare(vectors)).numpy())
-            order = np.array(sorted(range(len(ids)), key=ids.__getitem__), dtype=np.int64)
-            ids = [ids[place] for place in order]
-            everything = np.concatenate(scores, axis=1)[:, order] if scores else np.empty((len(block), 0))
-            found += [self._best(ids, each, k, len(layout.modalities)) for each in everything]
-        return found
 
-    def _some(self, layout: Layout, anchors: Float[Tensor, "q d"], k: int, fetch: int) -> "list[_Best]":
-        """Return the best of the candidates that Milvus finds for each query."""
-        hubs = self._collection.smallest_bases(fetch, self._where) if len(layout.modalities) > 1 else []
-        found = []
-        for block in anchors.split(_QUERIES):
-            chosen = self._near(layout, block.numpy(), fetch)
-            ids, vectors = self._collection.take(layout, sorted(set(hubs).union(*chosen)))
-            places = {item: place for place, item in enumerate(ids)}
-            prepared = self._prepare(vectors)
-            for anchor, near in zip(block, chosen):
-                own = sorted(places[item] for item in near.union(hubs) if item in places)
-                tensors = tuple(part[own] for part in prepared.tensors)
-                some = measures.Prepared(tensors, prepared.present[own], prepared.dtype)
-                scores = self._compare(anchor[None], some)[0].numpy()
-                found.append(self._best([ids[place] for place in own], scores, k, len(layout.modalities)))
-        return found
+def unit_queries(queries: Tensor | np.ndarray, d: int) -> Float[Tensor, "q d"]:
+    """Return queries as rows of length one, in float64.
 
-    def _near(self, layout: Layout, queries: Float[np.ndarray, "q d"], fetch: int) -> list[set[str]]:
-        """Return the ids of the items that are near each query in a modality."""
-        both_signs = measures.get(self.measure).sign_invariant
-        turned = np.concatenate([queries, -queries]) if both_signs else queries
-        near: list[set[str]] = [set() for _ in queries]
-        for name in layout.modalities:
-            for number, ids in enumerate(self._collection.nearest(name, turned, fetch, self._where)):
-                near[number % len(queries)].update(ids)
-        return near
-
-    def _prepare(self, vectors: Float[np.ndarray, "n m d"]) -> measures.Prepared:
-        return measures.get(self.measure).prepare(*torch.from_numpy(vectors).double().unbind(dim=1))
-
-    def _compare(self, anchors: Float[Tensor, "q d"], prepared: measures.Prepared) -> Float[Tensor, "q n"]:
-        return measures.get(self.measure).scores(anchors, prepared)
-
-    def _typical(self, m: int) -> float:
-        """Return the size of a score that random directions have with items of m modalities."""
-        if (self.measure, m) not in self._typicals:
-            units = torch.ones(64, 1, dtype=torch.float64)
-            typical = score_scale(measures.get(self.measure), units, [units] * m, torch.device("cpu"))
-            self._typicals[self.measure, m] = float(typical)
-        return self._typicals[self.measure, m]
-
-    def _best(self, ids: list[str], scores: Float[np.ndarray, " n"], k: int, m: int) -> "_Best":
-        """Return the best of scored items, whose ids ascend."""
-        if not ids:
-            return _Best([], [], [], 0)
-        ranking = Ranking(scores, scores, self._typical(m))
-        places = ranking.best(k)
-        return _Best(
-            [ids[place] for place in places], scores[places].tolist(), ranking.ranks(places).tolist(), len(ids)
+    Raises:
+        ValueError: they are of another shape, of zeros or not finite.
+    """
+    anchors = as_anchors(queries, d).cpu()
+    lengths = torch.linalg.vector_norm(anchors, dim=1, keepdim=True)
+    bad = ~(lengths.isfinite() & (lengths > 0)).flatten()
+    if bad.any():
+        raise ValueError(
+            f"queries: row {int(bad.nonzero()[0])} is of zeros or has values that are not finite; "
+            "leave out queries whose modality is missing"
         )
+    return anchors / lengths
 
 
-class _Best(NamedTuple):
-    """The best items for one query, best first."""
-
-    ids: list[str]
-    scores: list[float]
-    ranks: list[float]
-    scored: int
-
-
-def _as_hits(found: list[_Best], k: int, *, exact: bool, as_numpy: bool) -> MilvusHits:
-    ids = np.full((len(found), k), None, dtype=object)
-    scores = np.full((len(found), k), -np.inf, dtype=np.float32)
-    ranks = np.full((len(found), k), np.nan)
-    for number, best in enumerate(found):
-        size = len(best.ids)
-        ids[number, :size], scores[number, :size], ranks[number, :size] = best[:3]
-    scored = np.array([best.scored for best in found], dtype=np.int64)
-    return MilvusHits(ids, scores if as_numpy else torch.from_numpy(scores), ranks, exact, scored)
+def _as_hits(scored: Scored, k: int, *, as_numpy: bool) -> MilvusHits:
+    k = min(k, scored.items)
+    ids = np.full((len(scored.of_queries), k), None, dtype=object)
+    scores, ranks = np.full(ids.shape, -np.inf, dtype=np.float32), np.full(ids.shape, np.nan)
+    for number, (own, ranking) in enumerate(scored.of_queries):
+        places = ranking.best(k)
+        filled = number, slice(len(places))
+        ids[filled] = [own[place] for place in places]
+        scores[filled], ranks[filled] = ranking.scores(places), ranking.ranks(places)
+    counts = np.array([len(own) for own, _ in scored.of_queries], dtype=np.int64)
+    return MilvusHits(ids, scores if as_numpy else torch.from_numpy(scores), ranks, scored.exact, counts)

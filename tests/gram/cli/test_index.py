@@ -103,7 +103,7 @@ def test_search_as_a_table_says_whether_it_is_exact(gallery, uri, run):
             "--token-env: the environment has no variable NO_SUCH_THING",
         ),
         (("--uri", "{uri}", "--query", "image"), "items of the collection are judged by image too"),
-        (("--uri", "{uri}", "--query", "text,image"), "asked with one modality at a time"),
+        (("--uri", "{uri}", "--query", "text,image"), "items of the collection are judged by image too"),
         (("--uri", "{uri}", "-k", "5", "--fetch", "4"), "fetch: expected at least k = 5"),
         ((), "--uri"),
     ],

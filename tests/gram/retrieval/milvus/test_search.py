@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from gram import DatabaseError, EmbeddingSet, EmbeddingSetError, MilvusSearcher
+from gram.retrieval import JointQuery, Query, Searcher
 from gram.retrieval.milvus.collection import Collection, has_field, vector_field
 from tests.helpers.milvus_server import Server, unused_port
 
@@ -132,6 +133,65 @@ def test_few_candidates_find_most_and_score_them_exactly(file, held, arrays, gal
         np.testing.assert_allclose(hits.scores[number], [expected[number, row_of[item]] for item in row], atol=2e-6)
 
 
+def exact_searcher(gallery, candidates, measure):
+    return Searcher(gallery.normalized(), candidates, measure)
+
+
+@pytest.mark.parametrize("measure", ["volume", "height", "cosine"])
+def test_a_query_gets_the_answer_of_the_exact_search(file, held, gallery, measure):
+    query = Query("text", id=ODD[9])
+    expected = exact_searcher(gallery, OTHERS, measure).search(query, 12)
+    with MilvusSearcher(file, collection="held", measure=measure, gallery=gallery) as index:
+        whole, some = index.search(query, 12, fetch=N), index.search(query, 12, fetch=40)
+        model = type("Model", (), {"encode": lambda self, *_: gallery.modalities["text"][[9]]})()
+        index.gallery, index.model = None, model
+        words = index.search("ten", 12, fetch=N)
+    assert [hit.id for hit in whole.hits] == [hit.id for hit in words.hits] == [hit.id for hit in expected.hits]
+    assert ((whole.size, whole.items, whole.exact), whole.true.rank) == ((N - 5, N - 5, True), expected.true.rank)
+    assert (words.query, words.true, {hit.row for hit in words.hits}) == (Query("text", "ten"), None, {-1})
+    assert [hit.label for hit in words.hits] == [hit.id for hit in words.hits]
+    assert not some.exact
+    assert 40 <= some.size < N - 5
+    for hit, other in zip((*whole.hits, whole.true), (*expected.hits, expected.true)):
+        assert (hit.row, hit.label, hit.correct) == (other.row, other.label, other.correct)
+        parts = [(each.score, each.base, each.height, *each.cosines.values()) for each in (hit, other)]
+        np.testing.assert_allclose(*parts, atol=2e-6)
+
+
+@pytest.mark.parametrize("measure", ["volume", "height"])
+def test_a_joint_query_is_scored_with_all_its_vectors(file, gallery, measure):
+    query = JointQuery((Query("text", id=ODD[3]), Query(OTHERS[1], id=ODD[3])))
+    expected = exact_searcher(gallery, OTHERS[:1], measure).search(query, 8)
+    with MilvusSearcher(file, collection="joint", candidates=OTHERS[:1], measure=measure, gallery=gallery) as index:
+        index.push(gallery)
+        whole, some = index.search(query, 8, fetch=N), index.search(query, 8, fetch=40)
+    ids = [hit.id for hit in expected.hits]
+    assert [hit.id for hit in whole.hits] == ids
+    assert whole.true.rank == expected.true.rank
+    np.testing.assert_allclose([hit.score for hit in whole.hits], [hit.score for hit in expected.hits], atol=2e-6)
+    assert not some.exact
+    assert len({hit.id for hit in some.hits} & set(ids)) >= 7
+
+
+def test_listed_items_are_ranked_where_they_were_scored(held, gallery):
+    vectors = {"text": gallery.modalities["text"][9]}
+    answer = held.answer(Query("text", id="unknown"), vectors, 2, fetch=N, listed=[ODD[9], "nobody"])
+    hits = held.search(gallery.modalities["text"][9], N - 5, fetch=N)
+    assert answer.true is None
+    assert set(answer.ranks) == {*hits.ids[0, :2], ODD[9]}
+    assert answer.ranks[ODD[9]] == hits.ranks[0, list(hits.ids[0]).index(ODD[9])]
+
+
+def test_a_query_that_cannot_be_embedded_is_refused(held, gallery):
+    for query, match in (
+        (Query("text", id=ODD[0]), "give gallery=, the set that it is in"),
+        ("words", "needs a model to embed it"),
+        (Query(OTHERS[0], id=ODD[0]), "both have 'image'"),
+    ):
+        with pytest.raises(ValueError, match=match):
+            held.search(query)
+
+
 def test_asking_a_field_for_more_finds_more_of_its_nearest(tmp_path):
     from milvus_lite.server_manager import server_manager_instance
 
@@ -224,10 +284,10 @@ def test_triangle_ranks_only_items_that_have_both(file, held, arrays):
 
 def test_a_second_push_sends_nothing_and_a_changed_item_alone_is_sent_again(file, sent):
     arrays = arrays_of(3, 50)
-    told = []
+    reported = []
     with MilvusSearcher(file, collection="again") as index:
-        assert index.push(set_of(arrays), progress=lambda done, whole: told.append((done, whole))) == (50, 0, 0)
-        assert told[-1] == (50, 50)
+        assert index.push(set_of(arrays), progress=lambda *report: reported.append(report)) == (50, 0, 0)
+        assert reported[-1] == (1.0, "50 of 50 items")
         assert index.push(set_of(arrays)) == (0, 50, 0)
         assert len(sent) == 1
         arrays[OTHERS[0]][3] *= -1
@@ -245,8 +305,8 @@ def test_a_push_that_is_stopped_goes_on(file, sent, monkeypatch):
     monkeypatch.setattr("gram.retrieval.milvus.collection._BATCH", 4 * D * 2 * 16)  # 16 items a request
     gallery = set_of(arrays_of(4, 60))
 
-    def stop(done, whole):
-        if done >= 32:
+    def stop(share, stage):
+        if share >= 32 / 60:
             raise KeyboardInterrupt
 
     with MilvusSearcher(file, collection="stopped") as index:
@@ -262,8 +322,8 @@ def test_a_server_that_dies_amid_a_push_gives_one_line_and_loses_nothing(tmp_pat
     server = Server(tmp_path / "served.db")
     server.start()
 
-    def die(done, whole):
-        if done == 32:
+    def die(share, stage):
+        if stage == "32 of 60 items":
             server.kill()
 
     token = "root:hush-hush"

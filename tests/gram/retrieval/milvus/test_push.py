@@ -7,7 +7,8 @@ import torch
 
 from gram import EmbeddingSet, EmbeddingSetError
 from gram.retrieval.milvus.collection import SLOTS, Layout, has_field, vector_field
-from gram.retrieval.milvus.rows import check_ids, digests_of, rows_of, unit_queries, unit_vectors
+from gram.retrieval.milvus.push import check_items, digests_of, rows_of, unit_vectors
+from gram.retrieval.milvus.search import unit_queries
 
 LAYOUT = Layout(("image", "speech"), 3)
 
@@ -36,9 +37,9 @@ def test_digests_tell_vectors_apart():
 
 
 def test_ids_longer_than_milvus_holds_are_refused():
-    assert check_ids(make_set((7, 8)), [1]) == ["8"]
+    assert check_items(make_set((7, 8)), LAYOUT) == ([0, 1], ["7", "8"])
     with pytest.raises(EmbeddingSetError, match=r"row 1: its id 'xxx.*1,025 bytes long"):
-        check_ids(make_set(("a", "x" * 1025)), [0, 1])
+        check_items(make_set(("a", "x" * 1025)), LAYOUT)
 
 
 def test_queries_come_to_length_one():
