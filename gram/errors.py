@@ -4,9 +4,16 @@ The command line and the pages show these lines as they are. Anything else that 
 as one.
 """
 
+import re
+
+_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")  # control characters, of terminals too
+
 
 class GramError(Exception):
     """Something outside the code is wrong (a file, a model, an input); the message is one line."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(_BREAKS.sub(" ", message))  # names of files and columns hold what they like
 
 
 class EmbeddingSetError(GramError):

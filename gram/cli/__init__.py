@@ -9,6 +9,7 @@ the reader of the output went away. Errors that are not the project's own are bu
 """
 
 import argparse
+import io
 import os
 import pkgutil
 import sys
@@ -25,6 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: the arguments after the program's name; those of this process if None.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be UTF-8
     try:
         args = _parser().parse_args(argv)
         status = int(args.run(args))

@@ -33,10 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Load the set, which checks it, say what is in it, and return the exit status."""
-    from gram.data.embedding_set import EmbeddingSet
-
     if args.set.exists() and not _is_set(args.set):
         return _run_file(args)
+    from gram.data.embedding_set import EmbeddingSet  # with torch, so that a file that is refused need not wait for it
+
     found = describe(EmbeddingSet.load(args.set))
     if args.json:
         print_json({"set": str(args.set), **found})

@@ -17,3 +17,7 @@ def test_a_bad_argument_is_a_value_error_too(kind):
 
 def test_what_is_wrong_outside_the_code_is_no_value_error():
     assert not issubclass(errors.EmbeddingSetError, ValueError)
+
+
+def test_a_message_is_one_line_that_a_terminal_may_show():
+    assert str(errors.EmbeddingSetError("a\nb\x1b[31m\u2028c: is empty")) == "a b [31m c: is empty"

@@ -144,10 +144,12 @@ def _add_column(table: Table, rows: Rows, name: str, head: pa.ChunkedArray) -> N
             return _add_vectors(table, rows, name, lengths, "float32", _fill_texts)
     elif not (pa.types.is_primitive(kind) or pa.types.is_decimal(kind)):
         return table.leave_out(name, f"{kind} is neither a value nor a list of numbers"[:120])
+    try:
+        values = _series(head, name)
+    except EmbeddingSetError as error:
+        return table.leave_out(name, f"it {str(error).partition(': ')[2]}")
     dtype = "text" if _is_text(kind) else _dtype(kind)
-    return table.add(
-        name, Source((rows.n,), dtype, lambda: _load_values(rows, name), _series(head, name), eager=rows.eager)
-    )
+    return table.add(name, Source((rows.n,), dtype, lambda: _load_values(rows, name), values, eager=rows.eager))
 
 
 def _all_lengths(rows: Rows, name: str) -> list[int]:

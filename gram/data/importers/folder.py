@@ -25,7 +25,8 @@ def read_paths(paths: Sequence[Path], limits: Limits) -> tuple[Table, Path]:
         return _join(list(paths), limits), paths[0].parent
     path = paths[0]
     if path.is_dir():
-        return _read_folder(path, limits), path
+        with reraise_as_set_error(path, "a folder", "give another one", OSError):
+            return _read_folder(path, limits), path
     if path.suffix.lower() in _ARCHIVES:
         return _read_packed(path, limits)
     return read_file(path, limits), path.parent
@@ -35,12 +36,12 @@ def is_embedding_set(folder: Path) -> bool:
     """Return whether a folder holds an embedding set that this program saved, and not features."""
     from gram.data.storage import read_info
 
-    if not _is_own(folder):
-        return False
     try:
-        return read_info(folder).get("kind") != _FEATURES
+        return _is_own(folder) and read_info(folder).get("kind") != _FEATURES
     except EmbeddingSetError:
         return True  # a damaged one
+    except OSError:
+        return False  # the user may not look into it
 
 
 def _is_own(folder: Path) -> bool:
@@ -57,8 +58,7 @@ def _read_folder(folder: Path, limits: Limits) -> Table:
         return _read_own(folder, limits)
     if hf_datasets.is_dataset(folder):
         return _read_dataset(folder, limits)
-    with reraise_as_set_error(folder, "a folder", "give another one", OSError):
-        children = sorted(path for path in folder.iterdir() if not path.name.startswith((".", "__MACOSX")))
+    children = sorted(path for path in folder.iterdir() if not path.name.startswith((".", "__MACOSX")))
     known = set(importers()) - {*_ARCHIVES}
     files = [path for path in children if path.suffix.lower() in known and path.is_file()]
     if not files:

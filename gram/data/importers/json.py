@@ -141,6 +141,6 @@ def _as_float(number: float | None) -> float:
 def _values(cells: list[Any]) -> pa.Array:
     try:
         return pa.array(cells)
-    except (pa.ArrowException, OverflowError):  # whole numbers beyond 64 bits, halves of characters
+    except (pa.ArrowException, OverflowError, UnicodeError):  # whole numbers beyond 64 bits, halves of characters
         texts = [None if cell is None else str(cell).encode("utf-8", "replace").decode() for cell in cells]
         return pa.array(texts, pa.string())

@@ -126,7 +126,7 @@ def format_bytes(size: int) -> str:
 
 def error_line(error: BaseException) -> str:
     """Return an error's message as one short line."""
-    text = one_line(str(error)) or type(error).__name__
+    text = one_line(getattr(error, "strerror", None) or str(error)) or type(error).__name__
     return text if len(text) <= _MESSAGE else f"{text[:_MESSAGE]} …"
 
 

@@ -73,7 +73,7 @@ def read_header(file: IO[bytes], size: int, where: object) -> Header:
         offset = file.tell()
     if dtype.hasobject:
         raise EmbeddingSetError(f"{where}: {_OBJECTS}")
-    if dtype.itemsize == 0 or any(length < 0 for length in shape):
+    if dtype.itemsize == 0 or any(type(length) is not int or length < 0 for length in shape):
         raise EmbeddingSetError(f"{where}: its header is damaged (shape {shape}, {dtype}); {_REMEDY}")
     expected = math.prod(shape) * dtype.itemsize
     if expected != size - offset:

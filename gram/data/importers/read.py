@@ -286,5 +286,5 @@ def _info(inspection: Inspection, roles: ColumnRoles) -> dict[str, Any]:
     if not inspection.table.info or "anchor" in inspection.table.info or roles.anchor != next(iter(roles.modalities)):
         info["anchor"] = roles.anchor or next(iter(roles.modalities))
     if "name" not in info and not inspection.table.info:
-        info["name"] = inspection.path.stem
+        info["name"] = one_line(inspection.path.stem)
     return info

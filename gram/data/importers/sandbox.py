@@ -14,7 +14,6 @@ its own, and wall-clock time alone is limited.
 
 import atexit
 import contextlib
-import importlib
 import itertools
 import json
 import os
@@ -35,7 +34,7 @@ import pandas as pd
 import pyarrow as pa
 
 from gram.data.importers.base import Importer, Loaded, Mapped, Source, Table, importers, suffixes
-from gram.data.importers.limits import HEADER, REPLY, Allowance, Limits
+from gram.data.importers.limits import HEADER, REPLY, Allowance, Limits, error_line
 from gram.errors import EmbeddingSetError
 
 _FORKS = hasattr(os, "fork")
@@ -66,10 +65,16 @@ def read_file(path: Path, limits: Limits, *, where: object = None) -> Table:
         raise EmbeddingSetError(
             f"{path}: files of the kind '{path.suffix}' are not read; give one of {' '.join(suffixes())}, or a folder"
         )
-    if importer.reads_headers:
+    try:
+        if not importer.reads_headers:
+            return read_isolated(importer, path, size, limits, where=where)
         table: Table = importer.load().read(path, limits)
-        return table
-    return read_isolated(importer, path, size, limits, where=where)
+    except OSError as error:
+        raise EmbeddingSetError(f"{path}: cannot be read ({error_line(error)}); give another path") from error
+    except EmbeddingSetError as error:
+        named = str(EmbeddingSetError(str(where or path)))
+        raise error if named in str(error) else EmbeddingSetError(f"{named}: {error}") from error
+    return table
 
 
 def read_isolated(importer: Importer, path: Path, size: int, limits: Limits, *, where: object = None) -> Table:
@@ -143,6 +148,9 @@ class Job(PrivateFolder):
         super().__init__()
         self.importer, self.file, self.size, self.limits = importer, path, size, limits
         self.where = where or path
+        if not str(path).isprintable():  # not UTF-8, say: few libraries open such a file by its name
+            self.file = self.path / f"file{path.suffix}"
+            self.file.symlink_to(path.resolve())
         self._numbers = itertools.count()
 
     def run(self, action: str, **more: str) -> tuple[dict[str, Any], Path]:
@@ -243,7 +251,6 @@ def _server() -> _Server:
     with _STARTING:
         if not _SERVERS or not _SERVERS[0].alive:
             _SERVERS[:] = [_Server()]
-            importlib.import_module("torch")  # for `read`: better now than after the server's own imports
         return _SERVERS[0]
 
 

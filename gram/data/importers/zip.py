@@ -39,7 +39,7 @@ def unpack(path: Path, folder: Path, limits: Limits) -> None:
             target = folder.joinpath(*parts)
             with reraise_as_set_error(f"{path}: '{one_line(entry.filename)}'", "a packed file", _REMEDY, *ERRORS):
                 target.parent.mkdir(parents=True, exist_ok=True)
-                with archive.open(entry) as source, target.open("xb") as copy:
+                with archive.open(entry) as source, target.open("wb") as copy:
                     copyfileobj(source, copy, 2**20)
     return None
 
@@ -82,8 +82,12 @@ def _check_entries(path: Path, archive: zipfile.ZipFile, limits: Limits) -> None
     entries = archive.infolist()
     if len(entries) > MAX_ENTRIES:
         raise EmbeddingSetError(f"{path}: holds {len(entries):,} files; at most {MAX_ENTRIES:,} are read: pack fewer")
+    seen: set[str] = set()
     for entry in entries:
         name = one_line(entry.filename)
+        if entry.filename in seen:
+            raise EmbeddingSetError(f"{path}: holds '{name}' twice; pack it once")
+        seen.add(entry.filename)
         if not stays_inside(entry.filename) or not name:
             raise EmbeddingSetError(f"{path}: holds '{name}', which lies outside the archive; pack it with plain names")
         if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):

@@ -1,6 +1,8 @@
 """`gram validate`: what is in a set, as text and as JSON."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -40,3 +42,20 @@ def test_validate_as_json_of_odd_lengths_and_lost_media(tmp_path, run):
     assert "0.9999" not in out
     assert "1 to 3 (not unit)" in out
     assert "none present" in out
+
+
+@pytest.mark.parametrize("command", ["validate", "convert"])
+def test_a_file_is_refused_without_torch(command, tmp_path):
+    (tmp_path / "a.mat").write_bytes(b"junk" * 99)
+    argv = [command, str(tmp_path / "a.mat"), *([str(tmp_path / "out")] if command == "convert" else [])]
+    code = f"import sys; from gram.cli import main; print(main({argv!r}), 'torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "False"]
+    assert "is no .mat file of version 5 or 7.3" in done.stderr
+
+
+def test_a_name_that_is_not_utf_8_is_printed(tmp_path):
+    np.save(tmp_path / "a\udcff.npy", np.eye(3, 4, dtype=np.float32))
+    command = [sys.executable, "-m", "gram", "validate", str(tmp_path / "a\udcff.npy")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "a\\udcff.npy: NumPy array (.npy), 3 items" in done.stdout

@@ -1,5 +1,7 @@
 """Folders: sets of this program, and files that make a set together; `load` opens any of them."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -29,3 +31,19 @@ def test_nothing_to_read_is_one_line(tmp_path):
         inspect(tmp_path)
     with pytest.raises(EmbeddingSetError, match="does not exist"):
         gram.load(tmp_path / "nowhere")
+
+
+def test_what_the_user_may_not_read_is_refused(tmp_path, monkeypatch):
+    npy_folder(tmp_path / "npys", make_vectors())
+
+    def refuse(self, *args, **kwargs):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", refuse)
+        with pytest.raises(EmbeddingSetError, match=r"\.npy: cannot be read \(Permission denied\); give another path"):
+            inspect(tmp_path / "npys")
+    monkeypatch.setattr(Path, "exists", refuse)
+    with pytest.raises(EmbeddingSetError, match=r"is not readable as a folder \(Permission denied\)"):
+        inspect(tmp_path / "npys")
+    assert not is_embedding_set(tmp_path / "npys")

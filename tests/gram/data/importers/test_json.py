@@ -35,3 +35,8 @@ def test_an_object_of_columns_and_one_of_rows(tmp_path):
         features = read(inspect(tmp_path / name))
         assert features.items["id"].tolist() == ["a", "b"]
         assert features.modalities["v"].tolist() == [[1.5, 2], [3, 4]]
+
+
+def test_half_a_character_is_replaced(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"id": "\\ud800", "v": [1, 2]}\n{"id": "b", "v": [1, 3]}\n')
+    assert read(inspect(tmp_path / "a.jsonl")).items["id"].tolist() == ["?", "b"]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from gram import EmbeddingSetError
 from gram.data.importers import inspect, read
 
 
@@ -23,3 +24,10 @@ def test_an_array_is_mapped_in_either_order(order, tmp_path):
 def test_another_axis_of_length_one_is_dropped(tmp_path):
     np.save(tmp_path / "text.npy", np.ones((5, 1, 3), np.float32))
     assert inspect(tmp_path / "text.npy").columns[0].shape == (5, 3)
+
+
+def test_a_shape_of_truth_values_is_refused(tmp_path):
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (True, 3), }".ljust(117) + b"\n"
+    (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(12))
+    with pytest.raises(EmbeddingSetError, match="its header is damaged"):
+        inspect(tmp_path / "a.npy")

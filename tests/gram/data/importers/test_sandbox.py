@@ -9,11 +9,12 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from gram import EmbeddingSetError
 from gram.cli import main
-from gram.data.importers import Limits, inspect, read, row_errors, sandbox
+from gram.data.importers import Limits, inspect, read, row_errors, sandbox, save
 from gram.data.importers.limits import Allowance
 from tests.helpers.hostile_files import HOSTILE, SOUND
 
@@ -24,6 +25,7 @@ TOY = """
 import os, sys, tempfile, time
 from pathlib import Path
 import numpy as np
+import pandas as pd
 from gram.data.importers.base import Loaded, Source, Table, from_array
 from gram.errors import EmbeddingSetError
 
@@ -203,8 +205,6 @@ def test_a_server_that_was_killed_is_replaced(toy):
 
 def test_files_that_change_while_they_are_read_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(sandbox, "_SMALL", 0)
-    import pandas as pd
-
     table = pd.DataFrame({"text": list(np.ones((5, 3)))})
     table.to_parquet(tmp_path / "a.parquet")
     inspection = inspect(tmp_path / "a.parquet")
@@ -269,3 +269,20 @@ def test_a_file_gets_more_as_it_is_larger():
     assert small.processor == 2
     assert large.processor == 1026
     assert small.memory < 2**28 < large.memory
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "feather"])
+def test_a_name_that_is_not_utf_8_is_read(suffix, tmp_path):
+    table = pd.DataFrame({"text_0": [1.5, 2], "text_1": [3.0, 4]})
+    path = tmp_path / f"a\udcff.{suffix}"
+    plain = tmp_path / f"a.{suffix}"
+    {"csv": lambda: table.to_csv(plain, index=False), "parquet": lambda: table.to_parquet(plain),
+     "feather": lambda: table.to_feather(plain)}[suffix]()  # fmt: skip
+    plain.rename(path)
+    features = read(inspect(path))
+    assert features.modalities["text"].tolist() == [[1.5, 3], [2, 4]]
+    save(features, tmp_path / "set")
+    path.write_bytes(b"junk\xff")
+    with pytest.raises(EmbeddingSetError, match=f"a\udcff.{suffix}: is not readable as") as caught:
+        inspect(path)
+    assert "gram-import" not in str(caught.value)

@@ -41,3 +41,21 @@ def test_an_encrypted_entry_is_refused(tmp_path):
     (tmp_path / "a.zip").write_bytes(data)
     with pytest.raises(EmbeddingSetError, match=r"'text.npy' is encrypted; pack it without a password"):
         open_archive(tmp_path / "a.zip", Limits(), "a zip archive", "pack it again")
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_an_entry_that_comes_twice_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a.npy", b"one")
+        archive.writestr("a.npy", b"other")
+    with pytest.raises(EmbeddingSetError, match=r"holds 'a\.npy' twice; pack it once"):
+        inspect(tmp_path / "a.zip")
+
+
+def test_a_name_with_control_characters_is_one_line(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a\nb\x1b[31m.npy", b"junk")
+    with pytest.raises(EmbeddingSetError, match=r"a\.zip/a b \[31m\.npy: is not readable as a NumPy array") as caught:
+        inspect(tmp_path / "a.zip")
+    assert str(caught.value).isprintable()
+    assert str(caught.value).count("a.zip") == 1
