@@ -190,7 +190,7 @@ def test_a_model_that_is_not_one(run, tmp_path):
     assert err == f"gram: {tmp_path}/config.json: missing; a model is a folder with config.json and model.safetensors\n"
 
 
-def test_the_other_twin_brings_its_own_model(item, run):
+def test_the_other_model_set_brings_its_own_model(item, run):
     cosine = TWIN.parent / "cosine" / "test"
     status, out, _ = run("--set", cosine, "--text", item["id"], "--measure", "cosine", "-k", 1, "--json")
     assert status == 0
