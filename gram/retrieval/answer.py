@@ -1,4 +1,4 @@
-"""What a gallery answers to a query: ranked items, each with what its score is made of."""
+"""The answer to a query: ranked items, each score taken apart."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -38,12 +38,12 @@ class Answer:
     """A gallery's answer to one query.
 
     Attributes:
-        query: what was asked.
-        measure: what ranked the gallery.
+        query: the query.
+        measure: name of the measure that ranked the gallery.
         candidates: the modalities that each item was judged by.
         size: how many items were ranked: those with at least one candidate modality.
         hits: the best items, best first.
-        true: the item that was asked for, wherever it ranks; None when it is unknown or cannot be a hit.
+        true: the item that the query names, wherever it ranks; None where it names none, or one that cannot be a hit.
         embeddings: the query's vectors, (d,) each, by modality, the anchor part first.
         encode_seconds: time to embed the query; 0.0 where its embedding was in the gallery.
         search_seconds: time to rank the gallery and take the hits apart.
@@ -60,7 +60,7 @@ class Answer:
     search_seconds: float
 
     def __repr__(self) -> str:
-        """Return what was asked, and where the true item came, in one line."""
+        """Return the query, the first hit and the true item's rank, in one line."""
         place = "" if self.true is None else f", true rank {self.true.rank:g}"
         first = f", first {self.hits[0].id!r}" if self.hits else ""
         return f"Answer({self.query!r}, {' + '.join(self.candidates)} by {self.measure}{first}{place} of {self.size:,})"
@@ -111,51 +111,42 @@ class Answer:
 def take_apart(
     query: Sequence[Float[Tensor, " d"]],
     vectors: Mapping[str, Float[Tensor, "b d"]],
-    *,
-    rows: Sequence[int],
-    ids: Sequence[str],
-    labels: Sequence[str],
-    scores: Sequence[float],
-    ranks: Sequence[float],
-    true: str | None = None,
+    items: Sequence[tuple[float, int, str, str, float]],
+    true: str | None,
 ) -> list[Hit]:
-    """Return items as hits, in float64.
+    """Return items as hits, their scores taken apart in float64.
 
     Args:
-        query: the vectors asked with, the anchor first.
+        query: the query's vectors, the anchor first.
         vectors: the items' vectors by candidate modality, NaN rows where an item lacks one.
-        rows: the items' rows in the gallery.
-        ids: their ids.
-        labels: what they are called.
-        scores: their scores.
-        ranks: their ranks.
-        true: the id of the item that was asked for.
+        items: rank, row, id, label and score of each.
+        true: id of the true item.
     """
-    if not ids:
+    if not items:
         return []
     anchor, *joined = (vector.cpu().double() for vector in query)
     own = {name: each.cpu().double() for name, each in vectors.items()}
-    base, height = base_and_height(anchor[None], *(vector.expand(len(ids), -1) for vector in joined), *own.values())
+    base, height = base_and_height(anchor[None], *(vector.expand(len(items), -1) for vector in joined), *own.values())
     cosines = {name: cosine_similarity(anchor, each, dim=-1).tolist() for name, each in own.items()}
     own_cosines = _own_cosines(list(own.values()))
     return [
         Hit(
-            rank=ranks[number],
-            row=rows[number],
+            rank=rank,
+            row=row,
             id=item,
-            label=labels[number],
-            score=scores[number],
+            label=label,
+            score=score,
             base=float(base[number]),
             height=float(height[0, number]),
             cosines={name: values[number] for name, values in cosines.items()},
             correct=item == true,
             own_cosine=float(own_cosines[number]),
         )
-        for number, item in enumerate(ids)
+        for number, (rank, row, item, label, score) in enumerate(items)
     ]
 
 
 def _own_cosines(vectors: Sequence[Float[Tensor, "n d"]]) -> Float[Tensor, " n"]:
-    """Return each item's mean cosine over the pairs of its vectors that are there."""
+    """Return each item's mean cosine over the pairs of its vectors, missing ones left out."""
     pairs = [cosine_similarity(a, b, dim=-1) for place, a in enumerate(vectors) for b in vectors[:place]]
     return torch.stack(pairs).nanmean(dim=0) if pairs else vectors[0].new_full((len(vectors[0]),), math.nan)

@@ -1,4 +1,4 @@
-"""Two searchers asked the same: their answers side by side, and where they disagree."""
+"""Two searchers' answers to one query, side by side, and where two rankings disagree."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ def compare(
     """Return two searchers' answers to one query and where each one's hits rank in the other.
 
     Args:
-        query: what is asked.
+        query: the query.
         left: one searcher.
         right: another.
         k: how many items each lists.
@@ -56,7 +56,7 @@ def disagreements(left: Mapping[str, float], right: Mapping[str, float], *, with
     Args:
         left: rank by id; ids that the other lacks are left out.
         right: likewise.
-        within: how far down in the other still counts as found: 10 asks for those below its ten best.
+        within: ranks down to this one still count as found in the other.
     """
     ranks = {item: sorted((rank, right[item])) for item, rank in left.items() if item in right}
     apart = {item: last for item, (first, last) in ranks.items() if first <= 1 and last > within}

@@ -1,4 +1,4 @@
-"""Matched against mismatched: how a measure's values are distributed, and how well they tell the two apart.
+"""Distributions of a measure's values over matched and mismatched pairs, and how well the values separate these.
 
 An item's own vectors are matched; its query with another item's candidate is mismatched. The n matched values are
 few and kept; the n (n - 1) mismatched ones are streamed, counted into bins, and never held.
@@ -31,7 +31,7 @@ _UNIT_TOLERANCE = 2e-3
 
 @dataclass(frozen=True, eq=False)
 class Distributions:
-    """The values of one measure for matched and for mismatched pairs, all in the direction in which people read them.
+    """The values of one measure for matched and mismatched pairs, signed as people read them.
 
     Attributes:
         query: name of the query's modality.
@@ -109,7 +109,7 @@ class Pairs(NamedTuple):
     """Mismatched pairs, best aligned first.
 
     Attributes:
-        total: how many there are; of them the first few follow.
+        total: how many there are in all; the first few follow.
         queries: rows of the set that give the query.
         candidates: rows of the set that give the candidate.
         values: as in `Distributions`.
@@ -133,7 +133,7 @@ def distributions(
     span: tuple[float, float] | None = None,
     progress: Progress = no_progress,
 ) -> Distributions:
-    """Return the matched and mismatched values of a measure, and how well they are told apart.
+    """Return the distributions of a measure's matched and mismatched values, their AUC and overlap.
 
     Computed in float64, in blocks. The area under the ROC curve,
     AUC = P(matched better than mismatched) + P(tie) / 2, is exact over the pairs counted. Its interval is the

@@ -1,7 +1,7 @@
-"""Scores of a gallery by one measure: the k best of many queries, or the ranking of all for one, exactly.
+"""The exact scores behind `Searcher`: the k best of many queries, or the ranking of all candidates for one.
 
-There are two ways to both. Either every candidate is scored; or candidates are compressed, bounds on their scores tell
-which may be among the best or beside a rank, and only these are scored.
+Either every candidate is scored; or candidates are compressed, and only those are scored whose bounds leave it open
+whether they are among the best, or better than an item whose rank is wanted.
 """
 
 import functools
@@ -27,7 +27,7 @@ from gram.retrieval.scoring import (
 from gram.retrieval.top_k import Ranking, TopK
 
 COMPRESSED_FROM = 100_000  # items: fewer are searched in less time than compressing them takes
-KEPT = 2**29  # bytes of prepared candidates that are kept: 170,000 of 3 vectors of 128
+KEPT = 2**29  # bytes of prepared candidates in memory: 170,000 of 3 vectors of 128
 _FEW = 16  # queries that are answered one by one where their bounds have to be worked out for all candidates
 
 
@@ -41,7 +41,7 @@ class Engine:
     """
 
     def __init__(self, measure: Measure, codes: SpanCodes, compressed: bool | None) -> None:
-        """Hold the gallery; nothing is read yet.
+        """Store the gallery; nothing is read.
 
         Args:
             measure: what scores.
@@ -85,8 +85,8 @@ class Engine:
                 left = left[:0]
         if len(left):
             kept = self._kept()
-            tell = progress if kept is None else no_progress
-            blocks = score_blocks(self._measure, anchors[left], self.vectors, prepared=kept, progress=tell)
+            report = progress if kept is None else no_progress
+            blocks = score_blocks(self._measure, anchors[left], self.vectors, prepared=kept, progress=report)
             for rows, columns, scores in blocks:
                 best.add_block(left[rows].to(self.vectors.device), columns, scores)
         return best.hits()
@@ -121,7 +121,7 @@ class Engine:
         return list(zip(*(np.split(each, cuts) for each in (queries, items, scores.cpu().numpy()))))
 
     def ranking(self, query: Float[Tensor, "p d"], progress: Progress) -> Ranking:
-        """Return the order of all items for a query's vectors, the anchor first; kept for the next time it is asked."""
+        """Return the order of all items for a query's vectors, the anchor first; the last one is cached."""
         query = query.to(self.vectors.device, torch.float64)
         key = query.cpu().numpy().tobytes()
         last = self._last
@@ -145,8 +145,8 @@ class Engine:
             refine = functools.partial(self.codes.refine, self._measure, query)
             return Ranking(low, high, scale, score, refine)
         blocks, kept = self._joined(query[1:]), self._prepared is not None
-        tell = no_progress if kept else progress
-        scores = score_all(self._measure, query, self.vectors, prepared=blocks, progress=tell)
+        report = no_progress if kept else progress
+        scores = score_all(self._measure, query, self.vectors, prepared=blocks, progress=report)
         return Ranking(scores, scores, scale)
 
     def _joined(self, joined: Float[Tensor, "p d"]) -> Iterator[Block] | None:

@@ -1,4 +1,4 @@
-"""How well matched items find each other: recall, ranks and their intervals, for any number of items."""
+"""Retrieval metrics of a set: recall at k, ranks and MRR with bootstrap intervals, for any number of items."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -153,11 +153,11 @@ class RetrievalReport:
 
     def __str__(self) -> str:
         """Return the report as text: a line on the task, then one a metric with its 95 % interval."""
-        asked, found = self.query, " + ".join(self.candidates)
+        query, found = self.query, " + ".join(self.candidates)
         if self.direction == "candidates-to-query":
-            asked, found = found, asked
+            query, found = found, query
         left_out = f" ({self.left_out:,} left out)" if self.left_out else ""
-        lines = [f"{asked} -> {found} by {self.measure}, {self.n:,} items{left_out}"]
+        lines = [f"{query} -> {found} by {self.measure}, {self.n:,} items{left_out}"]
         for metric in METRICS:
             low, high = self.interval(metric)
             name = metric.replace("_", " ").replace("mrr", "MRR")
@@ -177,7 +177,7 @@ def evaluate(
     device: str | torch.device = "auto",
     progress: Progress = no_progress,
 ) -> RetrievalReport:
-    """Return how well items' queries and candidates find each other in a set.
+    """Return the retrieval metrics of a set: how well queries and candidates find each other.
 
     In "query-to-candidates", each item's query ranks the candidates (m_2 ... m_k) of all items. In
     "candidates-to-query", each candidate ranks the queries of all items: its base is then the same for all,
@@ -239,7 +239,7 @@ def ranks_of(
 
     Args:
         embedding_set: n items in k modalities.
-        rows: m rows of the set, whose queries ask.
+        rows: (m,) rows of the set, whose queries are ranked.
         query: as for `evaluate`, and so the rest.
         candidates: names of modalities.
         measure: one of `gram.measures.names()`.
@@ -253,14 +253,14 @@ def ranks_of(
         ValueError, EmbeddingSetError: as `evaluate`.
     """
     task = RetrievalTask(embedding_set, query, candidates, measure, device=device)
-    asked = torch.as_tensor(np.asarray(rows)).reshape(-1).long()
-    true = torch.searchsorted(task.rows, asked).clamp(max=len(task) - 1)
-    there = task.rows[true] == asked
-    ranks = torch.full((len(asked),), torch.nan, dtype=torch.float64)
-    if bool(there.any()):
-        anchors = embedding_set.modalities[task.query][asked[there]]
-        ranks[there] = rank_true_items(
-            task.measure, anchors, task.others, true[there], device=task.device, progress=progress
+    wanted = torch.as_tensor(np.asarray(rows)).reshape(-1).long()
+    true = torch.searchsorted(task.rows, wanted).clamp(max=len(task) - 1)
+    ranked = task.rows[true] == wanted
+    ranks = torch.full((len(wanted),), torch.nan, dtype=torch.float64)
+    if bool(ranked.any()):
+        anchors = embedding_set.modalities[task.query][wanted[ranked]]
+        ranks[ranked] = rank_true_items(
+            task.measure, anchors, task.others, true[ranked], device=task.device, progress=progress
         ).ranks()
     return ranks, len(task)
 

@@ -1,4 +1,4 @@
-"""What one measure gives in one direction, as a value; which of several lead, and which of two."""
+"""Retrieval metrics of every measure in each direction, as rows of a table; which rows lead, which of two is better."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -84,7 +84,7 @@ def measure_row(
 def leading(rows: Sequence[Row], metric: str) -> list[bool]:
     """Return which rows are the best by a metric, or have an interval that meets the best one's.
 
-    Intervals that meet do not show a difference; they do not show that there is none.
+    Intervals that meet show no difference; nor do they show that none exists.
     """
     best = max((row for row in rows if metric in row.values), key=lambda row: _worth(row, metric), default=None)
     return [best is not None and metric in row.values and _meet(row, best, metric) for row in rows]

@@ -1,7 +1,7 @@
 """Whether a measure's scores are comparable between items with different numbers of modalities.
 
-Each item's score is that of the vectors it has, and `Measure.comparable_across_k` says whether scores of different
-k compare. Where they do not, rank by `normalized-volume`, which ranks as volume does on complete sets, or by `height`.
+An item is scored by the vectors it has. Where `Measure.comparable_across_k` is False, rank by `normalized-volume`,
+which ranks as volume does on complete sets, or by `height`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,10 +27,10 @@ def counts_by_size(
     Raises:
         ValueError: the set lacks one of these modalities.
     """
-    there = torch.stack([embedding_set.present(name) for name in candidates]).sum(dim=0)
+    present = torch.stack([embedding_set.present(name) for name in candidates]).sum(dim=0)
     if query is not None:
-        there = there[embedding_set.present(query)]
-    sizes = torch.bincount(there).tolist()
+        present = present[embedding_set.present(query)]
+    sizes = torch.bincount(present).tolist()
     return {size: count for size, count in enumerate(sizes) if size and count}
 
 

@@ -1,4 +1,4 @@
-"""Mismatched pairs counted as they stream by: into bins, and by how many matched scores each is beaten."""
+"""Streamed counts over mismatched pairs: a histogram, and what AUC, its jackknife and overlap need."""
 
 import numpy as np
 import torch

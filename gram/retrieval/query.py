@@ -1,4 +1,4 @@
-"""What a gallery is asked: an item, words, a picture or a sound, alone or several at once."""
+"""Queries: an item, words, a picture or a sound, in one modality or several at once; and their vectors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,28 +11,28 @@ from torch import Tensor
 
 from gram.data.embedding_set import EmbeddingSet
 
-_LONGEST = 60  # characters of a query's words that are told
+_LONGEST = 60  # characters of content in a repr
 
 
-def _told(content: object) -> str:
-    """Return what a query holds in a few words."""
+def _short_repr(content: object) -> str:
+    """Return content in a few words: all but words by kind and size."""
     if isinstance(content, bytes | bytearray):
         return f"<{len(content):,} bytes>"
     if (shape := getattr(content, "shape", None)) is not None:
         return f"<{type(content).__name__} of shape {tuple(shape)}>"
-    told = repr(content)
-    return told if len(told) <= _LONGEST else f"{told[: _LONGEST - 1]}…"
+    text = repr(content)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 @dataclass(frozen=True, repr=False)
 class Query:
-    """What is asked, in one modality.
+    """A query in one modality.
 
     Attributes:
-        modality: what the query is: text, image, speech, tones, ...
+        modality: of the query: text, image, speech, tones, ...
         content: what a model encodes (words, a picture, a waveform); None takes the gallery's own embedding
             of the item `id`.
-        id: the item it should find, where that is known; its rank is then reported.
+        id: the true item, if known; its rank is then reported.
     """
 
     modality: str
@@ -40,33 +40,33 @@ class Query:
     id: str | None = None
 
     def __repr__(self) -> str:
-        """Return the query in one short line: content other than words is told by its kind and size."""
+        """Return the query in one short line."""
         named = [repr(self.modality)]
         if self.content is not None:
-            named.append(f"content={_told(self.content)}")
+            named.append(f"content={_short_repr(self.content)}")
         if self.id is not None:
             named.append(f"id={self.id!r}")
         return f"Query({', '.join(named)})"
 
     @property
     def parts(self) -> tuple["Query", ...]:
-        """What is asked with: this alone."""
+        """The parts, as of a joint query: this alone."""
         return (self,)
 
     @property
     def modalities(self) -> tuple[str, ...]:
-        """The modality asked with, as that of a joint query."""
+        """The modalities, as of a joint query: one."""
         return (self.modality,)
 
 
 @dataclass(frozen=True)
 class JointQuery:
-    """What is asked in several modalities at once: drawn and said, say.
+    """A query in several modalities at once, such as a drawing and a recording.
 
     One Gram matrix holds all: a candidate's score is the measure's of the anchor part t and (q_2, ..., m_2, ...), the
     other parts followed by the candidate's own vectors. So volume is that of everything together, whichever part is
-    the anchor; height is how far the anchor part stands off the span of the rest. Mean cosine compares the anchor part
-    alone with the items: what it says of the other parts is the same for every item, and leaves the order as it was.
+    the anchor; height is how far the anchor part stands off the span of the rest. Mean cosine ranks by the
+    anchor part alone: the other parts add the same to every item's score.
 
     Attributes:
         parts: one query a modality. The part in the gallery's anchor modality is the anchor, else the first.
@@ -91,13 +91,13 @@ class JointQuery:
 
     @property
     def id(self) -> str | None:
-        """The item that all parts that name one name; None where they name none or differ."""
+        """The item that the parts name; None where they name none or differ."""
         named = {part.id for part in self.parts if part.id is not None}
         return named.pop() if len(named) == 1 else None
 
     @property
     def modalities(self) -> tuple[str, ...]:
-        """The modalities asked with, in the order of the parts."""
+        """The modalities, in the order of the parts."""
         return tuple(part.modality for part in self.parts)
 
 
@@ -105,7 +105,7 @@ AnyQuery = Query | JointQuery
 
 
 class Encoder(Protocol):
-    """What is asked of a model: inputs of a modality in, unit vectors out."""
+    """A model that embeds inputs of a modality as unit vectors."""
 
     def encode(self, modality: str, inputs: Sequence[Any]) -> Float[Tensor, "n d"]:
         """Return one vector an input."""
@@ -199,17 +199,17 @@ def _embed_part(
 
 
 def candidates_for(modality: str | Sequence[str], chosen: Sequence[str], *, gallery: EmbeddingSet) -> tuple[str, ...]:
-    """Return the modalities to judge items by: those chosen and the anchor, without the query's own.
+    """Return the candidate modalities: those chosen and the anchor, without the query's own.
 
-    Example: of image, speech and tones, a text query keeps all; an image query asks text, speech, tones; a query of
-    image and speech asks text, tones.
+    Example: of image, speech and tones, a text query keeps all; an image query gets text, speech and tones; a query of
+    image and speech gets text and tones.
 
     Raises:
         ValueError: the query has them all, so that nothing is left to judge by.
     """
-    asked = {modality} if isinstance(modality, str) else set(modality)
+    own = {modality} if isinstance(modality, str) else set(modality)
     wanted = {*chosen, gallery.anchor}
-    left = tuple(name for name in gallery.modalities if name in wanted - asked)
+    left = tuple(name for name in gallery.modalities if name in wanted - own)
     if not left:
         raise ValueError(
             f"the query has {', '.join(name for name in gallery.modalities if name in wanted)}, and nothing is left "

@@ -83,8 +83,8 @@ class RivalRanks:
         score: the true item's score; -inf where it has no vector to score.
         better: how many others beat it.
         tied: how many others tie with it.
-        best: the best score of another item; -inf where there is none.
-        rival: position of that item, the first of those that tie; -1 where there is none.
+        best: the best score of another item; -inf for none.
+        rival: position of that item, the first of those that tie; -1 for none.
         tolerance: by how much scores may differ from the true item's and still tie.
     """
 
@@ -172,8 +172,8 @@ def scale_of_scored(
     device: torch.device | None = None,
 ) -> Float[Tensor, ""]:
     """Return `score_scale` of candidates that have a score, as some may have none; 0 where none has."""
-    there = torch.stack([~each[:, 0].isnan() for each in candidates]).sum(0)
-    usable = (there >= measures.get(measure).min_candidates).nonzero().flatten()
+    present = torch.stack([~each[:, 0].isnan() for each in candidates]).sum(0)
+    usable = (present >= measures.get(measure).min_candidates).nonzero().flatten()
     if not len(usable):
         return torch.zeros((), dtype=torch.float64, device=device or anchors.device)
     some = usable[torch.linspace(0, len(usable) - 1, min(SCALE_SAMPLE, len(usable))).long()]

@@ -68,7 +68,7 @@ class Candidates:
     def prepare_blocks(
         self, measure: measures.Measure, joined: Sequence[Float[Tensor, " d"]] = (), *, block: int | None = None
     ) -> "Iterator[Block]":
-        """Yield positions and the prepared candidates there, block by block."""
+        """Yield the positions and prepared candidates of each block."""
         for columns in _slices(len(self), block or BLOCK):
             yield columns, self.prepare(measure, columns, joined)
 
@@ -182,8 +182,8 @@ def score_scale(
 ) -> Float[Tensor, ""]:
     """Return the median size of a score of random directions with the lengths of these vectors.
 
-    It is what rounding is measured against (`tie_margin`): a collapsed set has scores of nothing but rounding, whose
-    size its own scores do not tell. Missing rows are left out.
+    `tie_margin` measures rounding against it, not against the scores themselves: those of a collapsed set are nothing
+    but rounding. Missing rows are left out.
     """
     chosen, device = _resolve(measure), device or anchors.device
     generator = torch.Generator().manual_seed(0)

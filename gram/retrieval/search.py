@@ -1,10 +1,11 @@
-"""Search of an embedding set: prepared once, asked many times.
+"""Exact search of an embedding set, prepared once for many queries.
 
 searcher = gram.Searcher(gallery, candidates=["image", "speech"], measure="volume")
 hits = searcher.search(queries, k=10)  # vectors (q, d): hits.indices, hits.scores
 answer = searcher.search(Query("text", id="4721"))  # an `Answer`: hits taken apart, and where the true item ranks
 """
 
+import itertools
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -64,7 +65,7 @@ class Searcher:
         gallery: the set.
         candidates: names of the modalities that make a candidate.
         measure: name of the measure.
-        model: what embeds a query that is not an item of the gallery.
+        model: what embeds the content of queries.
         rows: rows of the set that can be hits, ascending.
         device: where the search runs.
     """
@@ -88,7 +89,7 @@ class Searcher:
             gallery: the items that are ranked.
             candidates: modalities that each item is judged by; every modality but the anchor if None.
             measure: one of `gram.measures.names()`.
-            model: what embeds a query that is not an item of the gallery.
+            model: what embeds the content of queries.
             device: "cpu", "cuda", or "auto" for cuda where there is one.
             dtype: what vectors are stored as: float16, bfloat16 or float32; None for as the set has them, not copied
                 on the CPU.
@@ -253,7 +254,7 @@ class Searcher:
         return place if place < len(self) and int(self.rows[place]) == row else None
 
     def find(self, query: AnyQuery, k: int, progress: Progress) -> "Found":
-        """Return the k best items and the true item, not yet taken apart; `search` and `compare` go on from there."""
+        """Return the k best items and the true item, not yet taken apart, for `search` and `compare`."""
         if k < 1:
             raise ValueError(f"k: expected at least 1, got {k}")
         started = time.perf_counter()
@@ -268,8 +269,8 @@ class Searcher:
             places.append(true)
         rows = self.rows[places].tolist()
         ids = self.gallery.items["id"].iloc[rows].astype(str).tolist()
-        asked = any(part.content is not None for part in query.parts)
-        seconds = encoded - started if asked else 0.0, time.perf_counter() - encoded
+        has_content = any(part.content is not None for part in query.parts)
+        seconds = encoded - started if has_content else 0.0, time.perf_counter() - encoded
         return Found(vectors, ranking, np.array(places), rows, ids, *seconds)
 
     def answer(self, query: AnyQuery, found: "Found", k: int, listed: Iterable[str]) -> tuple[Answer, dict[str, float]]:
@@ -277,15 +278,12 @@ class Searcher:
         started = time.perf_counter()
         ranks = self._ranks(found.ranking, dict.fromkeys((*listed, *([] if query.id is None else [query.id]))))
         column = "label" if "label" in self.gallery.items else "id"
+        labels = self.gallery.items[column].iloc[found.rows].astype(str)
         hits = take_apart(
             list(found.vectors.values()),
             dict(zip(self.candidates, self._vectors.take(torch.from_numpy(found.places)))),
-            rows=found.rows,
-            ids=found.ids,
-            labels=self.gallery.items[column].iloc[found.rows].astype(str).tolist(),
-            scores=found.ranking.scores(found.places).tolist(),
-            ranks=list(range(1, len(found.rows) + 1)),
-            true=query.id,
+            list(zip(itertools.count(1), found.rows, found.ids, labels, found.ranking.scores(found.places).tolist())),
+            query.id,
         )
         answer = Answer(
             query=query,
@@ -325,12 +323,12 @@ def ask(
     measure: str = "volume",
     k: int = 10,
 ) -> Answer:
-    """Return what a gallery answers to one query; `Searcher` answers many without preparing anew.
+    """Return the answer of a gallery to one query; `Searcher` prepares once for many.
 
     Args:
         query: a `Query`, a `JointQuery`, or words that the model embeds as text.
         gallery: the items that are ranked.
-        model: what embeds a query that is not an item of the gallery.
+        model: what embeds the content of queries.
         candidates: modalities that each item is judged by; every modality but the query's if None.
         measure: a name from `gram.measures.names()`.
         k: how many hits to list.

@@ -14,13 +14,13 @@ from gram.errors import EmbeddingSetError
 
 
 class RetrievalTask:
-    """Which modality of a set asks which others, by which measure, over which items.
+    """A query modality, candidate modalities, a measure, and the items of a set that are ranked.
 
     Items that lack the query, or all of the candidates (any, where the measure needs all), are left out.
 
     Attributes:
         embedding_set: the whole set; vectors are used as given.
-        query: the modality that asks, the anchor of the measure.
+        query: the query's modality, the anchor of the measure.
         candidates: the modalities of a candidate.
         measure: name of the measure.
         rows: (n,) rows of the set that are ranked, ascending; a position is an index into it.
@@ -69,8 +69,8 @@ class RetrievalTask:
 
     def __repr__(self) -> str:
         """Return the task in one line."""
-        asked = f"{self.query} -> {' + '.join(self.candidates)} by {self.measure}"
-        return f"RetrievalTask({asked}, {len(self)} of {len(self.embedding_set)} items)"
+        task = f"{self.query} -> {' + '.join(self.candidates)} by {self.measure}"
+        return f"RetrievalTask({task}, {len(self)} of {len(self.embedding_set)} items)"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -160,10 +160,10 @@ def rows_with_candidates(
     """Return the rows of items that have `at_least` so many of the candidates.
 
     Raises:
-        EmbeddingSetError: there is none.
+        EmbeddingSetError: no item has.
     """
-    there = torch.stack([embedding_set.present(name) for name in candidates]).sum(0)
-    rows = (there >= at_least).nonzero().flatten()
+    present = torch.stack([embedding_set.present(name) for name in candidates]).sum(0)
+    rows = (present >= at_least).nonzero().flatten()
     if not len(rows):
         raise EmbeddingSetError(f"no item has {_joined(candidates, at_least)}; choose other candidates")
     return rows

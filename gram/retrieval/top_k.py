@@ -1,4 +1,4 @@
-"""The order of scored candidates: best first, ties by row, and ranks that average over ties.
+"""Top-k and ranks of scored candidates: tied ones rank by row, and share the average of their ranks.
 
 Scores tie within `tie_margin`. Of those that tie the lower position comes first, on every path of a search.
 """
@@ -19,7 +19,7 @@ _HELD = 1 << 16  # pairs that `TopK` holds before it drops those that are not am
 
 
 class Ranking:
-    """The candidates' scores for one query, each exact or known between two bounds; exact ones are asked for as needed.
+    """The candidates' scores for one query, exact or bounded; where order needs it, bounded ones are scored.
 
     Attributes:
         lower: (n,) no more than each score; the score itself where it is known.
@@ -57,7 +57,7 @@ class Ranking:
         if not (k := min(k, len(self.lower))):
             return np.empty(0, dtype=np.int64)
         near: Positions | None = None  # all
-        for round_ in range(3):  # each tells the k-th best score better than the one before
+        for round_ in range(3):  # each narrows the k-th best score
             lower, upper = (each if near is None else each[near] for each in (self.lower, self.upper))
             if self.lower is not self.upper:
                 wanted = (k, 2 * k, len(upper))[round_]
@@ -69,7 +69,7 @@ class Ranking:
             near = kept if near is None else near[kept]
             if (self.lower[near] == self.upper[near]).all():
                 break
-        assert near is not None  # there was a round
+        assert near is not None  # after the first round
         return near[order_hits(self.lower[near], near, self._scale)][:k]
 
     def ranks(self, positions: Positions) -> Float[np.ndarray, " m"]:
@@ -118,7 +118,7 @@ class TopK:
         """Begin with no hit.
 
         Args:
-            q: how many queries there are.
+            q: number of queries.
             k: how many hits each has, up to n.
             scale: what rounding is measured against, see `score_scale`.
             device: where the scores come from.

@@ -1,4 +1,4 @@
-"""Candidates' spans in a byte a coordinate, and which few candidates may be the best of a query.
+"""Byte-quantised candidate spans, and score bounds from them that leave few candidates to be scored exactly.
 
 The rows e_i of a candidate's orthonormal basis E are stored as s c_i, of whole numbers c_i up to 127, with the
 spectral norm r of all that rounding leaves out, E - s C. A query t of length 1 is rounded to u likewise, with
@@ -47,9 +47,9 @@ Items = Int[np.ndarray, " b"]
 
 
 def supports(measure: Measure, candidates: Candidates) -> bool:
-    """Return whether there are bounds for a measure, the vectors are in memory, and the processor multiplies bytes.
+    """Return whether a measure has bounds, the vectors are in memory, and the processor multiplies bytes.
 
-    That is x86 with AVX-512 VNNI or AVX2; numba has to be there.
+    That needs numba and x86 with AVX-512 VNNI or AVX2.
     """
     if not measure.can_bound or candidates.device.type != "cpu" or candidates.vectors[0].shape[1] > _LARGEST_D:
         return False
@@ -61,7 +61,7 @@ def supports(measure: Measure, candidates: Candidates) -> bool:
 
 
 class SpanCodes:
-    """The spans of n candidates of m modalities, in m d bytes each and 4 m^2 + 20 more; made when first asked for.
+    """The spans of n candidates of m modalities, in m d bytes each and 4 m^2 + 20 more; made on first use.
 
     Measures and queries share them.
     """
@@ -196,7 +196,7 @@ class SpanCodes:
         return found
 
     def power(self, measure: Measure) -> float | None:
-        """Return the e for which all scores are minus a volume or height to the e; None where there is no one such."""
+        """Return e where all scores are minus a volume or height to the power e; None where they differ."""
         powers = {measure.span_power(1 + count) for count in self._counts} if measure.span_size else set()
         return powers.pop() if len(powers) == 1 and self.finite else None
 

@@ -1,16 +1,16 @@
-"""An embedding set as a collection of Milvus: one vector field a modality, the id as its primary key.
+"""A Milvus collection that stores an embedding set: one vector field per modality, the id as primary key.
 
 | field | holds |
 |---|---|
 | `id` | the item's id as text, the primary key |
-| `digest` | of its vectors: what is there already need not be sent |
+| `digest` | of its vectors, so that unchanged items are not sent again |
 | `base` | the volume of its own vectors |
 | `there` | how many modalities it has |
-| `slot` | a number made of the id, evenly spread: what is below one and not below another is a share of the items |
+| `slot` | a hash of the id, evenly spread: a range of slots is a share of the items |
 | `vector_...` | a modality's vector, of length one; zeros where the item lacks it, for Milvus takes no NaN |
 | `has_...` | whether it has the modality |
 
-A field's name spells the modality's, so a collection says by itself what it holds.
+Names of fields encode those of modalities, so that a collection describes itself.
 """
 
 import itertools
@@ -28,9 +28,9 @@ from gram.retrieval.milvus.connection import Connection, RefusedError
 LONGEST_ID = 1024  # bytes of UTF-8
 MOST = 16_384  # rows that one request may give
 _BATCH = 8 << 20  # bytes of vectors that a request carries; servers take and give 64 MB
-_IN_SIGHT, _LEAST_IN_SIGHT = 2, 512  # vectors for each that is asked for, and at least: see `nearest`
+_EF, _LEAST_EF = 2, 512  # of the HNSW search: for each wanted vector, and at least; see `nearest`
 SLOTS = 1 << 32
-_STRONG = {"consistency_level": "Strong"}  # what was sent before is seen
+_STRONG = {"consistency_level": "Strong"}  # reads see earlier writes
 _VECTOR, _HAS = "vector_", "has_"
 _LONGEST_FIELD = 255
 _OLDEST = (2, 4)  # of Milvus, that keeps several vectors an item
@@ -44,32 +44,32 @@ Row = dict[str, Any]
 
 
 class Layout(NamedTuple):
-    """What a collection holds: its modalities by name, and the dimension of their vectors."""
+    """The modalities of a collection, and the dimension of their vectors."""
 
     modalities: tuple[str, ...]
     d: int
 
     @property
     def batch(self) -> int:
-        """How many items go into one request."""
+        """Number of items in one request."""
         return int(np.clip(_BATCH // (4 * self.d * len(self.modalities)), 1, 1000))
 
 
 class Collection:
-    """One collection of a connection's Milvus, whether it is there yet or not."""
+    """One collection of a Milvus, existing or not."""
 
     def __init__(self, connection: Connection, name: str) -> None:
-        """Hold both; nothing is asked yet."""
+        """Store both; no request is made."""
         self.connection = connection
         self.name = name
         self._bounds: dict[tuple[int, str], float] = {}
 
     def __str__(self) -> str:
-        """Return what messages call it by."""
+        """Return its name and address, for messages."""
         return f"collection '{self.name}' at {self.connection.uri}"
 
     def layout(self) -> Layout | None:
-        """Return what the collection holds; None where there is no such collection.
+        """Return the collection's layout; None where it does not exist.
 
         Raises:
             DatabaseError: it was not made by `create`.
@@ -84,7 +84,7 @@ class Collection:
         if sorted(ours) != sorted(sizes) or len(widths) != 1:
             raise DatabaseError(f"{self} holds something other than an embedding set; name another collection")
         layout = Layout(tuple(_modality(name.removeprefix(_VECTOR)) for name in vectors), widths.pop())
-        with suppress(RefusedError):  # who may only read: what is not loaded is then said by the search
+        with suppress(RefusedError):  # a read-only token; a search then reports what is not loaded
             self._make_ready(layout)
         return layout
 
@@ -113,17 +113,17 @@ class Collection:
         self._make_ready(layout)
 
     def _check_version(self) -> None:
-        said = str(self.connection.ask("get_server_version"))
-        found = re.match(r"v?(\d+)\.(\d+)", said)
+        version = str(self.connection.ask("get_server_version"))
+        found = re.match(r"v?(\d+)\.(\d+)", version)
         if found and (int(found[1]), int(found[2])) < _OLDEST:
             oldest = ".".join(map(str, _OLDEST))
-            has = f"{self.connection.uri}: its Milvus is {said}, which keeps one vector an item"
+            has = f"{self.connection.uri}: its Milvus is {version}, which keeps one vector an item"
             raise DatabaseError(f"{has}; {oldest} or newer is needed")
 
     def _make_ready(self, layout: Layout) -> None:
-        """Have the collection loaded, with the indexes that it lacks where its making was cut off.
+        """Create the indexes that an interrupted `create` left out, and load the collection.
 
-        Neither is asked for where it is so already: who may only read may do neither.
+        Neither is requested where it is done already: a read-only token permits neither.
         """
         from pymilvus import MilvusClient
 
@@ -138,27 +138,26 @@ class Collection:
             self._ask("load_collection")
 
     def upsert(self, rows: Sequence[Row]) -> None:
-        """Send rows; those with a known id take its place."""
+        """Send rows; they replace those with the same id."""
         self._ask("upsert", list(rows))
 
     def flush(self) -> None:
-        """Have what was sent kept on disk."""
+        """Write what was sent to disk."""
         self._ask("flush")
 
     def count(self, where: str = "") -> int:
-        """Return how many items there are, or of those that fit an expression."""
+        """Return the number of items, or of those that fit an expression."""
         return int(self._ask("query", filter=where, output_fields=["count(*)"], **_STRONG)[0]["count(*)"])
 
     def digests(self, ids: Sequence[str]) -> dict[str, str]:
-        """Return the digests of those items that are there, by id."""
+        """Return the digests of those items that exist, by id."""
         return {row["id"]: row["digest"] for row in self._among(ids, ["id", "digest"])}
 
     def nearest(self, modality: str, queries: Float[np.ndarray, "q d"], limit: int, where: str = "") -> list[list[str]]:
         """Return, for each query, the ids of the items whose vector of a modality has the largest products with it.
 
-        A field's index is a graph (HNSW), walked with the best `ef` vectors so far kept in sight. Left to itself Milvus
-        Lite keeps 64, however many are asked for: the rest of the answer is then what the walk passed, and asking for
-        more finds no more of the nearest.
+        A field's index is HNSW, searched with a list of `ef` candidates. Milvus Lite's default, 64 for any limit, would
+        find no more of the nearest where the limit is larger.
         """
         found = self._ask(
             "search",
@@ -166,7 +165,7 @@ class Collection:
             anns_field=vector_field(modality),
             limit=limit,
             filter=_both(f"{has_field(modality)} == true", where),
-            search_params={"metric_type": "IP", "params": {"ef": max(_LEAST_IN_SIGHT, _IN_SIGHT * limit)}},
+            search_params={"metric_type": "IP", "params": {"ef": max(_LEAST_EF, _EF * limit)}},
             **_STRONG,
         )
         return [[hit["id"] for hit in hits] for hits in found]
@@ -174,8 +173,8 @@ class Collection:
     def smallest_bases(self, limit: int, where: str = "") -> list[str]:
         """Return the ids of the items with the smallest bases; of equal ones those with the lower id, if few are.
 
-        Not every Milvus sorts, but all count: a base that enough items do not exceed, and not many more, is found by
-        halving, and kept for the next time.
+        Not every Milvus sorts, but all count: bisection finds a bound that enough items do not exceed, and not many
+        more. It is cached.
         """
         most = min(2 * limit, MOST)
         bound = self._bounds.get((limit, where))
@@ -185,14 +184,14 @@ class Collection:
         self._bounds[limit, where] = bound
         if counted <= most:
             found = self._bases(_both(f"base <= {bound!r}", where), counted)
-        else:  # as many as that have one and the same base, and any of them will do
+        else:  # so many share one base, of which any will do
             found = self._bases(_both(f"base < {bound!r}", where), limit)
             if len(found) < limit:
                 found += self._bases(_both(f"base == {bound!r}", where), limit - len(found))
         return [item for _, item in sorted(found)[:limit]]
 
     def _bound_of(self, limit: int, most: int, where: str) -> tuple[float, int]:
-        """Return a base that at least `limit` items do not exceed, and how many: up to `most` unless many share it."""
+        """Return a base that `limit` items or more do not exceed, and how many: up to `most` unless many share it."""
         if (counted := self.count(_both("base <= 0.0", where))) >= limit:
             return 0.0, counted
         least, bound, counted = 0.0, 2.0, MOST + 1
@@ -205,7 +204,7 @@ class Collection:
         return bound, counted
 
     def take(self, layout: Layout, ids: Sequence[str]) -> tuple[list[str], Float[np.ndarray, "n m d"]]:
-        """Return those of the items that are there, in the order of their ids, with their vectors."""
+        """Return those of the items that exist, by ascending id, with their vectors."""
         fields = _vector_fields(layout)
         rows = []
         for start in range(0, len(ids), layout.batch):
@@ -213,9 +212,9 @@ class Collection:
         return _as_arrays(layout, sorted(rows, key=lambda row: str(row["id"])))
 
     def scan(self, layout: Layout, where: str = "") -> Iterator[tuple[list[str], Float[np.ndarray, "n m d"]]]:
-        """Yield all items, some at a time, as `take` does.
+        """Yield all items in batches, as `take` returns them.
 
-        Not by pymilvus's iterator, which goes on from an id that it does not quote.
+        pymilvus's own iterator fails on ids with quotes.
         """
         shares = 1 + 2 * self.count(where) // layout.batch  # half a batch each, or nearly
         bounds = [SLOTS * number // shares for number in range(shares + 1)]
@@ -243,12 +242,12 @@ def vector_field(modality: str) -> str:
 
 
 def has_field(modality: str) -> str:
-    """Return the name of the field that says whether an item has a modality."""
+    """Return the name of the field that flags whether an item has a modality."""
     return _HAS + _spelled(modality)
 
 
 def _spelled(modality: str) -> str:
-    """Return a name in the letters that a field's may have; `_modality` reads it back."""
+    """Encode a name in the characters of a field's; `_modality` decodes it."""
     return "".join(
         character
         if character.isascii() and character.isalnum()

@@ -1,4 +1,4 @@
-"""A connection to Milvus: opened when first used; whatever goes wrong is one clear line that holds no token."""
+"""A connection to Milvus, opened on first use; every failure is one clear line without the token."""
 
 import logging
 import re
@@ -24,12 +24,12 @@ _OUT_OF_REACH = re.compile(
 _NOT_OPENED = "ConnectionConfigException"  # what a client raises for a file
 _PATIENCE = 6.0  # seconds in which a server may come back; for some after a failure, no new attempt leaves this process
 _PAUSE = 0.5
-_LONGEST = 300  # characters of what Milvus says that an error repeats
+_LONGEST = 300  # characters of a server's message in an error
 _LITE = "milvus_lite"
-# A client asks every 10 seconds whether its server is still there. Milvus Lite, in the same process, takes that for an
-# attack after 40 seconds without other calls: it hangs up, and the next call finds the connection closed.
-_NOT_ASKED = {"grpc_options": {"grpc.keepalive_time_ms": 2**31 - 1}}
-_LOUD = (  # loggers that are told each fault with its stack
+# A client pings its server every 10 seconds. Milvus Lite, in the same process, takes that for an attack after 40
+# seconds without other calls and hangs up; the next call then finds the connection closed.
+_NO_PINGS = {"grpc_options": {"grpc.keepalive_time_ms": 2**31 - 1}}
+_LOUD = (  # loggers that get each error with its stack
     "pymilvus.decorators",
     "pymilvus.client.connection_manager",
     "pymilvus.client.grpc_handler",
@@ -45,18 +45,14 @@ class OutOfReachError(DatabaseError):
 
 
 class RefusedError(DatabaseError):
-    """Milvus does not know the token, or it may not do what was asked."""
+    """Milvus does not know the token, or does not permit it the operation."""
 
 
 class Connection:
-    """One Milvus, by its address.
-
-    Attributes:
-        uri: the address without a password: what messages call it by.
-    """
+    """One Milvus, by its address; `uri` is the address without a password, for messages."""
 
     def __init__(self, uri: str, token: str | None, timeout: float) -> None:
-        """Hold the address; nothing is opened yet."""
+        """Store the address; nothing is opened."""
         self.uri = without_password(uri)
         self._whole_uri = uri
         self._token = token or ""
@@ -64,7 +60,7 @@ class Connection:
         self._client: Any = None
 
     def ask(self, method: str, *args: Any, **options: Any) -> Any:
-        """Return what a method of the client gives; asked again for a few seconds where Milvus is out of reach.
+        """Call a method of the client, and again for a few seconds while Milvus is out of reach.
 
         Raises:
             DatabaseError: pymilvus is not installed, Milvus cannot be reached, or it refuses.
@@ -72,7 +68,7 @@ class Connection:
         began = time.monotonic()
         while True:
             try:
-                with _told_once():
+                with _quiet_loggers():
                     return getattr(self._opened(), method)(*args, timeout=self._timeout, **options)
             except Exception as error:
                 if not _is_from_milvus(error):
@@ -85,31 +81,31 @@ class Connection:
             time.sleep(_PAUSE)
 
     def fault(self, error: Exception) -> DatabaseError:
-        """Return the one line that an error of the client comes to."""
+        """Return an error of the client as one line."""
         if type(error).__name__ == _NOT_OPENED and _is_file(self._whole_uri):
             return self._not_opened(str(error))
         refused = _refusal(error)
-        said = self._without_secrets(" ".join((refused or str(getattr(error, "message", "") or error)).split()))
-        said = said if len(said) <= _LONGEST else f"{said[: _LONGEST - 1]}…"
-        if refused or _REFUSED_LOGIN.search(said):
-            return RefusedError(f"{self.uri}: refuses the token; give one that may do this ({said})")
-        if _OUT_OF_REACH.search(said):
+        message = self._without_secrets(" ".join((refused or str(getattr(error, "message", "") or error)).split()))
+        message = message if len(message) <= _LONGEST else f"{message[: _LONGEST - 1]}…"
+        if refused or _REFUSED_LOGIN.search(message):
+            return RefusedError(f"{self.uri}: refuses the token; give one that may do this ({message})")
+        if _OUT_OF_REACH.search(message):
             return OutOfReachError(
-                f"{self.uri}: cannot be reached; see that Milvus runs there and is not cut off ({said})"
+                f"{self.uri}: cannot be reached; see that Milvus runs there and is not cut off ({message})"
             )
-        return DatabaseError(f"{self.uri}: Milvus refuses: {said}")
+        return DatabaseError(f"{self.uri}: Milvus refuses: {message}")
 
     def close(self) -> None:
-        """Let go of the connection; the next use opens it anew."""
+        """Close the connection; the next use opens it anew."""
         client, self._client = self._client, None
         if client is not None:
-            with _told_once():
+            with _quiet_loggers():
                 client.close()
 
-    def _not_opened(self, said: str) -> DatabaseError:
-        if "milvus-lite is required" in said or "milvus_lite" in said:
+    def _not_opened(self, message: str) -> DatabaseError:
+        if "milvus-lite is required" in message or "milvus_lite" in message:
             return DatabaseError(_INSTALL_LITE)
-        if "not exists" in said:
+        if "not exists" in message:
             return DatabaseError(f"{self.uri}: its folder does not exist; make it first")
         return DatabaseError(
             f"{self.uri}: cannot be opened; give a path of Milvus Lite or a new one, and close what else has it open"
@@ -125,7 +121,7 @@ class Connection:
             from pymilvus import MilvusClient
         except ImportError:
             raise DatabaseError(_INSTALL) from None
-        options = _NOT_ASKED if _is_file(self._whole_uri) else {}
+        options = _NO_PINGS if _is_file(self._whole_uri) else {}
         self._client = MilvusClient(self._whole_uri, token=self._token, timeout=self._timeout, **options)
 
     def _without_secrets(self, text: str) -> str:
@@ -137,30 +133,30 @@ class Connection:
 
 
 @contextmanager
-def _told_once() -> Iterator[None]:
-    """Keep faults that are raised here out of the log while a call lasts; the loggers are then as they were.
+def _quiet_loggers() -> Iterator[None]:
+    """Keep errors that are raised here out of the log during a call.
 
-    What a program logs of other clients, in other threads, is left alone; Milvus Lite serves all in threads of its own,
-    so that its faults are kept back whoever asked.
+    Records of other clients, in other threads, pass. Milvus Lite serves all clients in threads of its own, so its
+    errors are kept back whoever caused them.
     """
     caller = threading.get_ident()
 
-    def is_kept(record: logging.LogRecord) -> bool:
+    def passes(record: logging.LogRecord) -> bool:
         ours = record.thread == caller or record.name.startswith(_LITE) or _LACKING in record.getMessage()
         return record.levelno < logging.WARNING or not ours
 
     loggers = [logging.getLogger(name) for name in _LOUD]
     for logger in loggers:
-        logger.addFilter(is_kept)
+        logger.addFilter(passes)
     try:
         yield
     finally:
         for logger in loggers:
-            logger.removeFilter(is_kept)
+            logger.removeFilter(passes)
 
 
 def check_uri(uri: str) -> str:
-    """Return an address that Milvus can be at.
+    """Return an address, checked.
 
     Raises:
         ValueError: it is neither the address of a server nor a path that ends in .db.
@@ -173,7 +169,7 @@ def check_uri(uri: str) -> str:
 
 
 def without_password(uri: str) -> str:
-    """Return an address without what a user gives away in it."""
+    """Return an address without user and password."""
     return re.sub(r"//[^/@]*@", "//", uri)
 
 
@@ -187,21 +183,20 @@ def _is_file(uri: str) -> bool:
 
 
 def _refusal(error: Exception) -> str:
-    """Return what a server says that does not know the token, or does not let it do this; else an empty text.
+    """Return the message of a server that refuses the token or the operation; empty for other errors.
 
-    The client hands the server's answer on bare, or says what it says of a server that is not there, with the answer
-    as its cause.
+    The client raises the server's reply itself, or the error of an unreachable server with the reply as its cause.
     """
     import grpc
 
-    for answer in (error, error.__cause__):
-        said: Any = answer
-        if isinstance(said, grpc.Call) and said.code().name in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
-            return str(said.details() or said.code().name)
+    replies: tuple[Any, ...] = (error, error.__cause__)
+    for reply in replies:
+        if isinstance(reply, grpc.Call) and reply.code().name in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
+            return str(reply.details() or reply.code().name)
     return ""
 
 
 def _is_from_milvus(error: Exception) -> bool:
-    """Return whether an error is of the client, its connection or its server, and not a bug here."""
+    """Return whether an error comes from the client, its connection or its server, not from a bug here."""
     home = type(error).__module__.partition(".")[0]
     return home in ("pymilvus", "grpc", "milvus_lite") or isinstance(error, OSError)

@@ -68,7 +68,7 @@ class MilvusAnswer(Answer):
 class MilvusSearcher:
     """Search of the items of a Milvus collection: candidates are fetched by index and scored exactly here.
 
-    A collection holds an item's vectors scaled to length one, and their volume, its base. A search asks Milvus for the
+    A collection holds an item's vectors scaled to length one, and their volume, its base. A search fetches the
     `fetch` nearest items to each of the query's vectors t in each modality, and to -t where the measure is invariant to
     signs; adds the `fetch` items of smallest base, which win by volume whatever the query; and scores all of them in
     float64. It is approximate: an item that is near in no modality and has no small base is missed, though its span may
@@ -215,7 +215,7 @@ class MilvusSearcher:
         Args:
             query: as for `Searcher.search`: a `Query`, a `JointQuery`, words; or anchors (q, d) or (d,), of any length.
             k: how many; all items if there are fewer.
-            fetch: how many candidates Milvus is asked for in each modality (twice, for t and -t, where a measure is
+            fetch: how many candidates to fetch in each modality (twice, for t and -t, where a measure is
                 invariant to signs) and by their base; up to 16,384, or as many as there are items for an exact answer.
                 Default: `DEFAULT_FETCH`, or k if that is more.
             progress: called with the share done where every item is read.
@@ -224,7 +224,7 @@ class MilvusSearcher:
             ValueError: as `Searcher.search`; queries of zeros; an id and no gallery; fetch below k, or over 16,384 and
                 under the number of items.
             DatabaseError: pymilvus is not installed, Milvus cannot be reached or refuses, the collection does not exist
-                or is no embedding set, or it holds other modalities than the candidates asked for.
+                or is no embedding set, or it holds other modalities than `candidates`.
         """
         if isinstance(query, Tensor | np.ndarray):
             anchors = unit_queries(query, self._existing_layout().d)
@@ -268,17 +268,9 @@ class MilvusSearcher:
         places = {item: place_of[item] for item in (*best, *true, *listed) if item in place_of}
         ranks = dict(zip(places, ranking.ranks(np.fromiter(places.values(), dtype=np.int64)).tolist()))
         shown = [*best, *true]
-        rows, labels = self._rows_and_labels(shown)
-        hits = take_apart(
-            list(units),
-            self.vectors(shown) if shown else {},
-            rows=rows,
-            ids=shown,
-            labels=labels,
-            scores=ranking.scores(np.array([places[item] for item in shown], dtype=np.int64)).tolist(),
-            ranks=[ranks[item] for item in shown],
-            true=query.id,
-        )
+        scores = ranking.scores(np.array([places[item] for item in shown], dtype=np.int64)).tolist()
+        items = [(ranks[item], *self._row_and_label(item), score) for item, score in zip(shown, scores)]
+        hits = take_apart(list(units), self.vectors(shown) if shown else {}, items, query.id)
         return MilvusAnswer(
             query=query,
             measure=self.measure,
@@ -354,13 +346,12 @@ class MilvusSearcher:
         scorer = CollectionScorer(self._collection, self._existing_layout(), measures.get(self.measure), joined)
         return scorer.score(anchors, k, fetch, progress)
 
-    def _rows_and_labels(self, ids: list[str]) -> tuple[list[int], list[str]]:
-        """Return items' rows in the gallery, -1 for those that it lacks, and their labels or else ids."""
-        if self.gallery is None:
-            return [-1] * len(ids), ids
-        rows = [-1 if (row := self.gallery.find(item)) is None else row for item in ids]
-        labels = self.gallery.items["label" if "label" in self.gallery.items else "id"]
-        return rows, [item if row < 0 else str(labels.iloc[row]) for item, row in zip(ids, rows)]
+    def _row_and_label(self, item: str) -> tuple[int, str, str]:
+        """Return an item's row in the gallery, -1 if it lacks it, its id, and its label or else the id."""
+        row = None if self.gallery is None else self.gallery.find(item)
+        if self.gallery is None or row is None:
+            return -1, item, item
+        return row, item, str(self.gallery.items["label" if "label" in self.gallery.items else "id"].iloc[row])
 
 
 def unit_queries(queries: Tensor | np.ndarray, d: int) -> Float[Tensor, "q d"]:

@@ -80,7 +80,7 @@ def test_another_threads_client_is_heard_while_a_call_of_ours_lasts(held):
     logger = logging.getLogger("pymilvus.decorators")
     logger.addHandler(kept)
     try:
-        with _connection._told_once():
+        with _connection._quiet_loggers():
             logger.error("ours")
             logger.info("ours, of no weight")
             other = threading.Thread(target=logger.error, args=("theirs",))
