@@ -83,20 +83,20 @@ def run(args: argparse.Namespace) -> int:
 
 
 class _Stop:
-    """Ctrl-C as a wish: true once it was pressed; pressed again, it ends the program."""
+    """True once Ctrl-C was pressed; pressed again, it ends the program."""
 
     def __init__(self) -> None:
-        self._asked = False
+        self._pressed = False
 
     def __call__(self) -> bool:
-        return self._asked
+        return self._pressed
 
     def __enter__(self) -> "_Stop":
-        def ask(number: int, frame: object) -> None:
-            self._asked = True
+        def press(number: int, frame: object) -> None:
+            self._pressed = True
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
-        self._before = signal.signal(signal.SIGINT, ask)
+        self._before = signal.signal(signal.SIGINT, press)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -108,14 +108,9 @@ def _print(args: argparse.Namespace, found: list[dict[str, Any]], held_out: int)
         print_json({"out": str(args.out), "held_out": held_out, "heads": found})
         return
     print(f"R@1 of {held_out:,} held-out items, the anchor asking the rest; written to {args.out}\n")
-    rows = [
-        {
-            "loss": each["loss"],
-            "by its own measure": f"{100 * each['recall']:.1f} %",
-            "by volume": f"{100 * each['recall_volume']:.1f} %",
-            "by cosine": f"{100 * each['recall_cosine']:.1f} %",
-            "steps": f"{each['steps']:,}",
-        }
+    measured = {"by its own measure": "recall", "by volume": "recall_volume", "by cosine": "recall_cosine"}
+    print(table([
+        {"loss": each["loss"], **{title: f"{100 * each[name]:.1f} %" for title, name in measured.items()},
+         "steps": f"{each['steps']:,}"}
         for each in found
-    ]
-    print(table(rows))
+    ]))  # fmt: skip

@@ -52,14 +52,14 @@ def _plugin_names(package: str, *, marker: str, k: int | None = None) -> list[st
 
 
 def add_measure(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
-    """Add the argument that says by which measure to rank, or by which several; the command checks the names."""
+    """Add the argument of the measure, or measures, to rank by; the command checks the names."""
     known = LazyChoices(measure_names, check=False)
     if several:
-        said = "measures, with commas: %(choices)s (default: volume)"
-        parser.add_argument("--measure", type=names, default=["volume"], metavar="NAMES", choices=known, help=said)
+        text = "measures, with commas: %(choices)s (default: volume)"
+        parser.add_argument("--measure", type=names, default=["volume"], metavar="NAMES", choices=known, help=text)
     else:
-        said = "measure that ranks: %(choices)s (default: %(default)s)"
-        parser.add_argument("--measure", default="volume", metavar="NAME", choices=known, help=said)
+        text = "measure that ranks: %(choices)s (default: %(default)s)"
+        parser.add_argument("--measure", default="volume", metavar="NAME", choices=known, help=text)
 
 
 def names(text: str) -> list[str]:
@@ -96,7 +96,7 @@ def add_task(
 
 
 def asked_candidates(args: argparse.Namespace, embedding_set: "EmbeddingSet") -> tuple[str, list[str]]:
-    """Return the query and the candidates that `add_task`'s arguments mean for this set."""
+    """Return the query and the candidates of `add_task`'s arguments, by default the anchor and all others."""
     query = args.query or embedding_set.anchor
     return query, args.candidates or [name for name in embedding_set.names if name != query]
 

@@ -76,16 +76,9 @@ def _built_in(args: argparse.Namespace) -> int:
     count = args.items or SPLITS[args.split]
     with progress_bar("embedding") as report:
         embedded = embed_many(
-            model,
-            count,
-            args.out,
-            split=args.split,
-            seed=args.seed,
-            half=args.float16,
-            info={"model": str(model.info.get("loss", "unknown"))},
-            processes=args.processes,
-            progress=report,
-        )
+            model, count, args.out, split=args.split, seed=args.seed, half=args.float16,
+            info={"model": str(model.info.get("loss", "unknown"))}, processes=args.processes, progress=report,
+        )  # fmt: skip
     found = {"out": str(args.out), "items": len(embedded), "modalities": list(embedded.modalities)}
     print(json.dumps(found) if args.json else f"{len(embedded):,} items in {args.out}")
     return 0
@@ -97,14 +90,9 @@ def _own(args: argparse.Namespace) -> int:
     encoders = [load(spec, device=args.device) for spec in args.encoder]
     with progress_bar("embedding") as report:
         made = embed_folder(
-            args.folder,
-            args.out,
-            encoders,
-            text=args.text,
-            batch_size=args.batch,
-            skip_bad=args.skip_bad,
+            args.folder, args.out, encoders, text=args.text, batch_size=args.batch, skip_bad=args.skip_bad,
             progress=report,
-        )
+        )  # fmt: skip
     _print(args, made)
     return 0
 

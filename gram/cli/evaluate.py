@@ -49,10 +49,10 @@ def run(args: argparse.Namespace) -> int:
         print()
     many = len(args.sets) > 1
     print(table([_row(path, report, many) for path, report in reports], markdown=args.markdown))
-    told = {(path if many else None, report.caution): None for path, report in reports if report.caution}
-    for path, caution in told:  # a table in Markdown stays alone on standard output
-        said = f"{path}: {caution}" if path else caution
-        print(said if args.markdown else f"\n{said}", file=sys.stderr if args.markdown else sys.stdout)
+    cautions = {(path if many else None, report.caution): None for path, report in reports if report.caution}
+    for path, caution in cautions:  # a table in Markdown stays alone on standard output
+        line = f"{path}: {caution}" if path else caution
+        print(line if args.markdown else f"\n{line}", file=sys.stderr if args.markdown else sys.stdout)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Files of embeddings as arguments of several commands: which file, and which of its columns is what."""
+"""Arguments of several commands that name a file of embeddings and the roles of its columns."""
 
 import argparse
 from dataclasses import replace
@@ -39,7 +39,7 @@ def pair(text: str) -> tuple[str, str]:
 
 
 def add_column_roles(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that correct the guess of what the columns are."""
+    """Add the arguments that correct the guessed roles of columns."""
     group = parser.add_argument_group("which column is what (default: as guessed)")
     group.add_argument(
         "--modality", type=pair, action="append", metavar="NAME=COLUMN", help="a modality; give all, in order"
@@ -62,8 +62,8 @@ def asked_roles(args: argparse.Namespace, roles: "ColumnRoles") -> "ColumnRoles"
         masks = {name: mask for name, mask in roles.masks.items() if name in chosen}
         anchor = roles.anchor if roles.anchor in chosen else next(iter(chosen))
         roles = replace(roles, modalities=chosen, masks=masks, anchor=anchor)
-    said = {name: getattr(args, name) for name in ("anchor", "id", "label", "split")}
-    single: dict[str, Any] = {name: None if v == _NONE else v for name, v in said.items() if v is not None}
+    given = {name: getattr(args, name) for name in ("anchor", "id", "label", "split")}
+    single: dict[str, Any] = {name: None if v == _NONE else v for name, v in given.items() if v is not None}
     roles = replace(roles, **single)
     if args.media:
         roles = replace(roles, media={column: name for name, column in args.media})

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Load the set, which checks it, say what is in it, and return the exit status."""
+    """Load the set, which checks it, print its contents, and return the exit status."""
     if args.set.exists() and not _is_set(args.set):
         return _run_file(args)
     from gram.data.embedding_set import EmbeddingSet  # with torch, so that a file that is refused need not wait for it
@@ -125,11 +125,8 @@ def describe(embedded: "EmbeddingSet") -> dict[str, Any]:
         "columns": [str(column) for column in embedded.items.columns],
         "media": {column: _media_found(embedded, column) for column in embedded.media_columns},
         "modalities": {
-            name: {
-                "dtype": str(tensor.dtype).removeprefix("torch."),
-                "missing": missing[name],
-                **_lengths(embedded, name),
-            }
+            name: {"dtype": f"{tensor.dtype}".removeprefix("torch."), "missing": missing[name]}
+            | _lengths(embedded, name)
             for name, tensor in embedded.modalities.items()
         },
     }
@@ -140,11 +137,8 @@ def _lengths(embedded: "EmbeddingSet", name: str) -> dict[str, Any]:
     if not len(lengths):
         return {"shortest": None, "longest": None, "unit": None}
     shortest, longest = float(lengths.min()), float(lengths.max())
-    return {
-        "shortest": shortest,
-        "longest": longest,
-        "unit": abs(shortest - 1) < _UNIT_TOLERANCE and abs(longest - 1) < _UNIT_TOLERANCE,
-    }
+    unit = abs(shortest - 1) < _UNIT_TOLERANCE and abs(longest - 1) < _UNIT_TOLERANCE
+    return {"shortest": shortest, "longest": longest, "unit": unit}
 
 
 def _media_found(embedded: "EmbeddingSet", column: str) -> dict[str, int]:
@@ -156,9 +150,4 @@ def _media_found(embedded: "EmbeddingSet", column: str) -> dict[str, int]:
 def _row(name: str, part: dict[str, Any]) -> dict[str, str]:
     lengths = "none present" if part["unit"] is None else f"{part['shortest']:.4g} to {part['longest']:.4g}"
     unit = {True: " (unit)", False: " (not unit)", None: ""}[part["unit"]]
-    return {
-        "modality": name,
-        "type": part["dtype"],
-        "missing": f"{part['missing']:,}",
-        "lengths": lengths + unit,
-    }
+    return {"modality": name, "type": part["dtype"], "missing": f"{part['missing']:,}", "lengths": lengths + unit}

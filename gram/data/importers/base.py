@@ -16,7 +16,7 @@ source, so that knowing what is read loads none of the libraries that read it.
 import importlib
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -150,7 +150,7 @@ class Table:
     held: object = None
 
     def add(self, name: object, source: Source) -> None:
-        """Add a column; its name becomes one line, and unlike all others.
+        """Add a column under a unique name of one line.
 
         Raises:
             EmbeddingSetError: it is one column too many.
@@ -170,17 +170,13 @@ class Table:
         self.add(name, Source((len(values),), dtype, lambda: Loaded(values), values.head(HEAD), eager=True))
 
     def add_items(self, items: "Table") -> None:
-        """Add the items of a set; a column that is called as a modality is keeps its name for later."""
+        """Add the items of a set; a column with the name of a modality is renamed, and keeps its original name."""
         for name, source in items.columns.items():
-            self.add(f"{name} (items)" if name in self.columns else name, _named(source, name))
+            self.add(f"{name} (items)" if name in self.columns else name, replace(source, original=name))
 
     def leave_out(self, name: object, why: str) -> None:
         """Note that something is not read."""
         self.notes.append(f"'{one_line(str(name))}' is left out: {why}.")
-
-
-def _named(source: Source, original: str) -> Source:
-    return Source(**{**vars(source), "original": original})
 
 
 def from_array(
@@ -194,17 +190,7 @@ def from_array(
     mapped: Mapped | None = None,
     eager: bool = False,
 ) -> None:
-    """Add an array: one value or one vector a row; anything else is noted as left out.
-
-    Args:
-        table: gets the column.
-        name: of the column.
-        shape: as it is stored; axes of length 1 after the first are dropped.
-        dtype: name of a type of real numbers or truth values, or "text".
-        load: reads it, in any layout of `shape`.
-        limits: on the number of rows.
-        mapped: where it lies in a file.
-        eager: whether it is in memory already.
+    """Add an array of one value or one vector a row, axes of length 1 dropped; anything else is noted as left out.
 
     Raises:
         EmbeddingSetError: more rows than `limits` allow.

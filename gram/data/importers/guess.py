@@ -76,13 +76,7 @@ def count_rows(table: Table) -> int:
 
 
 def guess(table: Table, n: int, folder: Path | None) -> ColumnRoles:
-    """Return what the columns seem to mean; what is left open is added to the table's notes.
-
-    Args:
-        table: the columns.
-        n: number of items.
-        folder: where media files may be; None if nowhere.
-    """
+    """Return the likely roles of the columns of n items, whose media may lie below `folder`; doubts become notes."""
     modalities = _modalities(table, n)
     values = {name: source for name, source in table.columns.items() if not source.is_matrix and source.shape[0] == n}
     masks = _masks(modalities, values)
@@ -93,7 +87,7 @@ def guess(table: Table, n: int, folder: Path | None) -> ColumnRoles:
         id_column = None
     media = _media(table, free, modalities, folder)
     free = {name: source for name, source in free.items() if name not in modalities.values()}
-    _tell_numbers(table, free)
+    _note_numbers(table, free)
     rest = {name: source for name, source in free.items() if name != id_column and name not in media}
     return ColumnRoles(
         modalities=modalities,
@@ -106,8 +100,8 @@ def guess(table: Table, n: int, folder: Path | None) -> ColumnRoles:
     )
 
 
-def _tell_numbers(table: Table, values: Mapping[str, Source]) -> None:
-    """Note which columns of one number an item are called as a modality is, though they may be mere values."""
+def _note_numbers(table: Table, values: Mapping[str, Source]) -> None:
+    """Note columns of one number an item that have the name of a modality but may be mere values."""
     for name, source in values.items():
         words = [token for token in _tokens(name) if not _NOISE.fullmatch(token)]
         if source.dtype in FLOATS and len(words) == 1 and words[0] in _WORDS:
@@ -169,9 +163,9 @@ def modality_names(columns: Sequence[str]) -> list[str]:
 
 
 def _anchor(table: Table, names: list[str]) -> str | None:
-    said = table.info.get("anchor")
-    if said in names:
-        return str(said)
+    anchor = table.info.get("anchor")
+    if anchor in names:
+        return str(anchor)
     return next((name for name in names if _WORDS.get(name) == "text"), names[0] if names else None)
 
 
@@ -208,10 +202,10 @@ def _is_binary(source: Source) -> bool:
 
 
 def _media(table: Table, columns: Mapping[str, Source], modalities: Mapping[str, str], folder: Path | None) -> Any:
-    said = table.info.get("media")
-    if isinstance(said, list):
+    listed = table.info.get("media")
+    if isinstance(listed, list):
         known = {source.original or name: name for name, source in columns.items()}
-        return {known[name]: name for name in map(str, said) if name in known}
+        return {known[name]: name for name in map(str, listed) if name in known}
     media = {}
     for name, source in columns.items():
         kinds = _kinds(source.head) if folder is not None and source.dtype == "text" else set()

@@ -93,7 +93,7 @@ def _together(parts: list[Rows], folder: Path, limits: Limits) -> Rows:
 
 
 def _name_classes(table: Table, schema: pa.Schema) -> None:
-    """Show the classes of a ClassLabel by their names."""
+    """Replace the class numbers of a ClassLabel by their names."""
     try:
         features = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))["info"]["features"]
         named = {name: feature["names"] for name, feature in features.items() if feature["_type"] == "ClassLabel"}

@@ -87,8 +87,7 @@ def inspect(path: str | Path | Sequence[str | Path], *, limits: Limits | None = 
 
 def _contents(table: Table) -> str:
     kept = [f"'{name}' has one value an item" for name in table.columns]
-    told = kept[:3] + [note.removesuffix(".") for note in table.notes[:3]]
-    return "; ".join(told) or "it is empty"
+    return "; ".join(kept[:3] + [note.removesuffix(".") for note in table.notes[:3]]) or "it is empty"
 
 
 def _column(name: str, source: Source, roles: ColumnRoles) -> Column:

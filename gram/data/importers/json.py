@@ -1,4 +1,4 @@
-"""JSON Lines and JSON tables: parsed object by object, so that a fault is told with its row."""
+"""JSON Lines and JSON tables: parsed object by object, so that a fault names its row."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -114,7 +114,7 @@ class _Columns:
         return None
 
     def arrow(self) -> pa.Table:
-        """Return all columns."""
+        """Return all columns as an Arrow table."""
         return pa.table({name: self._array(name, cells) for name, cells in self.cells.items()})
 
     def _array(self, name: str, cells: list[Any]) -> pa.Array:

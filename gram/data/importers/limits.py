@@ -104,16 +104,14 @@ class Allowance(NamedTuple):
 
     @property
     def too_slow(self) -> str:
-        """What is said of a worker that used up its time."""
+        """The message about a worker that used up its time."""
         return f"takes more than {self.processor} s to read, which no sound file of its size does; write it again"
 
     @property
     def crashed(self) -> str:
-        """What is said of a worker that died."""
-        memory = format_bytes(self.memory)
-        return (
-            f"is damaged, or needs more than {memory} of memory, which no sound file of its size does; write it again"
-        )
+        """The message about a worker that died."""
+        memory = f"needs more than {format_bytes(self.memory)} of memory"
+        return f"is damaged, or {memory}, which no sound file of its size does; write it again"
 
 
 def format_bytes(size: int) -> str:
@@ -137,22 +135,17 @@ def one_line(text: str) -> str:
 
 @contextmanager
 def reraise_as_set_error(where: object, what: str, remedy: str, *errors: type[Exception]) -> Iterator[None]:
-    """Turn what a library raises while it reads into one line; everything else is a bug and passes.
+    """Turn errors of a library into one line: `where` is not readable as `what`; `remedy`. Other errors are bugs.
 
-    Args:
-        where: the file, and the part of it.
-        what: what it was read as: "a NumPy array".
-        remedy: what to do.
-        *errors: what the library is known to raise. Too little memory and too deep nesting are always caught.
+    Caught are `errors`, and, always, too little memory and too deep nesting.
     """
     try:
         yield
     except EmbeddingSetError:
         raise
     except MemoryError as error:
-        raise EmbeddingSetError(
-            f"{where}: needs more memory than it may take; leave items out, or store float16"
-        ) from (error)
+        message = f"{where}: needs more memory than it may take; leave items out, or store float16"
+        raise EmbeddingSetError(message) from error
     except RecursionError as error:
         raise EmbeddingSetError(f"{where}: is nested too deeply to be {what}; {remedy}") from error
     except errors as error:

@@ -1,4 +1,4 @@
-"""MATLAB's .mat files, by scipy and h5py: a matrix a view, or cells of matrices, transposed or not."""
+"""MATLAB .mat files (5 and 7.3), by scipy and h5py: matrices or cells of matrices, items in rows or columns."""
 
 import math
 import warnings
@@ -125,7 +125,7 @@ def _why_not(value: Any) -> str:
     return "it is empty" if value.size == 0 and value.dtype.kind in "UO" else ""
 
 
-# version 7.3, which is HDF5 with every matrix turned round
+# version 7.3, which is HDF5 with every matrix transposed
 
 
 def _variable_73(file: Any, name: str, limits: Limits, table: Table) -> list[_Part | _Texts]:
@@ -241,7 +241,7 @@ def _add_matrix(table: Table, part: _Part, limits: Limits, *, transposed: bool) 
 
 
 def _count_items(table: Table, views: list[_Part], lengths: set[int]) -> int:
-    """Return the number of items: the size that all views share, told apart by the labels where two are shared."""
+    """Return the number of items: the size that all views share; where they share two, the one that labels have."""
     if not views:
         return 0
     shared = set.intersection(*({*view.shape} for view in views))

@@ -1,4 +1,4 @@
-"""NumPy's .npy: the header is held against the size of the file, and the numbers are mapped."""
+"""NumPy's .npy: the header is checked against the size of the file, and the numbers are mapped."""
 
 import math
 import tokenize

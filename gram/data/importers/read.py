@@ -186,10 +186,8 @@ def _vectors(inspection: Inspection, roles: ColumnRoles, name: str) -> tuple[Ten
     if source.dtype not in ("float16", "float32"):
         inspection.limits.check_unpacked(f"{inspection.path}: '{name}'", 4 * math.prod(source.shape))
     loaded = source.load()
-    tensor, faults = (
-        _as_tensor(loaded.values if source.is_matrix else _one_number(loaded.values), source),
-        dict(loaded.faults),
-    )
+    tensor = _as_tensor(loaded.values if source.is_matrix else _one_number(loaded.values), source)
+    faults = dict(loaded.faults)
     if name in roles.masks:
         absent = torch.from_numpy(~_present(inspection, roles.masks[name]))
         if absent.any():

@@ -49,18 +49,12 @@ _ENVIRONMENT = {
 
 
 def read_file(path: Path, limits: Limits, *, where: object = None) -> Table:
-    """Return the columns of a file, read by the importer of its suffix.
-
-    Args:
-        path: of the file.
-        limits: what may be spent on it.
-        where: how messages name the file, if not by its path.
+    """Return the columns of a file, read by the importer of its suffix; messages call the file `where`, or its path.
 
     Raises:
         EmbeddingSetError: its kind is not read, or whatever the importer and the limits refuse.
     """
-    importer = importers().get(path.suffix.lower())
-    size = limits.check_file(path)
+    size, importer = limits.check_file(path), importers().get(path.suffix.lower())
     if importer is None:
         raise EmbeddingSetError(
             f"{path}: files of the kind '{path.suffix}' are not read; give one of {' '.join(suffixes())}, or a folder"
@@ -78,7 +72,7 @@ def read_file(path: Path, limits: Limits, *, where: object = None) -> Table:
 
 
 def read_isolated(importer: Importer, path: Path, size: int, limits: Limits, *, where: object = None) -> Table:
-    """Return the columns of `size` bytes in a file or folder; columns are loaded, in the sandbox, when asked for.
+    """Return the columns of `size` bytes in a file or folder; each is loaded, in the sandbox, on demand.
 
     Raises:
         EmbeddingSetError: whatever the importer and the limits refuse.
@@ -86,18 +80,18 @@ def read_isolated(importer: Importer, path: Path, size: int, limits: Limits, *, 
     job = Job(importer, path, size, limits, where)
     reply, folder = job.run("open")
     table = Table(reply["format"], notes=reply["notes"], info=reply["info"], held=job)
-    for told in reply["columns"]:
-        head = None if told["head"] is None else _values(folder, told["head"])
-        column = _Column(job, told, folder)
-        table.columns[told["name"]] = Source(tuple(told["shape"]), told["dtype"], column.load, head, told["original"])
+    for column in reply["columns"]:
+        head = None if column["head"] is None else _values(folder, column["head"])
+        load = _Column(job, column, folder).load
+        table.columns[column["name"]] = Source(tuple(column["shape"]), column["dtype"], load, head, column["original"])
     return table
 
 
 class _Column:
-    """A column that is loaded from where a worker put it; the first time, a worker may have to read it."""
+    """A column in the files of a worker, which reads it at the first load if it has not yet."""
 
-    def __init__(self, job: "Job", told: dict[str, Any], folder: Path) -> None:
-        self.job, self.told, self.folder, self.data = job, told, folder, told["data"]
+    def __init__(self, job: "Job", description: dict[str, Any], folder: Path) -> None:
+        self.job, self.description, self.folder, self.data = job, description, folder, description["data"]
 
     def load(self) -> Loaded:
         """Return the values, mapped where they are vectors, and what is wrong with single rows.
@@ -105,18 +99,18 @@ class _Column:
         Raises:
             EmbeddingSetError: whatever the importer and the limits refuse, or the file is another one than before.
         """
-        if self.told["mapped"] is not None:
-            path, offset, dtype, shape, strides = self.told["mapped"]
+        if self.description["mapped"] is not None:
+            path, offset, dtype, shape, strides = self.description["mapped"]
             return Loaded(Mapped(path, offset, dtype, tuple(shape), tuple(strides)).load())
         if self.data is None:
-            reply, self.folder = self.job.run("load", column=self.told["name"])
+            reply, self.folder = self.job.run("load", column=self.description["name"])
             self.data = reply["data"]
         vectors = self.data["vectors"]
         if vectors is None:
             values: Any = _values(self.folder, self.data["values"])
         else:
             values = np.load(self.folder / vectors, mmap_mode="c")
-        if values.shape != tuple(self.told["shape"]):
+        if values.shape != tuple(self.description["shape"]):
             raise EmbeddingSetError(f"{self.job.where}: was changed while it was read; open it again")
         faults = self.data["faults"]
         table = None if faults is None else _table(self.folder, faults)
@@ -154,7 +148,7 @@ class Job(PrivateFolder):
         self._numbers = itertools.count()
 
     def run(self, action: str, **more: str) -> tuple[dict[str, Any], Path]:
-        """Carry out one action in a worker; return its reply and the folder of its files.
+        """Run one action in a worker; return its reply and the folder of its files.
 
         Raises:
             EmbeddingSetError: the importer refuses, or the worker exceeded a limit or crashed.
@@ -211,7 +205,7 @@ class _Server:
                 self._ready = bool(self._socket.recv(1))
 
     def run(self, request: dict[str, Any]) -> str:
-        """Return what ended the worker early, in words; nothing if it finished.
+        """Return why the worker ended early, as a message; empty if it finished.
 
         Raises:
             RuntimeError: the server is gone.
@@ -223,12 +217,12 @@ class _Server:
                 socket.send_fds(self._socket, [module], [theirs.fileno()])
             with ours:
                 ours.sendall(json.dumps(request).encode() + b"\n")
-                told = b"".join(iter(partial(ours.recv, 4096), b""))
+                reply = b"".join(iter(partial(ours.recv, 4096), b""))
         except OSError as error:
             raise RuntimeError("the process that reads files cannot be reached") from error
-        if not told:
+        if not reply:
             raise RuntimeError("the process that reads files ended; python -m gram.data.importers.worker says why")
-        return str(json.loads(told))
+        return str(json.loads(reply))
 
 
 def _end(ours: socket.socket, process: "subprocess.Popen[bytes]") -> None:
@@ -263,7 +257,7 @@ def start(*, wait: bool = True) -> None:
 
 
 def _run_interpreter(request: dict[str, Any], allowance: Allowance) -> str:
-    """Run a worker where processes cannot fork; return what ended it early, in words."""
+    """Run a worker where processes cannot fork; return why it ended early, as a message."""
     command = [sys.executable, "-m", "gram.data.importers.worker"]
     try:
         done = subprocess.run(

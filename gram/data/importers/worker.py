@@ -42,7 +42,7 @@ def _serve(server: socket.socket, root: str) -> None:
             while len(module) < HEADER:
                 module += server.recv(HEADER - len(module))
             name = module.decode().strip()
-            with contextlib.suppress(Exception):  # the worker meets it again, and tells
+            with contextlib.suppress(Exception):  # the worker meets it again, and reports it
                 Importer(name, ()).load()
             with socket.socket(fileno=sockets[0]) as channel:
                 if os.fork() == 0:
@@ -54,7 +54,7 @@ def _serve(server: socket.socket, root: str) -> None:
 
 
 def _supervise(channel: socket.socket) -> NoReturn:
-    """Run one request in a worker, watch it, and tell how it ended."""
+    """Run one request in a worker, watch it, and report how it ended."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     with channel.makefile("rb") as lines:
         request = json.loads(lines.readline())
@@ -67,28 +67,28 @@ def _supervise(channel: socket.socket) -> NoReturn:
         _limit(allowance)
         _work(request)
     os.close(ended)
-    told = _watch(worker, running, channel, Path(request["folder"]), allowance)
-    channel.sendall(json.dumps(told).encode())
+    reason = _watch(worker, running, channel, Path(request["folder"]), allowance)
+    channel.sendall(json.dumps(reason).encode())
     os._exit(0)
 
 
 def _watch(worker: int, running: int, channel: socket.socket, folder: Path, allowance: Allowance) -> str:
-    """Wait for a worker; return what ended it early, in words."""
-    end, told = time.monotonic() + allowance.wall, ""
-    while not told:
+    """Wait for a worker; return why it was ended early, or an empty string."""
+    end, reason = time.monotonic() + allowance.wall, ""
+    while not reason:
         ready, _, _ = select.select([running, channel.fileno()], [], [], 0.5)
         if running in ready:
             break
         if channel.fileno() in ready:
-            told = "nobody waits for it"
+            reason = "nobody waits for it"
         elif time.monotonic() > end:
-            told = allowance.too_slow
+            reason = allowance.too_slow
         elif sum(file.lstat().st_size for file in folder.rglob("*")) > allowance.output:
-            told = f"unpacks to more than {format_bytes(allowance.output)}; leave items out, or store float16"
-    if told:
+            reason = f"unpacks to more than {format_bytes(allowance.output)}; leave items out, or store float16"
+    if reason:
         os.kill(worker, signal.SIGKILL)
     status = os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1])
-    return told or ("" if status == 0 else allowance.too_slow if status == -signal.SIGXCPU else allowance.crashed)
+    return reason or ("" if status == 0 else allowance.too_slow if status == -signal.SIGXCPU else allowance.crashed)
 
 
 # the side of the worker
@@ -110,7 +110,7 @@ def _limit(allowance: Allowance) -> None:
 
 
 def _work(request: dict[str, Any]) -> NoReturn:
-    """Carry out a request, write the reply, and end this process."""
+    """Run a request, write the reply, and end this process."""
     path = request["path"]
     try:
         reply = _perform(request)
@@ -165,11 +165,11 @@ class _Writer:
         self._file.close()
 
     def column(self, name: str, source: Source, *, early: bool) -> dict[str, Any]:
-        """Return what the library has to know of a column; what is in memory, or small, is written at once."""
+        """Return the description of a column; its values are written now if they are in memory or small."""
         head = None if source.head is None else self._values(source.head)
         data = None
         if source.eager or (early and source.mapped is None):
-            with contextlib.suppress(*([] if source.eager else [EmbeddingSetError])):  # told when it is asked for
+            with contextlib.suppress(*([] if source.eager else [EmbeddingSetError])):  # raised again when it is loaded
                 data = self.loaded(source.load())
         return {"name": name, "shape": source.shape, "dtype": source.dtype, "original": source.original,
                 "head": head, "data": data, "mapped": source.mapped}  # fmt: skip
@@ -177,15 +177,15 @@ class _Writer:
     def loaded(self, loaded: Loaded) -> dict[str, Any]:
         """Write a column; return where."""
         values, faults = loaded
-        told: dict[str, Any] = dict.fromkeys(("vectors", "values", "faults"))
+        places: dict[str, Any] = dict.fromkeys(("vectors", "values", "faults"))
         if isinstance(values, pd.Series):
-            told["values"] = self._values(values)
+            places["values"] = self._values(values)
         else:
-            told["vectors"] = f"{next(self._numbers)}.npy"
-            np.save(self.folder / told["vectors"], values, allow_pickle=False)
+            places["vectors"] = f"{next(self._numbers)}.npy"
+            np.save(self.folder / places["vectors"], values, allow_pickle=False)
         if faults:
-            told["faults"] = self._table(pa.table({"row": list(faults), "what": list(faults.values())}))
-        return told
+            places["faults"] = self._table(pa.table({"row": list(faults), "what": list(faults.values())}))
+        return places
 
     def _values(self, values: "pd.Series[Any]") -> int:
         return self._table(pa.Table.from_pandas(values.rename("values").to_frame(), preserve_index=False))
