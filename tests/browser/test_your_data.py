@@ -1,12 +1,14 @@
 """Your data, as a researcher does: files to a picture, and unequal views aligned, explored and diagnosed."""
 
 import re
+import time
 
 import numpy as np
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import PATIENCE, settle
+from tests.helpers.hostile_files import nested_cells
 
 pytestmark = pytest.mark.browser
 
@@ -36,6 +38,30 @@ def test_a_file_becomes_a_picture_and_a_bad_one_a_line(open_page, tmp_path):
     unit = [rows[0].astype(np.float64) / np.linalg.norm(rows[0].astype(np.float64)) for rows in views.values()]
     volume = abs(np.prod(np.diag(np.linalg.qr(np.stack(unit).T)[1])))
     expect(page.locator(".panel").first).to_contain_text(f"{volume:.3g}"[:5])
+
+
+def test_a_file_that_crashes_its_reader_is_one_line_while_others_go_on(open_page, tmp_path):
+    other, page = open_page("/geometry", width=1200), open_page("/your-data")  # a window of its own each
+    panel, image = other.locator(".panel").first, other.get_by_role("button", name="image", exact=True)
+
+    def press() -> float:
+        before, began = panel.inner_text(), time.monotonic()
+        image.click()  # in or out of the candidates
+        other.wait_for_function("before => document.querySelector('.panel').innerText !== before", arg=before)
+        return time.monotonic() - began
+
+    press()  # the first also loads what is drawn
+    usual = press()
+    began, answers = time.monotonic(), []
+    page.locator("input[type=file]").set_input_files(nested_cells(tmp_path))
+    fault = page.get_by_test_id("stAlert").filter(has_text="cells.mat")
+    while not fault.count() and time.monotonic() - began < 30:
+        answers.append(press())
+    seconds = time.monotonic() - began
+    expect(fault).to_contain_text("cells.mat: is damaged, or needs more than")
+    answers.append(press())  # the server lives
+    assert seconds < 5 + max(answers)
+    assert max(answers) < max(1, 3 * usual)
 
 
 def test_five_unequal_views_are_aligned_by_both_losses_explored_and_diagnosed(open_page):

@@ -27,6 +27,17 @@ def many_dimensions(folder):
     return path
 
 
+def nested_cells(folder):
+    """A MATLAB 5 cell in a cell in a cell, 100,000 deep: scipy reads it recursively, until the stack overflows."""
+    level = (
+        struct.pack("<LL", 14, 2**27) + _element(6, struct.pack("<LL", 1, 0)) + _element(5, struct.pack("<ll", 1, 1))
+    )
+    packed = zlib.compress(level + _element(1, b"m") + (level + _element(1, b"")) * 100_000, 9)
+    path = folder / "cells.mat"
+    path.write_bytes(b"MATLAB 5.0".ljust(124) + b"\0\1IM" + struct.pack("<LL", 15, len(packed)) + packed)
+    return path
+
+
 def repeated_number(folder):
     """Tensors of half a GB each that are one number, repeated by strides of 0."""
     path = folder / "repeated.pt"
@@ -95,5 +106,5 @@ def huge_number(folder):
 
 
 SOUND = {one_category: 6, huge_number: 2}  # -> rows
-HOSTILE = [many_dimensions, repeated_number, long_words, long_vectors, key_of_its_own, packed_twice,
+HOSTILE = [many_dimensions, nested_cells, repeated_number, long_words, long_vectors, key_of_its_own, packed_twice,
            many_objects]  # fmt: skip
