@@ -36,18 +36,12 @@ class Engine:
 
     Attributes:
         vectors: the candidates.
-        codes: their compressed copy, made when it is first needed.
+        codes: their compressed copy, made on first use; engines of several measures may share it.
         compressed: whether it is used.
     """
 
     def __init__(self, measure: Measure, codes: SpanCodes, compressed: bool | None) -> None:
-        """Store the gallery; nothing is read.
-
-        Args:
-            measure: what scores.
-            codes: of the candidates; engines of several measures may share it.
-            compressed: whether to use them where that can be done; None for `COMPRESSED_FROM` candidates or more.
-        """
+        """Store the gallery, unread; where supported, `compressed` None compresses `COMPRESSED_FROM` items or more."""
         self._measure, self.codes, self.vectors = measure, codes, codes.candidates
         wanted = len(self.vectors) >= COMPRESSED_FROM if compressed is None else compressed
         self.compressed = wanted and supports(measure, self.vectors)

@@ -143,13 +143,7 @@ def embed(
 ) -> dict[str, Float[Tensor, " d"]]:
     """Return the vector of each part of a query by modality, that of the gallery's anchor modality first.
 
-    Args:
-        query: the query.
-        gallery: the set of the items that queries name.
-        candidates: the modalities that items are judged by.
-        model: what embeds content.
-        normalize: scale an item's own vector to length one.
-        d: dimension of the candidates' vectors; the gallery's if None.
+    `normalize` scales an item's own vector to length one; d is that of the candidates' vectors, the gallery's if None.
 
     Raises:
         ValueError: see `Searcher.search`.

@@ -68,10 +68,9 @@ def rank_true_items(
     low, high = scores - margin, scores + margin
     better, at_least = torch.zeros(2, len(true), dtype=torch.int64, device=device)
     for rows, columns, block in score_blocks(measure, anchors, candidates, device=device, progress=progress):
-        mine = rows if by_anchor else columns
-        side, axis = ((slice(None), None), 1) if by_anchor else ((None, slice(None)), 0)
-        better[mine] += (block > high[mine][side]).sum(axis)
-        at_least[mine] += (block >= low[mine][side]).sum(axis)
+        mine, ranked = (rows, block) if by_anchor else (columns, block.T)
+        better[mine] += (ranked > high[mine, None]).sum(1)
+        at_least[mine] += (ranked >= low[mine, None]).sum(1)
     return Ranks(better.cpu(), (at_least - better).clamp(min=1).cpu())
 
 

@@ -125,16 +125,9 @@ def score_pairs(
     joined: Sequence[Float[Tensor, " d"]] = (),
     device: torch.device | None = None,
 ) -> Float[Tensor, " m"]:
-    """Return the score of anchor rows[i] with candidate columns[i], in float64.
+    """Return the score of anchor rows[i] with candidate columns[i], in float64; `joined` vectors join each candidate.
 
-    Args:
-        measure: its name, or the measure.
-        anchors: the anchors.
-        candidates: as for `score_blocks`.
-        rows: of `anchors`.
-        columns: of the candidates.
-        joined: vectors that join each candidate's own.
-        device: as for `score_blocks`.
+    Other arguments are those of `score_blocks`.
     """
     chosen = _resolve(measure)
     if not isinstance(candidates, Candidates):
@@ -156,14 +149,8 @@ def score_all(
 ) -> Float[np.ndarray, " n"]:
     """Return the score of one query with every candidate, in float64.
 
-    A candidate without any vector scores -inf, and a query of NaN has NaN with all.
-
-    Args:
-        measure: its name, or the measure.
-        query: the anchor, and below it the vectors that join each candidate's own.
-        candidates: as for `score_blocks`.
-        prepared: blocks of candidates which the query's other vectors have joined.
-        progress: called after each block with the share done.
+    The query is the anchor, and below it the vectors that join each candidate's own; `prepared` blocks have them joined
+    already. A candidate without any vector scores -inf, and a query of NaN has NaN with all.
     """
     chosen = _resolve(measure)
     if not isinstance(candidates, Candidates):

@@ -34,14 +34,9 @@ class Ranking:
         score: Callable[[Positions], Float[np.ndarray, " m"]] | None = None,
         refine: Callable[[Positions], tuple[np.ndarray, np.ndarray]] | None = None,
     ) -> None:
-        """Hold what is known.
+        """Store float64 bounds, which change in place; one array twice where all scores are known.
 
-        Args:
-            lower: float64, changed as scores become known.
-            upper: likewise; the same array where all are known.
-            scale: what rounding is measured against, see `score_scale`.
-            score: gives the scores of some candidates, where bounds differ.
-            refine: gives narrower bounds of some candidates, more quickly than their scores.
+        `scale` is that of `score_scale`; `score` gives some candidates' scores, and `refine`, sooner, narrower bounds.
         """
         self.lower, self.upper, self._scale, self._score, self._refine = lower, upper, scale, score, refine
 
@@ -115,14 +110,7 @@ class TopK:
     """The k best of n candidates for each of q queries, from scores that come block by block."""
 
     def __init__(self, q: int, k: int, scale: float, device: torch.device) -> None:
-        """Begin with no hit.
-
-        Args:
-            q: number of queries.
-            k: how many hits each has, up to n.
-            scale: what rounding is measured against, see `score_scale`.
-            device: where the scores come from.
-        """
+        """Start without hits; k is up to n, `scale` that of `score_scale`, `device` that of the scores."""
         self._q, self._k, self._scale = q, k, scale
         self._least = torch.full((q,), -torch.inf, dtype=torch.float64, device=device)  # of the k best so far, or less
         self._found: list[tuple[Positions, Positions, Float[np.ndarray, " m"]]] = []

@@ -23,6 +23,7 @@ _group_products = products_with(GROUP)
 _single_products = products_with(1)
 
 
+# numba's caches on disk name these classes, and fail to load once one is renamed.
 class Compressed(NamedTuple):
     """Candidates, in blocks of 16."""
 
@@ -35,14 +36,14 @@ class Compressed(NamedTuple):
 class Asked(NamedTuple):
     """Unit queries."""
 
-    codes: np.ndarray  # (q, 4 steps) bytes, or numbers of 16 bits (`ASKED`), q filled up to whole groups
+    codes: np.ndarray  # (q, 4 steps) bytes, or numbers of 16 bits (`QUERY_DTYPE`), q filled up to whole groups
     first: np.ndarray  # (q,) int32: what makes up for the 128 in the candidates
     scale: np.ndarray  # (q,) float32
     rest: np.ndarray  # (q,) as of candidates
 
 
 class Found(NamedTuple):
-    """What is known of queries so far."""
+    """The candidates that may be among the best of each query, so far."""
 
     least: np.ndarray  # (q, k) a heap of the k least upper bounds, the largest of them first
     items: np.ndarray  # (q, room) candidates with a lower bound below that
@@ -72,7 +73,7 @@ def _upper(length: np.float32, reach: np.float32, square: np.float32) -> np.floa
 
 @compiled()
 def scan(gallery: Compressed, n: int, start: int, stop: int, asked: Asked, found: Found, sums: np.ndarray) -> None:
-    """Go on from block `start` up to `stop` of n candidates; sums (m, 1 or 16, 16) is a place to work in."""
+    """Scan from block `start` up to `stop` of n candidates; sums (m, 1 or 16, 16) is workspace."""
     m, steps = gallery.codes.shape[1], gallery.codes.shape[2]
     width, count = sums.shape[1], len(found.counts)
     row_bytes, sum_bytes = steps * LANES * PER_STEP, width * LANES * 4
@@ -101,10 +102,10 @@ def scan(gallery: Compressed, n: int, start: int, stop: int, asked: Asked, found
 
 
 @compiled()
-def _note(gallery: Compressed, at: int, there: int, sums: np.ndarray, asked: Asked, found: Found, query: int) -> None:
+def _note(gallery: Compressed, at: int, count: int, sums: np.ndarray, asked: Asked, found: Found, query: int) -> None:
     """Note those of 16 candidates that may be among the best of a query, and what the k-th best is at most."""
     least, room = found.least[query], found.items.shape[1]
-    for lane in range(there):
+    for lane in range(count):
         total = _ZERO
         for row in range(len(sums)):
             total += sums[row, lane] * sums[row, lane]

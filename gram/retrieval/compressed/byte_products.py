@@ -59,7 +59,7 @@ def _chosen() -> _Instruction | None:
 
 
 _INSTRUCTION = _chosen()
-ASKED: type = (_INSTRUCTION or _VNNI).asked
+QUERY_DTYPE: type = (_INSTRUCTION or _VNNI).asked
 
 
 def available() -> bool:
@@ -71,8 +71,8 @@ def products_with(count: int) -> Callable[..., None]:
     """Return a function for numba code: products of 16 candidates with `count` queries at once.
 
     It takes the addresses of the candidates' bytes (steps, 16, 4), at a multiple of 64, of the queries' numbers
-    (count, steps, 4) as `ASKED` and of their first sums (count,) in int32, then steps, then the address of what it
-    writes: (count, 16) in float32, at a multiple of 64, each first sum + sum of products. Sums of 2^24 and more are
+    (count, steps, 4) as `QUERY_DTYPE` and of their first sums (count,) in int32, then steps, then the output's address:
+    (count, 16) in float32, at a multiple of 64, each first sum + sum of products. Sums of 2^24 and more are
     rounded.
     """
 

@@ -74,11 +74,7 @@ class SpanCodes:
         self._recent: dict[bytes, SpanCoordinates] = {}
 
     def pack(self, progress: Progress = no_progress) -> None:
-        """Read and compress all candidates, block by block, unless that was done.
-
-        Args:
-            progress: called with the share done; an exception from it stops the work.
-        """
+        """Read and compress all candidates, block by block, unless that was done."""
         with self._lock:
             if not self._packed:
                 self._pack(progress)
@@ -88,7 +84,7 @@ class SpanCodes:
         from gram.retrieval.compressed import bound_scan, byte_products, compiled
 
         self._scan, self._compiled = bound_scan, compiled
-        self._asked, self._offset = byte_products.ASKED, byte_products.OFFSET
+        self._asked, self._offset = byte_products.QUERY_DTYPE, byte_products.OFFSET
         lanes, per_step = byte_products.LANES, byte_products.PER_STEP
         n, m, d = len(self.candidates), len(self.candidates.vectors), self.candidates.vectors[0].shape[1]
         blocks, limit = -(-n // lanes), tolerance(m, torch.float64)
@@ -181,14 +177,8 @@ class SpanCodes:
     ) -> list[tuple[Items, Float[np.ndarray, " b"]] | None]:
         """Return, for each query, the candidates that may be among the k of least volume, the likeliest first.
 
-        Args:
-            queries: anchors.
-            k: up to `LARGEST_K` and n.
-            by_base: whether to rank by volume; else by height.
-            scale: size of a usual volume (of a height), see `score_scale`.
-
-        Returns:
-            Candidates with lower bounds of their volumes; None where bounds are no help or ties may go beyond them.
+        They come with lower bounds of their volumes (heights unless `by_base`); None where bounds do not help or ties
+        may go beyond them. k is up to `LARGEST_K` and n, `scale` that of `score_scale`.
         """
         found: list[tuple[Items, Float[np.ndarray, " b"]] | None] = []
         for part in queries.split(_QUERIES):

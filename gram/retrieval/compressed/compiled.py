@@ -124,7 +124,7 @@ def project(
     """Write the products of candidates in blocks `start` up to `stop` with p vectors to `inside` (n, m, p).
 
     asked (2 p, 4 steps), its `first` sums and its scales are those of each vector's bytes, and of the bytes of what
-    these leave out; sums (2, 16) is a place to work in.
+    these leave out; sums (2, 16) is workspace.
     """
     _, m, steps = codes.shape[:3]
     row_bytes, query_bytes = steps * LANES * PER_STEP, steps * PER_STEP * asked.itemsize

@@ -113,19 +113,17 @@ class Connection:
 
     def _opened(self) -> Any:
         if self._client is None:
-            self._open()
+            try:
+                from pymilvus import MilvusClient
+            except ImportError:
+                raise DatabaseError(_INSTALL) from None
+            options = _NO_PINGS if _is_file(self._whole_uri) else {}
+            self._client = MilvusClient(self._whole_uri, token=self._token, timeout=self._timeout, **options)
         return self._client
 
-    def _open(self) -> None:
-        try:
-            from pymilvus import MilvusClient
-        except ImportError:
-            raise DatabaseError(_INSTALL) from None
-        options = _NO_PINGS if _is_file(self._whole_uri) else {}
-        self._client = MilvusClient(self._whole_uri, token=self._token, timeout=self._timeout, **options)
-
     def _without_secrets(self, text: str) -> str:
-        password = _password(self._whole_uri)
+        user = re.search(r"//([^/@]*)@", self._whole_uri)
+        password = user[1].partition(":")[2] if user else ""
         for secret in (self._token, self._token.partition(":")[2], self._whole_uri if password else "", password):
             if secret:
                 text = text.replace(secret, "***")
@@ -171,11 +169,6 @@ def check_uri(uri: str) -> str:
 def without_password(uri: str) -> str:
     """Return an address without user and password."""
     return re.sub(r"//[^/@]*@", "//", uri)
-
-
-def _password(uri: str) -> str:
-    found = re.search(r"//([^/@]*)@", uri)
-    return found[1].partition(":")[2] if found else ""
 
 
 def _is_file(uri: str) -> bool:

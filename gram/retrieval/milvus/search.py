@@ -134,30 +134,18 @@ class MilvusSearcher:
         self.close()
 
     def __len__(self) -> int:
-        """Return how many items the collection holds.
-
-        Raises:
-            DatabaseError: see `search`.
-        """
+        """Return how many items the collection holds; DatabaseError as of `search`."""
         self._existing_layout()
         return self._collection.count()
 
     @property
     def candidates(self) -> tuple[str, ...]:
-        """Names of the collection's modalities, which make a candidate.
-
-        Raises:
-            DatabaseError: see `search`.
-        """
+        """Names of the collection's modalities, which make a candidate; DatabaseError as of `search`."""
         return self._existing_layout().modalities
 
     @property
     def d(self) -> int:
-        """Number of dimensions of the vectors.
-
-        Raises:
-            DatabaseError: see `search`.
-        """
+        """Number of dimensions of the vectors; DatabaseError as of `search`."""
         return self._existing_layout().d
 
     def close(self) -> None:
@@ -250,13 +238,8 @@ class MilvusSearcher:
     ) -> MilvusAnswer:
         """Return the answer to a query that is embedded already.
 
-        Args:
-            query: the query.
-            vectors: those of its parts by modality, the anchor first.
-            k: as for `search`, and so `fetch`, `progress` and the errors.
-            fetch: as for `search`.
-            listed: ids of further items to rank; those that were not scored are left out of `ranks`.
-            progress: as for `search`.
+        `vectors` are those of the query's parts by modality, the anchor first; `listed` names further items to rank, of
+        which those that were not scored are left out of `ranks`. Other arguments and errors are those of `search`.
         """
         started, layout = time.perf_counter(), self._existing_layout()
         units = unit_queries(torch.stack([vector.cpu() for vector in vectors.values()]), layout.d)

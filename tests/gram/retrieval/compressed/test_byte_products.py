@@ -23,7 +23,7 @@ def test_products_are_exact_at_the_ends_of_their_range(count, steps):
     for low, high in ((0, 256), (255, 256), (0, 1)):
         stored = codes._aligned((steps, 16, 4), np.uint8)
         stored[:] = rng.integers(low, high, stored.shape)
-        asked = rng.choice([-127, 127, 3], size=(count, 4 * steps)).astype(byte_products.ASKED)
+        asked = rng.choice([-127, 127, 3], size=(count, 4 * steps)).astype(byte_products.QUERY_DTYPE)
         asked[0] = 127
         first, out = np.arange(count, dtype=np.int32) - 5, codes._aligned((count, 16), np.float32)
         multiply(stored, asked, first, steps, out)
