@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Apply, save, and say what was written; return the exit status."""
+    """Apply, save, print what was written, and return the exit status."""
     from gram.models.checkpoint import load_heads
 
     heads = load_heads(args.heads, device=args.device)

@@ -40,7 +40,7 @@ def _suffixes() -> list[str]:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Read, write, say what was written, and return the exit status."""
+    """Read, write, print what was written, and return the exit status."""
     from gram.data import importers
 
     found = importers.inspect(args.source if len(args.source) > 1 else args.source[0])

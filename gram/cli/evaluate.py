@@ -85,11 +85,11 @@ def _reports(args: argparse.Namespace) -> list[tuple[Path, "RetrievalReport"]]:
 
 
 def _row(path: Path, report: "RetrievalReport", many: bool) -> dict[str, str]:
-    asked, found = report.query, " + ".join(report.candidates)
+    query, candidates = report.query, " + ".join(report.candidates)
     if report.direction == "candidates-to-query":
-        asked, found = found, asked
+        query, candidates = candidates, query
     row = {"set": str(path)} if many else {}
-    row |= {"measure": report.measure, "direction": f"{asked} -> {found}"}
+    row |= {"measure": report.measure, "direction": f"{query} -> {candidates}"}
     for metric in ("R@1", "R@5", "R@10", "mrr"):
         low, high = report.interval(metric)
         row[metric.replace("mrr", "MRR")] = f"{report.value(metric):.3f} [{low:.3f}, {high:.3f}]"

@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_content(parser: argparse.ArgumentParser) -> None:
-    """Add what is asked with."""
+    """Add the contents of a query."""
     for name, (kind, meaning) in CONTENT.items():
         parser.add_argument(f"--{name}", metavar=kind, help=meaning)
 
@@ -73,14 +73,14 @@ def run(args: argparse.Namespace) -> int:
         searcher = Searcher(gallery, candidates=candidates, measure=args.measure, model=model, device=args.device)
         answer = searcher.search(query, k=args.k)
     asked = asked_with(args, query)
-    told, left_out = warning_for(gallery, candidates, args.measure), len(gallery) - answer.size
+    caution, left_out = warning_for(gallery, candidates, args.measure), len(gallery) - answer.size
     found = _as_json(answer, asked)
     if args.json:
-        print_json({**found, "left_out": left_out, "caution": told})
+        print_json({**found, "left_out": left_out, "caution": caution})
         return 0
     size = f"{answer.size:,} items" + (f" ({left_out:,} left out)" if left_out else "")
     print(f"{asked} against {' + '.join(candidates)} by {args.measure}, {size}")
-    print("\n".join(line for line in (_verdict(answer), told) if line) + "\n")
+    print("\n".join(line for line in (_verdict(answer), caution) if line) + "\n")
     print(table([table_row(hit, labelled="label" in gallery.items) for hit in found["hits"]]))
     return 0
 

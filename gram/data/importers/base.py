@@ -5,8 +5,8 @@ An importer is a module that declares
     SUFFIXES: the file names it reads, such as (".parquet",);
     read(path, limits) -> Table: called in a process of its own (see `sandbox`), which imports no torch;
 
-and, where they hold, `HOLDS_ITEMS = (".parquet",)` (suffixes of which one file, a table of items, may lie beside
-files of arrays in a folder) and `READS_HEADERS = True` (`read` looks at a bounded header alone and maps the rest, so it
+and, where they hold, `HOLDS_ITEMS = (".parquet",)` (suffixes of which one file, a table of items, may lie in a folder
+with files of arrays) and `READS_HEADERS = True` (`read` looks at a bounded header alone and maps the rest, so it
 needs no process of its own).
 Importers are the modules of this package, those of entry points of the group "gram.data.importers", and the Python
 files that the environment variable GRAM_PLUGINS names. The declarations must be literals: they are read from the

@@ -48,7 +48,7 @@ class Rows:
         """Yield checked batches until all rows are there, while they take no more than the limits allow.
 
         Raises:
-            EmbeddingSetError: the data is damaged, or larger than its header said.
+            EmbeddingSetError: the data is damaged, or larger than its header claims.
         """
         size = rows = 0
         with reraise_as_set_error(self.where, "a table", _REMEDY, *ERRORS):
@@ -170,28 +170,29 @@ def _add_vectors(
     d, count = Counter(lengths).most_common(1)[0]
     if (d == 1 and (count < len(lengths) or dtype not in FLOATS)) or count * 2 <= len(lengths):
         return table.leave_out(name, "its lists are not of one length, as vectors of one modality are")
-    return table.add(
-        name, Source((rows.n, d), dtype, lambda: _load_vectors(rows, name, d, dtype, fill), eager=rows.eager)
-    )
+    return table.add(name, _vectors(rows, [name], d, dtype, fill))
 
 
-def _empty(rows: Rows, d: int, dtype: str) -> np.ndarray:
-    kind = np.dtype("float16" if dtype == "float16" else "float32")
-    rows.limits.check_unpacked(rows.where, rows.n * d * kind.itemsize)
-    with reraise_as_set_error(rows.where, "a table", _REMEDY):
-        return np.full((rows.n, d), np.nan, kind)
+def _vectors(rows: Rows, names: list[str], d: int, dtype: str, fill: Callable[..., dict[int, str]]) -> Source:
+    """Return a column of vectors, which `fill` makes, batch by batch, of the named columns."""
 
+    def load() -> Loaded:
+        kind = np.dtype("float16" if dtype == "float16" else "float32")
+        rows.limits.check_unpacked(rows.where, rows.n * d * kind.itemsize)
+        with reraise_as_set_error(rows.where, "a table", _REMEDY):
+            values = np.full((rows.n, d), np.nan, kind)
+        faults: dict[int, str] = {}
+        start, where = 0, f"{rows.where}: '{names[0]}'"
+        for batch in rows.batches(names):
+            with reraise_as_set_error(where, "vectors", _REMEDY, *ERRORS), np.errstate(over="ignore"):
+                found = fill(values[start : start + len(batch)], *map(_storage, batch.columns))
+            faults |= {start + row: what for row, what in found.items()}
+            start += len(batch)
+        for name in names:
+            faults |= rows.faults.get(name, {})
+        return Loaded(values, faults)
 
-def _load_vectors(rows: Rows, name: str, d: int, dtype: str, fill: Callable[..., dict[int, str]]) -> Loaded:
-    values = _empty(rows, d, dtype)
-    faults: dict[int, str] = {}
-    start = 0
-    for batch in rows.batches([name]):
-        with reraise_as_set_error(f"{rows.where}: '{name}'", "vectors", _REMEDY, *ERRORS), np.errstate(over="ignore"):
-            found = fill(values[start : start + len(batch)], _storage(batch.column(0)))
-        faults |= {start + row: what for row, what in found.items()}
-        start += len(batch)
-    return Loaded(values, faults | dict(rows.faults.get(name, {})))
+    return Source((rows.n, d), dtype, load, eager=rows.eager)
 
 
 def _storage(column: pa.Array) -> pa.Array:
@@ -266,19 +267,13 @@ def _wide_groups(table: Table, schema: pa.Schema) -> dict[str, list[str]]:
 def _wide_source(rows: Rows, names: list[str]) -> Source:
     kinds = {_dtype(_plain(rows.schema.field(name).type)) for name in names}
     dtype = kinds.pop() if len(kinds) == 1 else "float64"
-    return Source((rows.n, len(names)), dtype, lambda: _load_wide(rows, names, dtype), eager=rows.eager)
+    return _vectors(rows, names, len(names), dtype, _fill_wide)
 
 
-def _load_wide(rows: Rows, names: list[str], dtype: str) -> Loaded:
-    values = _empty(rows, len(names), dtype)
-    start = 0
-    for batch in rows.batches(names):
-        with reraise_as_set_error(rows.where, "vectors", _REMEDY, *ERRORS), np.errstate(over="ignore"):
-            for place, name in enumerate(names):
-                column = _storage(batch.column(batch.schema.get_field_index(name)))
-                values[start : start + len(batch), place] = column.to_numpy(zero_copy_only=False)
-        start += len(batch)
-    return Loaded(values)
+def _fill_wide(target: np.ndarray, *columns: pa.Array) -> dict[int, str]:
+    for place, column in enumerate(columns):
+        target[:, place] = column.to_numpy(zero_copy_only=False)
+    return {}
 
 
 def _load_values(rows: Rows, name: str) -> Loaded:

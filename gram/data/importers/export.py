@@ -154,7 +154,7 @@ def _copy(origin: Path, path: object, folder: Path, column: str, taken: dict[Pat
         )
     relative = Path(path.replace("\\", "/"))
     relative = relative if relative.parts[0] == _MEDIA else _MEDIA / relative
-    while taken.get(relative, file) != file:  # a.png beside media/a.png
+    while taken.get(relative, file) != file:  # both a.png and media/a.png
         relative = _MEDIA / Path("more") / relative.relative_to(_MEDIA)
     if relative not in taken:
         taken[relative] = file

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from gram.errors import EmbeddingSetError
 
-REPLY = "reply.json"  # what a worker writes beside its columns
+REPLY = "reply.json"  # the reply of a worker, in the folder of its columns
 HEADER = 4096  # bytes that name an importer's module to the server
 GIB = 2**30
 _RATIO, _ALWAYS_FINE = 200, 64 * 2**20  # embeddings hardly compress: 200-fold is a bomb, but small files may

@@ -179,7 +179,7 @@ def _check_roles(inspection: Inspection, roles: ColumnRoles) -> None:
 
 
 def _vectors(inspection: Inspection, roles: ColumnRoles, name: str) -> tuple[Tensor, dict[int, str]]:
-    """Return a modality's rows, NaN where its mask says so, and what is wrong with single ones."""
+    """Return a modality's rows, NaN where its mask says so, and the faults of single rows."""
     import torch
 
     source = inspection.table.columns[roles.modalities[name]]

@@ -142,7 +142,7 @@ class Job(PrivateFolder):
         super().__init__()
         self.importer, self.file, self.size, self.limits = importer, path, size, limits
         self.where = where or path
-        if not str(path).isprintable():  # not UTF-8, say: few libraries open such a file by its name
+        if not str(path).isprintable():  # not UTF-8, for example, by which few libraries open a file
             self.file = self.path / f"file{path.suffix}"
             self.file.symlink_to(path.resolve())
         self._numbers = itertools.count()
