@@ -43,14 +43,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="search a collection",
         description=(
             "Rank the items of a collection for one query, best first. Milvus gives candidates, which are scored "
-            "exactly here. Ask with words, a picture or a recording, or with an item of a set. Example: gram index "
-            "search --uri http://localhost:19530 --set set --item 4721 --query text"
+            "exactly here. Ask with words, a picture and recordings, alone or together, or with an item of a set. "
+            "Example: gram index search --uri http://localhost:19530 --set set --item 4721 --query text"
         ),
     )
     add_content(search)
-    search.add_argument("--item", metavar="ID", help="item of --set whose own embedding asks")
+    search.add_argument("--item", metavar="ID", help="item of --set whose own embeddings are the query")
     search.add_argument(
-        "--query", type=names, metavar="NAME", help="modality of --item that asks (default: the anchor)"
+        "--query",
+        type=names,
+        metavar="NAME",
+        help="modalities of --item to search with, with commas (default: the anchor)",
     )
     search.add_argument("--set", type=Path, metavar="DIR", help="folder of the set with --item (default: the built-in)")
     search.add_argument("--model", type=Path, metavar="DIR", help="model that made the set (default: SET/../model)")

@@ -93,6 +93,22 @@ def test_search_as_a_table_says_whether_it_is_exact(gallery, uri, run):
     assert "exact: every item was scored" in run(*arguments, "--fetch", 39)[1]
 
 
+def test_several_modalities_search_together(gallery, uri, run):
+    assert run("push", gallery.path, "--uri", uri, "--collection", "one", "--candidates", "image")[0] == 0
+    place = ("--uri", uri, "--collection", "one", "--set", gallery.path)
+    status, out, _ = run("search", *place, "--item", "0003", "--query", "text,speech", "-k", 3, "--json")
+    assert status == 0
+    content = json.loads(out)
+    assert content["query"] == "text + speech of 0003"
+    vectors = {name: rows.double() for name, rows in gallery.normalized().modalities.items()}
+    speech = vectors["speech"][3].expand(N, -1)
+    base, height = base_and_height(vectors["text"][3:4], speech, vectors["image"])
+    volumes = (base * height)[0].masked_fill(vectors["image"].isnan().any(1), 9)
+    best = volumes.argsort()[:3].tolist()
+    assert [hit["id"] for hit in content["hits"]] == [f"{row:04d}" for row in best]
+    assert [hit["score"] for hit in content["hits"]] == pytest.approx([-float(volumes[row]) for row in best], abs=1e-6)
+
+
 @pytest.mark.parametrize(
     ("argv", "line"),
     [
