@@ -1,6 +1,6 @@
 """What the library gives for the built-in sets, held against recorded values.
 
-`record.py` says how the values are written, `compute.py` holds every call into the library. Integers, text and
+`record.py` says how the values are written, `compute.py` names every subject. Integers, text and
 truth values are compared exactly, floats to 1e-6 of their size: another order of a sum may change less than that.
 """
 
