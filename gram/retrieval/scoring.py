@@ -190,7 +190,7 @@ def score_scale(
 
 def tie_margin(scores: Scores, scale: Tensor | float) -> Scores:
     """Return by how much others may differ from these scores and still tie, with `scale` from `score_scale`."""
-    return TOLERANCE * (abs(scores) + scale)  # type: ignore[return-value]
+    return TOLERANCE * (abs(scores) + scale)  # type: ignore[return-value]  # as the scores came
 
 
 def _sampled(count: int) -> Rows:
