@@ -132,10 +132,12 @@ class _Columns:
 
 
 def _as_float(number: float | None) -> float:
+    if number is None:
+        return np.nan
     try:
-        return np.nan if number is None else float(number)
+        return float(number)
     except OverflowError:  # a whole number beyond float64
-        return np.inf if number > 0 else -np.inf  # type: ignore[operator]
+        return np.inf if number > 0 else -np.inf
 
 
 def _values(cells: list[Any]) -> pa.Array:
