@@ -173,15 +173,13 @@ def test_a_bug_of_an_importer_shows_as_one(toy):
 def test_files_are_read_while_another_hangs(toy):
     def hang():
         with pytest.raises(EmbeddingSetError):
-            inspect(toy("hang"))
+            inspect(toy("hang"), limits=Limits(seconds=6))
 
     hanging = threading.Thread(target=hang)
     hanging.start()
-    began = time.monotonic()
     for _ in range(5):
         inspect(toy("fine"))
     assert hanging.is_alive()
-    assert time.monotonic() - began < 2
     hanging.join()
 
 
@@ -198,9 +196,11 @@ def test_where_processes_cannot_fork_an_interpreter_reads(toy, monkeypatch):
 
 def test_a_server_that_was_killed_is_replaced(toy):
     sandbox.start()
-    os.kill(sandbox._server()._process.pid, signal.SIGKILL)
-    sandbox._server()._process.wait()
+    killed = sandbox._server()._process
+    killed.send_signal(signal.SIGKILL)
+    killed.wait(10)
     assert inspect(toy("fine")).n == 4
+    assert sandbox._server()._process.pid != killed.pid
 
 
 def test_files_that_change_while_they_are_read_are_refused(tmp_path, monkeypatch):
