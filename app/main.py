@@ -17,45 +17,36 @@ ROOT = str(Path(__file__).parents[1])
 if ROOT not in sys.path:
     sys.path.insert(0, ROOT)  # Streamlit puts this file's folder on the path, not the project's
 
-from app import loading, serving  # noqa: E402  (the path comes first)
-
-PAGES = {
-    "geometry": "Geometry",
-    "volumes": "Volumes",
-    "projection": "Projection",
-    "retrieval": "Retrieval",
-    "failures": "Failures",
-    "evidence": "Evidence",
-    "your-data": "Your data",
-    "align": "Align",
-}
+from app.startup import imports, serving  # noqa: E402
+from app.views import declared_pages  # noqa: E402  (the path comes first)
 
 
 @asynccontextmanager
 async def lifespan(app: st.App) -> AsyncIterator[None]:
     """Import what pages need while the browser is still busy with itself."""
-    loading.begin()
+    imports.begin()
     yield
 
 
 def draw() -> None:
     """Draw the page that the address names."""
-    st.set_page_config(page_title="GRAM", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
+    st.set_page_config(page_title="GRAM", page_icon=str(Path(__file__).parent / "theme" / "icon.svg"), layout="wide")
     take_arguments()
     pages = {
-        name: st.Page(loading.page(name.replace("-", "_")), title=title, url_path=name) for name, title in PAGES.items()
+        page.path: st.Page(imports.renderer(page), title=page.title, icon=page.icon or None, url_path=page.path)
+        for page in declared_pages()
     }
 
     def to_first() -> None:
-        loading.spare()
-        st.switch_page(pages["geometry"], query_params=dict(st.query_params))
+        imports.spare()
+        st.switch_page(next(iter(pages.values())), query_params=dict(st.query_params))
 
     home = st.Page(to_first, title="GRAM", default=True, visibility="hidden")
     chosen = st.navigation([home, *pages.values()], position="top")
     if chosen is not home:
-        loading.module("app.session").start(pages)
+        imports.module("app.state.selection").start(pages)
     chosen.run()
-    loading.go_on()
+    imports.go_on()
 
 
 def take_arguments() -> None:

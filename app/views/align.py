@@ -7,16 +7,21 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from app import aligning, opened, session, theme, under_way
+from app import theme
 from app.components import chart
-from app.plain import plain
-from app.your_data.closing import closing
+from app.data import collections
+from app.state import alignment, selection
+from app.text import escape_markdown
+from app.views.your_data.close_button import closing
+from app.widgets import job_progress
 from gram import losses
 from gram.errors import GramError
 from gram.models.heads import KINDS
 from gram.plots.learning import learning
 from gram.training.align_config import AlignConfig
 
+TITLE = "Align"
+ORDER = 8
 _FEATURES, _FAULT, _GO = "align_features", "align_fault", "align_go"
 _FIRST = ("gram", "cosine")
 _DIMENSIONS = (8, 16, 32, 64, 128, 256)
@@ -31,15 +36,15 @@ def render() -> None:
         "or by both on the same held-out items; then every page works on the result."
     )
     if fault := st.session_state.pop(_FAULT, None):
-        st.error(plain(fault))
-    known = opened.features()
+        st.error(escape_markdown(fault))
+    known = collections.features()
     if not known:
         st.info(
             "There are no features to align in this session: loading the page anew forgets them. Open files on the "
             "page **Your data**, or try five unequal views of handwritten digits, then press **Train**:"
         )
         if st.button("Open the five views", type="primary"):
-            st.session_state[_FEATURES] = aligning.open_example().key
+            st.session_state[_FEATURES] = alignment.open_example().key
             st.rerun()
         return
     chosen = st.session_state.get(_FEATURES)
@@ -51,37 +56,37 @@ def render() -> None:
     with close:
         closing(str(key))
     if fault:
-        st.error(plain(fault))
+        st.error(escape_markdown(fault))
     _one(known[str(key)])
 
 
 def _take(key: str) -> str:
     """Take over what was learned, if there is anything new; return why that failed."""
-    job = aligning.job_of(key)
+    job = alignment.job_of(key)
     try:
         if job is not None and not job.running:
-            aligning.take(key)
+            alignment.take(key)
     except GramError as error:
         return str(error)
     return ""
 
 
-def _one(features: opened.Features) -> None:
+def _one(features: collections.Features) -> None:
     try:
-        found = aligning.load(features)
+        found = alignment.load(features)
     except GramError as error:
-        st.error(plain(error))
+        st.error(escape_markdown(error))
         return
-    st.html(aligning.facts(found))
-    if aligning.job_of(features.key) is not None:  # what ended was taken over
+    st.html(alignment.facts(found))
+    if alignment.job_of(features.key) is not None:  # what ended was taken over
         _progress(features.key)
         return
     settings = _settings(found.names)
-    begun = "Train again" if aligning.made_of(features.key) else "Train"
+    begun = "Train again" if alignment.made_of(features.key) else "Train"
     st.button(
         begun,
         type="primary",
-        on_click=aligning.start,
+        on_click=alignment.start,
         args=(features, settings),
         disabled=not settings,
         key="align_train",
@@ -136,10 +141,10 @@ def _settings(names: Sequence[str]) -> list[AlignConfig]:
 @st.fragment(run_every=0.7)
 def _progress(key: str) -> None:
     """Show how the heads do on the held-out items, as they learn."""
-    job = aligning.job_of(key)
+    job = alignment.job_of(key)
     if job is None or not job.running:
-        under_way.draw_anew()
-    under_way.show(job, job.stage, key="align_stop", stop="Stop and keep", on_stop=job.stop_and_keep)
+        selection.draw_anew()
+    job_progress.show(job, job.stage, key="align_stop", stop="Stop and keep", on_stop=job.stop_and_keep)
     _curves(job.history())
 
 
@@ -162,13 +167,13 @@ def _curves(history: pd.DataFrame) -> None:
 
 
 def _result(key: str) -> None:
-    made = aligning.made_of(key)
+    made = alignment.made_of(key)
     if made is None:
         return
     st.subheader("Held-out items", anchor=False)
-    st.html(aligning.table(made))
+    st.html(alignment.table(made))
     _curves(made.history)
-    known = {collection.key for collection in opened.collections()}
+    known = {collection.key for collection in collections.collections()}
     if not known.issuperset((made.held_out_key, made.all_key)):
         st.caption("A set of these was closed on the page Your data; train again to have it again.")
     with st.container(horizontal=True):
@@ -191,15 +196,15 @@ def _result(key: str) -> None:
         )
         st.button(
             "Undo",
-            on_click=aligning.undo,
+            on_click=alignment.undo,
             args=(key,),
             key="align_undo",
             help="Goes back to the heads before these, or to none",
         )
         for loss in made.losses:
             st.download_button(
-                f"Save {plain(loss)} heads (zip)",
-                partial(aligning.zipped, made, loss),
+                f"Save {escape_markdown(loss)} heads (zip)",
+                partial(alignment.zipped, made, loss),
                 f"{loss}-heads.zip",
                 "application/zip",
                 on_click="ignore",
@@ -207,12 +212,12 @@ def _result(key: str) -> None:
                 help="For `python -m gram apply`, which takes new features through them",
             )
     if st.session_state.pop(_GO, None):
-        st.switch_page(session.page("geometry"), query_params=session.current().as_query())
+        st.switch_page(selection.page("geometry"), query_params=selection.current().as_query())
 
 
 def _explore(collection: str) -> None:
     try:
-        session.open_collection(collection)
+        selection.open_collection(collection)
     except GramError as error:  # it was closed on the page Your data
         st.session_state[_FAULT] = str(error)
         return

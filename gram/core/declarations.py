@@ -27,7 +27,8 @@ def declared_names(package: str, *, marker: str) -> list[str]:
 def declared_modules(package: str, *, marker: str) -> dict[str, dict[str, Any]]:
     """Return module (its name, or the path of a file of `GRAM_PLUGINS`) -> its literal constants, in no order.
 
-    Read are the modules of a package, and those of entry points of this group, that declare the constant `marker`.
+    Read are the modules and packages in a package, and those of entry points of this group, that declare the
+    constant `marker`.
     """
     named = {module: _constants(source.body) for module, source in _named_sources(package)}
     for point in importlib.metadata.entry_points(group=package):
@@ -65,7 +66,10 @@ def _named_sources(package: str) -> Iterator[tuple[str, ast.Module]]:
     """Yield names and parsed sources of a package's modules and of the files that `GRAM_PLUGINS` names."""
     spec = importlib.util.find_spec(package)
     folders = spec.submodule_search_locations if spec is not None else None
-    files = [(f"{package}.{file.stem}", file) for folder in folders or () for file in Path(folder).glob("*.py")]
+    modules = [file for folder in folders or () for file in Path(folder).glob("*.py")]
+    packages = [file for folder in folders or () for file in Path(folder).glob("*/__init__.py")]
+    files = [(f"{package}.{file.stem}", file) for file in modules]
+    files += [(f"{package}.{file.parent.name}", file) for file in packages]
     for name, file in (*files, *((str(file.resolve()), file) for file in plugin_files())):
         yield name, _parse(file)
 

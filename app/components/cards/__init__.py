@@ -1,7 +1,7 @@
 """Cards of items as one component: markup made in Python, clicks sent back, sounds played on demand.
 
 A list of twenty items as native widgets is over a hundred elements; here it is one. The markup comes from
-`app.media` and the pages, which escape whatever is not theirs.
+`app.widgets.cards` and the pages, which escape whatever is not theirs.
 """
 
 from collections.abc import Callable

@@ -49,7 +49,7 @@ def show(
     """Draw a figure.
 
     Args:
-        figure: its `uirevision` says for how long a zoom is kept; or its JSON, as of `app.data_pictures`.
+        figure: its `uirevision` says for how long a zoom is kept; or its JSON, as of `app.data.pictures`.
         key: the chart's name in the session.
         on_action: called before the page reruns, as widget callbacks are.
         height: pixels on a wide screen; a narrow one takes less.

@@ -30,7 +30,7 @@ def show(
 
     Args:
         figure: what to draw; its `scene.camera` is where the camera starts, and returns to on reset. Or its JSON, as
-            of `app.data_pictures`.
+            of `app.data.pictures`.
         key: names the scene: figures shown under the same key share one camera, also across pages.
         height: pixels on a wide screen; a narrow one takes less.
         filename: of the saved files, without an ending.

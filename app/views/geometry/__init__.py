@@ -2,9 +2,11 @@
 
 import streamlit as st
 
-from app.plain import plain
+from app.text import escape_markdown
 from app.views.geometry import higher, learn, pair, play, predict
 
+TITLE = "Geometry"
+ORDER = 1
 LESSONS = {
     "pair": ("Item and mismatch", pair),
     "play": ("Play", play),
@@ -33,7 +35,7 @@ def render() -> None:
         label_visibility="collapsed",
     )
     if lesson != asked:
-        st.warning(f"There is no lesson “{plain(asked)}” here; choose one above.")
+        st.warning(f"There is no lesson “{escape_markdown(asked)}” here; choose one above.")
     LESSONS[lesson][1].render()
 
 

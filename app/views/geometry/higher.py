@@ -7,10 +7,13 @@ import streamlit as st
 from jaxtyping import Float
 
 import gram
-from app import data, session, theme, unlike
+from app import theme
 from app.components import chart, higher
-from app.plain import plain
-from app.presets import equal_cosines
+from app.data import sets
+from app.state import selection as selected
+from app.text import escape_markdown
+from app.views.geometry.presets import equal_cosines
+from app.widgets import missing as missing_modalities
 from gram.data.embedding_set import EmbeddingSet
 from gram.plots import number, volume_by_k
 
@@ -37,13 +40,13 @@ def render() -> None:
         "Four or five vectors need as many dimensions; a picture of them leaves something out, and says how much. "
         "**Turn slowly** and see the same body change its looks while its volume stays."
     )
-    unlike.show(data.load_set(session.current().model))
+    missing_modalities.show(sets.load_set(selected.current().model))
     _lesson()
 
 
 @st.fragment
 def _lesson() -> None:
-    shown = _choose(session.current())
+    shown = _choose(selected.current())
     if shown is None:
         return
     picture, growth = st.columns([1.5, 1], gap="large")
@@ -66,10 +69,10 @@ def _lesson() -> None:
         )
 
 
-def _choose(selection: session.Selection) -> Shown | None:
+def _choose(selection: selected.Selection) -> Shown | None:
     """Show the controls; return what they choose, or None, after a line that says why, where it has no two vectors."""
     row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
-    session.check_choice("of", "kind of vectors", list(_TITLES.values()))
+    selected.check_choice("of", "kind of vectors", list(_TITLES.values()))
     source = row.segmented_control(
         "Vectors",
         _SOURCES,
@@ -82,18 +85,18 @@ def _choose(selection: session.Selection) -> Shown | None:
     )
     if source in ("item", "mismatch"):
         return _of_item(selection, matched=source == "item")
-    session.check_choice("k", "number of vectors", [str(k) for k in _COUNTS])
+    selected.check_choice("k", "number of vectors", [str(k) for k in _COUNTS])
     k = int(row.segmented_control("k", _COUNTS, default=4, required=True, key="k", bind="query-params") or 4)
     names = list(_FIRST[:k])
     if source == "equal":
         least, most, key = round(-0.95 / (k - 1), 2), 0.99, f"cosine_{k}"
-        session.check_number(key, "Cosine", least, most)
+        selected.check_number(key, "Cosine", least, most)
         cosine = row.slider("Cosine of every two", least, most, 0.5, 0.01, key=key, bind="query-params", width=260)
         vectors = equal_cosines(float(cosine), k)
-        d = data.load_set(selection.model).d
+        d = sets.load_set(selection.model).d
         said = f"Every two of {k} vectors at a cosine of {number(float(cosine))}"
     else:
-        session.check_choice("d", "number of dimensions", [str(d) for d in _DIMENSIONS])
+        selected.check_choice("d", "number of dimensions", [str(d) for d in _DIMENSIONS])
         d = int(row.select_slider("Dimensions d", _DIMENSIONS, 128, key="d", bind="query-params", width=260))
         vectors = np.random.default_rng(0).standard_normal((k, d))
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -101,12 +104,12 @@ def _choose(selection: session.Selection) -> Shown | None:
     return Shown(vectors, names, d, f"{said}: volume **{number(float(gram.volume(vectors)))}**.")
 
 
-def _of_item(selection: session.Selection, *, matched: bool) -> Shown | None:
-    embedding_set = data.holding(selection.model, selection.item, selection.partner)
+def _of_item(selection: selected.Selection, *, matched: bool) -> Shown | None:
+    embedding_set = sets.holding(selection.model, selection.item, selection.partner)
     own, other = (embedding_set.row(item) for item in (selection.item, selection.partner))
     names = [embedding_set.anchor, *selection.candidates]
     rows = [own, *[own if matched else other] * len(selection.candidates)]
-    there = [(name, row) for name, row in zip(names, rows) if not unlike.lacks(embedding_set, row, [name])]
+    there = [(name, row) for name, row in zip(names, rows) if not missing_modalities.lacks(embedding_set, row, [name])]
     missing = _missing(embedding_set, selection, names, rows)
     if len(there) < 2:
         st.info(f"{missing} Fewer than two vectors span no volume: choose other items, or other candidates.")
@@ -116,18 +119,21 @@ def _of_item(selection: session.Selection, *, matched: bool) -> Shown | None:
     whose = selection.item if matched else selection.partner
     if not matched and found[0] == embedding_set.anchor:
         whose = f"{selection.item} with {', '.join(found[1:])} of {selection.partner}"
-    said = f"The {len(found)} vectors of {plain(whose)}: volume **{number(float(gram.volume(vectors)))}**."
+    said = f"The {len(found)} vectors of {escape_markdown(whose)}: volume **{number(float(gram.volume(vectors)))}**."
     return Shown(vectors, found, embedding_set.d, f"{said} {missing}".strip())
 
 
-def _missing(embedding_set: EmbeddingSet, selection: session.Selection, names: list[str], rows: list[int]) -> str:
+def _missing(embedding_set: EmbeddingSet, selection: selected.Selection, names: list[str], rows: list[int]) -> str:
     """Return a line on the vectors that are not there; "" where all are."""
     ids = {embedding_set.row(item): item for item in (selection.partner, selection.item)}
     lacks: dict[str, list[str]] = {}
     for name, row in zip(names, rows):
-        if unlike.lacks(embedding_set, row, [name]):
+        if missing_modalities.lacks(embedding_set, row, [name]):
             lacks.setdefault(ids[row], []).append(name)
-    said = "; ".join(f"{plain(item)} lacks {plain(unlike.listed(of_item))}" for item, of_item in lacks.items())
+    said = "; ".join(
+        f"{escape_markdown(item)} lacks {escape_markdown(missing_modalities.listed(of_item))}"
+        for item, of_item in lacks.items()
+    )
     return f"{said}." if said else ""
 
 

@@ -6,11 +6,13 @@ import numpy as np
 import streamlit as st
 from jaxtyping import Float
 
-from app import playground_state, session, theme
+from app import theme
 from app.components import learn
 from app.components.learn import Objective, Start
-from app.plain import plain
-from app.presets import equal_cosines
+from app.state import selection
+from app.text import escape_markdown
+from app.views.geometry import playground_state
+from app.views.geometry.presets import equal_cosines
 from gram.plots.parallelotope import standing
 
 URL_KEYS = ("objective", "start")
@@ -46,7 +48,7 @@ def _lesson() -> None:
     learn.show(
         OBJECTIVES,
         starts,
-        playground_state.names(session.current()),
+        playground_state.names(selection.current()),
         objective=_asked("objective", [each.key for each in OBJECTIVES]),
         start=_asked("start", [each.key for each in starts]),
         key="learn",
@@ -59,7 +61,9 @@ def _asked(name: str, known: list[str]) -> str:
     """Return what the URL asks for, the first of those known if nothing; say in one line that it makes no sense."""
     asked = st.query_params.get(name, known[0])
     if asked not in known:
-        st.warning(f"There is no {name} “{plain(asked)}” here; choose one of {plain(', '.join(known))}.")
+        st.warning(
+            f"There is no {name} “{escape_markdown(asked)}” here; choose one of {escape_markdown(', '.join(known))}."
+        )
         return known[0]
     return asked
 

@@ -11,10 +11,14 @@ import streamlit as st
 from jaxtyping import Float
 
 import gram
-from app import data, panels, session, theme, unlike
+from app import theme
 from app.components import scene3d
-from app.plain import plain, safe_csv
+from app.data import sets as set_data
+from app.state import selection as selected
+from app.text import csv_safe, escape_markdown
 from app.views.geometry import picking
+from app.widgets import missing as missing_modalities
+from app.widgets import panels
 from gram.data.embedding_set import EmbeddingSet
 from gram.plots import Parallelotope, number, parallelotopes
 
@@ -64,15 +68,15 @@ def render() -> None:
     st.markdown(
         "The vectors of one item, drawn exactly: the flatter the body, the smaller its **volume = base × height**, "
         "the better its modalities agree. Turn the picture, then choose **Another mismatch**"
-        f"{', or replay the training' if data.load_trajectory(session.current().model) else ''}."
+        f"{', or replay the training' if set_data.load_trajectory(selected.current().model) else ''}."
     )
-    unlike.show(data.load_set(session.current().model))
+    missing_modalities.show(set_data.load_set(selected.current().model))
     playing = _PLAYING in st.session_state
     st.fragment(_lesson, run_every=_SECONDS_A_STOP if playing else None)(playing)
 
 
 def _lesson(playing: bool) -> None:
-    selection = session.current()
+    selection = selected.current()
     drawn = picking.choose(selection)
     picture, numbers = st.columns(_COLUMNS, gap="large")
     with picture:
@@ -91,16 +95,16 @@ def _lesson(playing: bool) -> None:
 # training
 
 
-def _replay(selection: session.Selection) -> EmbeddingSet:
+def _replay(selection: selected.Selection) -> EmbeddingSet:
     """Show the training slider where both items were recorded; return the set at the chosen step."""
-    trained = data.holding(selection.model, selection.item, selection.partner)
-    stops = data.load_trajectory(selection.model)
+    trained = set_data.holding(selection.model, selection.item, selection.partner)
+    stops = set_data.load_trajectory(selection.model)
     if not stops:
         return trained
     recorded = stops[0].set.items["id"].astype(str)
     missing = [each for each in (selection.item, selection.partner) if each not in set(recorded)]
     if missing:
-        _offer_recorded(selection, missing, recorded.tolist(), len(data.load_whole(selection.model)))
+        _offer_recorded(selection, missing, recorded.tolist(), len(set_data.load_whole(selection.model)))
         return trained
     sets = {stop.step: stop.set for stop in stops}
     last = stops[-1].step
@@ -148,24 +152,24 @@ def _advance(steps: list[int]) -> bool:
     return True
 
 
-def _offer_recorded(selection: session.Selection, missing: list[str], recorded: list[str], size: int) -> None:
+def _offer_recorded(selection: selected.Selection, missing: list[str], recorded: list[str], size: int) -> None:
     """Say why training cannot be replayed for this pair, and offer one for which it can."""
     item = selection.item if selection.item not in missing else recorded[0]
-    partner = data.hardest_mismatch(selection.model, selection.candidates, item, among=recorded)
+    partner = set_data.hardest_mismatch(selection.model, selection.candidates, item, among=recorded)
     said, offer = st.columns([2, 1.2], vertical_alignment="center")
     said.caption(
         f"Training was recorded for {len(recorded):,} of the {size:,} items; "
-        f"{plain(' and '.join(missing))} {'is' if len(missing) == 1 else 'are'} not among them."
+        f"{escape_markdown(' and '.join(missing))} {'is' if len(missing) == 1 else 'are'} not among them."
     )
     offer.button(
-        f"Replay {plain(item)} with {plain(partner)}",
-        on_click=session.select_item,
+        f"Replay {escape_markdown(item)} with {escape_markdown(partner)}",
+        on_click=selected.select_item,
         args=(item, partner),
         width="stretch",
     )
 
 
-def _pair(embedding_set: EmbeddingSet, selection: session.Selection, matched: bool) -> Pair:
+def _pair(embedding_set: EmbeddingSet, selection: selected.Selection, matched: bool) -> Pair:
     anchor, own = embedding_set.anchor, embedding_set.row(selection.item)
     other = own if matched else embedding_set.row(selection.partner)
     rows = [(anchor, own), *((name, other) for name in selection.candidates)]
@@ -177,7 +181,7 @@ def _pair(embedding_set: EmbeddingSet, selection: session.Selection, matched: bo
 # showing
 
 
-def _draw(pairs: list[Pair], drawn: tuple[str, ...], selection: session.Selection) -> None:
+def _draw(pairs: list[Pair], drawn: tuple[str, ...], selection: selected.Selection) -> None:
     shown = [pair.only(tuple(name for name in drawn if name in pair.present)) for pair in pairs]
     shown = [pair for pair, whole in zip(shown, pairs) if len(pair.names) > 1 and (whole.has_anchor or whole.matched)]
     bodies = [
@@ -191,8 +195,8 @@ def _draw(pairs: list[Pair], drawn: tuple[str, ...], selection: session.Selectio
     ]
     if not bodies:
         st.info(
-            f"Nothing to draw: of {', '.join(drawn)}, {plain(pairs[0].title)} has {_had(pairs[0], drawn)}. Choose "
-            "another item, or other candidates."
+            f"Nothing to draw: of {', '.join(drawn)}, {escape_markdown(pairs[0].title)} has {_had(pairs[0], drawn)}. "
+            "Choose another item, or other candidates."
         )
         return
     told = "; ".join(f"{pair.title}: volume {number(float(gram.volume(pair.vectors)))}" for pair in shown)
@@ -207,13 +211,13 @@ def _draw(pairs: list[Pair], drawn: tuple[str, ...], selection: session.Selectio
     for pair in pairs:
         if pair.is_whole and pair.title not in titles:
             st.caption(
-                f"{plain(pair.title)} is not drawn: of {', '.join(drawn)} it has {_had(pair, drawn)} alone. "
+                f"{escape_markdown(pair.title)} is not drawn: of {', '.join(drawn)} it has {_had(pair, drawn)} alone. "
                 f"Choose others under “Draw {drawn[0]} with”."
             )
 
 
 def _had(pair: Pair, drawn: tuple[str, ...]) -> str:
-    return unlike.listed([name for name in drawn if name in pair.present]) or "none"
+    return missing_modalities.listed([name for name in drawn if name in pair.present]) or "none"
 
 
 def _numbers(pairs: list[Pair], d: int) -> str:
@@ -282,7 +286,8 @@ def _formula(pairs: list[Pair], drawn: tuple[str, ...]) -> None:
     if factors and left_out:
         written.caption(
             f"Drawn are {len(names) - len(left_out)} of {len(names)} vectors, exactly; "
-            f"{plain(unlike.listed(left_out))} {'is' if len(left_out) == 1 else 'are'} in the numbers."
+            f"{escape_markdown(missing_modalities.listed(left_out))} "
+            f"{'is' if len(left_out) == 1 else 'are'} in the numbers."
         )
     saved.download_button(
         "Download numbers (CSV)",
@@ -308,4 +313,4 @@ def _csv(pairs: list[Pair]) -> str:
                     "base": factor.base, "height": factor.height,
                 }
             )  # fmt: skip
-    return safe_csv(pd.DataFrame(rows))
+    return csv_safe(pd.DataFrame(rows))

@@ -6,17 +6,18 @@ from itertools import combinations
 
 import streamlit as st
 
-from app import data, session
-from app.plain import plain
+from app.data import sets
+from app.state import selection as selected
+from app.text import escape_markdown
 
 _ANOTHER = ("Hardest", "Random")
 LISTED = 2_000  # ids that a picker lists at most: a browser looks through all with each letter that is typed
 
 
-def choose(selection: session.Selection) -> tuple[str, ...]:
+def choose(selection: selected.Selection) -> tuple[str, ...]:
     """Show the controls above the picture; return the names of the modalities to draw."""
-    embedding_set = data.load_set(selection.model)
-    sampled, whole = data.sample_size(selection.model), len(data.load_whole(selection.model))
+    embedding_set = sets.load_set(selection.model)
+    sampled, whole = sets.sample_size(selection.model), len(sets.load_whole(selection.model))
     ids = embedding_set.items["id"].iloc[:: math.ceil(len(embedding_set) / LISTED)].astype(str).tolist()
     more = len(ids) < whole
     listed = f"Listed are {len(ids):,} of {whole:,} items; type any other's id" if more else None
@@ -59,9 +60,9 @@ def _choose_drawn(anchor: str, candidates: tuple[str, ...]) -> tuple[str, ...]:
         return (anchor, *candidates)
     offered = {" ".join(pair): pair for pair in combinations(candidates, 2)}
     chosen = st.segmented_control(
-        f"Draw {plain(anchor)} with",
+        f"Draw {escape_markdown(anchor)} with",
         list(offered),
-        format_func=lambda option: plain(" + ".join(offered[option])),
+        format_func=lambda option: escape_markdown(" + ".join(offered[option])),
         required=True,
         wrap=True,
         key="draw",
@@ -74,29 +75,29 @@ def _choose_drawn(anchor: str, candidates: tuple[str, ...]) -> tuple[str, ...]:
 
 def _take_item() -> None:
     if _is_known(item := st.session_state["geometry_item"]):
-        session.select_item(item)
+        selected.select_item(item)
 
 
 def _take_partner() -> None:
     if _is_known(partner := st.session_state["geometry_partner"]):
-        session.select_partner(partner)
+        selected.select_partner(partner)
 
 
 def _is_known(item: str | None) -> bool:
     """Return whether there is such an item; say in one line that there is none, for ids can be typed."""
-    known = item is not None and data.load_whole(session.current().model).find(item) is not None
+    known = item is not None and sets.load_whole(selected.current().model).find(item) is not None
     if not known:
-        st.toast(plain(f"No item “{item}” in this set."))
+        st.toast(escape_markdown(f"No item “{item}” in this set."))
     return known
 
 
 def _take_another() -> None:
-    selection = session.current()
+    selection = selected.current()
     if st.session_state["geometry_another"] == "Hardest":
-        session.select_partner(data.hardest_mismatch(selection.model, selection.candidates, selection.item))
+        selected.select_partner(sets.hardest_mismatch(selection.model, selection.candidates, selection.item))
         return
-    ids = data.load_whole(selection.model).items["id"]
+    ids = sets.load_whole(selection.model).items["id"]
     taken = {selection.item, selection.partner}
     if len(ids) > len(taken):
         rows = random.sample(range(len(ids)), len(taken) + 1)
-        session.select_partner(next(known for row in rows if (known := str(ids.iloc[row])) not in taken))
+        selected.select_partner(next(known for row in rows if (known := str(ids.iloc[row])) not in taken))

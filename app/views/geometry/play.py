@@ -4,11 +4,15 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from app import data, playground_state, session, theme, unlike
+from app import theme
 from app.components import playground
 from app.components.playground import State
-from app.plain import plain
-from app.presets import Preset, presets
+from app.data import sets
+from app.state import selection as selected
+from app.text import escape_markdown
+from app.views.geometry import playground_state
+from app.views.geometry.presets import Preset, presets
+from app.widgets import missing as missing_modalities
 
 URL_KEYS = ("vectors", "free")
 _STATE, _WRITTEN, _PRESET, _FOLLOWED = "play_state", "play_in_url", "play_preset", "play_followed"
@@ -25,7 +29,7 @@ def render() -> None:
 
 @st.fragment
 def _lesson() -> None:
-    selection = session.current()
+    selection = selected.current()
     offered = presets(selection)
     state = _state(offered)
     preset = next((each for each in offered if each.state == state), None)
@@ -53,19 +57,21 @@ def _lesson() -> None:
     )
 
 
-def _not_offered(selection: session.Selection, titles: Mapping[str, str]) -> str:
+def _not_offered(selection: selected.Selection, titles: Mapping[str, str]) -> str:
     """Return which vectors of the current item and its partner cannot be a start, as some are missing; "" for none."""
-    embedding_set = data.holding(selection.model, selection.item, selection.partner)
+    embedding_set = sets.holding(selection.model, selection.item, selection.partner)
     anchor, *others = playground_state.names(selection)
     others = [name for name in others if name in embedding_set.names]
     own, other = (embedding_set.row(item) for item in (selection.item, selection.partner))
     lacks = {
-        selection.item: unlike.lacks(embedding_set, own, [anchor, *others]),
-        selection.partner: unlike.lacks(embedding_set, other, others),
+        selection.item: missing_modalities.lacks(embedding_set, own, [anchor, *others]),
+        selection.partner: missing_modalities.lacks(embedding_set, other, others),
     }
-    said = [f"{plain(item)} lacks {unlike.listed(names)}" for item, names in lacks.items() if names]
+    said = [
+        f"{escape_markdown(item)} lacks {missing_modalities.listed(names)}" for item, names in lacks.items() if names
+    ]
     missing = [title for key, title in (("item", "Your item"), ("mismatch", "Its mismatch")) if key not in titles]
-    return f"{'; '.join(said)}: no start from “{unlike.listed(missing)}”." if said and missing else ""
+    return f"{'; '.join(said)}: no start from “{missing_modalities.listed(missing)}”." if said and missing else ""
 
 
 def _state(offered: list[Preset]) -> State:
@@ -84,7 +90,7 @@ def _state(offered: list[Preset]) -> State:
             held = playground_state.parse(asked[0], free=asked[1] == "1")
         except ValueError as error:
             held = default.state
-            st.warning(f"{plain(error)} This shows “{default.title}”.")
+            st.warning(f"{escape_markdown(error)} This shows “{default.title}”.")
     _hold(held)
     followed = next((preset for preset in offered if preset.state == held), None)
     st.session_state[_FOLLOWED] = (followed.key, held) if followed else (None, None)

@@ -11,10 +11,14 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 import streamlit as st
 
-from app import data, data_questions, session, theme, unlike
+from app import theme
 from app.components import scene3d
-from app.plain import plain
+from app.data import questions as question_data
+from app.data import sets
 from app.quiz.deck import SAID, Question
+from app.state import selection as selected
+from app.text import escape_markdown
+from app.widgets import missing
 from gram.plots import number, parallelotopes
 
 URL_KEYS = ("question", "seed")
@@ -46,7 +50,7 @@ _STYLE = """<style>
 class Deck(NamedTuple):
     """A deck of questions: what it is drawn from, the questions, and the answers committed so far, by id."""
 
-    selection: session.Selection
+    selection: selected.Selection
     seed: int
     questions: list[Question]
     answers: dict[str, int]
@@ -71,13 +75,13 @@ class Deck(NamedTuple):
 @st.fragment
 def render() -> None:
     """Show the question that the URL names, or the score, of the deck of the current item."""
-    selection = session.current()
+    selection = selected.current()
     st.html(_STYLE)
     notes: list[str] = []
     seed = _seed(notes)
-    if outside := data.load_set(selection.model).find(selection.item) is None:
-        selection = selection._replace(item=str(data.load_set(selection.model).items["id"].iloc[0]))
-    questions = data_questions.load_deck(selection.model, selection.candidates, selection.item, seed)
+    if outside := sets.load_set(selection.model).find(selection.item) is None:
+        selection = selection._replace(item=str(sets.load_set(selection.model).items["id"].iloc[0]))
+    questions = question_data.load_deck(selection.model, selection.candidates, selection.item, seed)
     deck = Deck(selection, seed, questions, {})
     deck = deck._replace(answers=st.session_state.setdefault(_ANSWERS, {}).setdefault(deck.key, {}))
     at = _question_number(len(questions), notes)
@@ -85,13 +89,13 @@ def render() -> None:
     for note in notes:
         st.warning(note)
     if outside:
-        sampled = data.sample_size(selection.model)
+        sampled = sets.sample_size(selection.model)
         said = (
             f"Questions on items are of {sampled}; the current one is not in it, so they begin with {selection.item}."
         )
-        st.caption(plain(said))
+        st.caption(escape_markdown(said))
     _progress(deck, at)
-    unlike.show(data.load_set(selection.model))
+    missing.show(sets.load_set(selection.model))
     if at is None:
         _show_score(deck)
     else:
@@ -192,7 +196,7 @@ def _show_question(deck: Deck, at: int) -> None:
             description=_description(question, revealed),
         )
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            st.caption(f"These are {plain(source)}.")
+            st.caption(f"These are {escape_markdown(source)}.")
             _offer_another(deck)
     with side, st.container(key="predict_side"):
         _ask(deck, question, at)
@@ -216,7 +220,7 @@ def _ask(deck: Deck, question: Question, at: int) -> None:
         "Your prediction",
         range(len(question.options)),
         index=given,
-        format_func=lambda place: f"{plain(_label(question, place))}{_judged(question, given, place)}",
+        format_func=lambda place: f"{escape_markdown(_label(question, place))}{_judged(question, given, place)}",
         key=key,
         disabled=given is not None,
     )
@@ -317,13 +321,15 @@ def _show_score(deck: Deck) -> None:
     for place, question in missed:
         with st.container(gap="xxsmall"):
             st.button(
-                f"{place}. {plain(question.prompt)}",
+                f"{place}. {escape_markdown(question.prompt)}",
                 key=f"predict_missed_{place}",
                 on_click=_go,
                 args=(place,),
                 type="tertiary",
             )
-            said, right_one = (plain(_label(question, each)) for each in (deck.answers[question.id], question.answer))
+            said, right_one = (
+                escape_markdown(_label(question, each)) for each in (deck.answers[question.id], question.answer)
+            )
             st.caption(f"You said “{said}”; it is “{right_one}”.")
     if not missed and not left:
         st.markdown("Nothing was missed: you can tell a volume from a cosine.")

@@ -39,7 +39,7 @@ def check(context: DiagnosisContext) -> Checked:
 SHOWN = """
 import sys
 from types import SimpleNamespace
-from app.failures.advice import _listed
+from app.views.failures.remedies_panel import _listed
 from gram import EmbeddingSet
 from gram.diagnostics import FAULTS, diagnose, make_faulty_set, plantable_faults
 

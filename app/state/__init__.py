@@ -1,0 +1,1 @@
+"""What is selected, for this session and in the address."""

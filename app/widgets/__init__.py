@@ -1,0 +1,1 @@
+"""What several pages draw with: cards, panels, hits, progress of jobs."""
