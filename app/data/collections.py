@@ -17,12 +17,12 @@ from typing import NamedTuple, TypeVar
 
 import streamlit as st
 
-from app.jobs.process import WatchedProcess
+from app.jobs.job import Job
 from app.jobs.thread import WatchedThread
 from gram.data.importers import is_embedding_set
 from gram.errors import EmbeddingSetError
 
-AnyJob = TypeVar("AnyJob", bound=WatchedProcess | WatchedThread)
+AnyJob = TypeVar("AnyJob", bound=Job | WatchedThread)
 
 BUILT_IN = "numbers"
 GIVEN = "given"  # the one variant of embeddings that no model of ours made
@@ -181,7 +181,7 @@ def private_folder() -> Path:
     return _belongings().folder
 
 
-def ends_with_session(job: WatchedProcess | WatchedThread) -> None:
+def ends_with_session(job: Job | WatchedThread) -> None:
     """See to it that work on this session's own data ends with the session, before its files are removed."""
     _belongings().jobs.append(job)
 
@@ -211,11 +211,11 @@ class Belongings:
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="gram-session-"))
         self.files: set[Path] = set()
-        self.jobs: list[WatchedProcess | WatchedThread] = []
+        self.jobs: list[Job | WatchedThread] = []
         weakref.finalize(self, _remove_all, self.folder, self.files, self.jobs)
 
 
-def _remove_all(folder: Path, files: set[Path], jobs: list[WatchedProcess | WatchedThread]) -> None:
+def _remove_all(folder: Path, files: set[Path], jobs: list[Job | WatchedThread]) -> None:
     for job in jobs:
         job.stop()
     shutil.rmtree(folder, ignore_errors=True)

@@ -13,8 +13,8 @@ from app.data import sets as set_data
 from app.data.columns import Column, rates_of, telling
 from app.data.columns import columns as columns_of
 from app.data.rankings import Judge
-from app.jobs.failure_job import FailureJob
 from app.jobs.failure_store import Kept, Part, find_part, part_file, part_key, task_key
+from app.jobs.failures import FailureJob
 from gram.data.embedding_set import EmbeddingSet
 from gram.diagnostics import Attribution, Cases, RankingComparison, attribute, compare_outcomes
 

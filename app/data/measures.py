@@ -4,8 +4,8 @@ import os
 
 from app.data import collections
 from app.data import sets as set_data
-from app.jobs.measure_job import MeasureJob
 from app.jobs.measure_store import find_rows, rows_file, rows_key
+from app.jobs.measures import MeasureJob
 from gram.data.embedding_set import EmbeddingSet
 from gram.retrieval.measure_table import Row
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from app.data import sets
-from app.jobs.experiment_job import ExperimentJob
+from app.jobs.experiment import ExperimentJob
 from gram.experiments import EVIDENCE, EXPERIMENTS, load
 from gram.experiments.results import quick_folder
 

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from app.jobs.process import Pace
+from app.jobs.eta import EtaEstimator
 
 R = TypeVar("R")
 Tell = Callable[[float], None]  # is told the share that is done
@@ -25,7 +25,7 @@ class WatchedThread(Generic[R]):
     def __init__(self, work: Callable[[Tell], R]) -> None:
         """Start the work; what it is given it has to call now and then, with the share that is done."""
         self.share, self.stopped = 0.0, False
-        self._pace = Pace()
+        self._eta = EtaEstimator()
         self._result: R | None = None
         self._error: Exception | None = None
         self._thread = threading.Thread(target=self._run, args=(work,), daemon=True)
@@ -37,9 +37,14 @@ class WatchedThread(Generic[R]):
         return self._thread.is_alive()
 
     @property
+    def ahead(self) -> int:
+        """How many others have to end before it begins: none."""
+        return 0
+
+    @property
     def seconds_left(self) -> float | None:
         """Time left at the pace so far; None until that can be told."""
-        return self._pace.seconds_left
+        return self._eta.seconds_left
 
     def stop(self) -> None:
         """Have the work end, and wait until it has."""
@@ -69,4 +74,4 @@ class WatchedThread(Generic[R]):
         if self.stopped:
             raise _StoppedError
         self.share = share
-        self._pace.report(share)
+        self._eta.report(share)

@@ -14,7 +14,7 @@ import pandas as pd
 import streamlit as st
 
 from app.data import collections
-from app.jobs.align_job import AlignJob
+from app.jobs.align import AlignJob
 from app.state import selection
 from gram.data.embedding_set import FeatureSet
 from gram.data.importers import save

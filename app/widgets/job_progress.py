@@ -9,7 +9,13 @@ import streamlit as st
 class Job(Protocol):
     """Work that tells how far it is."""
 
-    share: float
+    @property
+    def share(self) -> float:
+        """From 0 to 1, how much is done."""
+
+    @property
+    def ahead(self) -> int:
+        """How many other computations have to end before this one begins."""
 
     @property
     def seconds_left(self) -> float | None:
@@ -32,5 +38,8 @@ def show(job: Job, stage: str, *, key: str, stop: str = "Stop", on_stop: Callabl
     bar, button = st.columns([5, 1 if stop == "Stop" else 1.4], vertical_alignment="center")
     left = "" if job.seconds_left is None else f", about {job.seconds_left:.0f} s left"
     share = min(job.share, 1.0)
-    bar.progress(share, text=f"{stage[:1].upper()}{stage[1:]}: {share:.0%}{left}")
+    said = f"{stage[:1].upper()}{stage[1:]}: {share:.0%}{left}"
+    if job.ahead:
+        said = f"Waiting for {job.ahead} other computation{'s' if job.ahead > 1 else ''} to end"
+    bar.progress(share, text=said)
     button.button(stop, on_click=on_stop or job.stop, key=key, width="stretch")

@@ -8,7 +8,7 @@ from app import theme
 from app.components import chart
 from app.data import results
 from app.data.results import QUICK, SHIPPED, Result
-from app.jobs.experiment_job import ExperimentJob
+from app.jobs.experiment import ExperimentJob
 from app.state import selection
 from app.text import csv_safe
 from app.views.evidence import markup

@@ -6,8 +6,8 @@ import streamlit as st
 
 from app.data import failures
 from app.data.failures import Asked
-from app.jobs.failure_job import FailureJob
 from app.jobs.failure_store import Kept
+from app.jobs.failures import FailureJob
 from app.state import failure_view as views
 from app.state import selection
 from app.text import escape_markdown

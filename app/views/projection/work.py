@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app.data import collections, layouts, sets
-from app.jobs.projection_job import ProjectionJob
+from app.jobs.projection import ProjectionJob
 from app.state import selection
 from app.text import escape_markdown
 from app.widgets import job_progress
@@ -27,10 +27,10 @@ def show() -> bool:
     """Show how far the work is, and why the last one failed; return whether there is any under way."""
     if failed := st.session_state.get(_FAILED):
         st.error(escape_markdown(failed))
-    job_progress = st.session_state.get(_JOB) is not None
-    if job_progress:
+    under_way = st.session_state.get(_JOB) is not None
+    if under_way:
         _progress()
-    return job_progress
+    return under_way
 
 
 def offer(model: str, settings: Settings, embedding_set: EmbeddingSet, *, has_other: bool) -> None:
@@ -90,8 +90,8 @@ def ranks(model: str, candidates: tuple[str, ...], measure: str) -> layouts.Rank
         st.session_state.pop(_RANKING, None)
         return found
     asked = sets.fingerprint(model), model, candidates, measure
-    job_progress = st.session_state.get(_RANKING)
-    if job_progress is None or job_progress[0] != asked:
+    ranking = st.session_state.get(_RANKING)
+    if ranking is None or ranking[0] != asked:
         _rank(asked)
     _ranking()
     return None

@@ -8,7 +8,7 @@ import streamlit as st
 from app import theme
 from app.data import measures as measure_data
 from app.data import sets
-from app.jobs.measure_job import MeasureJob
+from app.jobs.measures import MeasureJob
 from app.state import selection as selected
 from app.text import csv_safe, escape_markdown
 from app.widgets import job_progress, measure_markup

@@ -1,11 +1,12 @@
 """Heads trained in another process."""
 
+import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from app.jobs.align_job import AlignJob
+from app.jobs.align import AlignJob
 from gram.errors import GramError
 from gram.models.checkpoint import load_heads
 from gram.training.align import align
@@ -30,8 +31,8 @@ def test_a_job_trains_both_losses_on_the_same_items_and_tells_how_it_goes(tmp_pa
 def test_a_job_that_is_stopped_hands_over_its_heads(tmp_path):
     planted().save(tmp_path / "features")
     job = AlignJob(tmp_path / "features", [replace(QUICK, steps=200_000, evaluations=20_000)], tmp_path / "out")
-    while not job.rows["gram"] and job.running:
-        pass
+    while job.history().empty and job.running:
+        time.sleep(0.02)
     job.stop_and_keep()
     folder = job.result()["gram"]
     assert load_heads(folder / "model", device="cpu").info["steps"] < 200_000

@@ -6,7 +6,7 @@ import time
 import pandas as pd
 import pytest
 
-from app.jobs.experiment_job import ExperimentJob
+from app.jobs.experiment import ExperimentJob
 from gram.core.cache import cache_folder
 from gram.errors import GramError
 from gram.experiments.results import quick_folder

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 import gram
-from app.jobs.failure_job import FailureJob
 from app.jobs.failure_store import Part, find_part, keep_part, part_file, part_key, task_key
+from app.jobs.failures import FailureJob
 from gram.diagnostics import diagnose, find_cases, measure_remedies
 from gram.errors import GramError
 
@@ -38,17 +38,12 @@ def part(kind="cases", measure="volume"):
     return Part(kind, "here", measure)
 
 
-def test_a_job_computes_what_this_process_would_and_keeps_it():
+def test_a_job_computes_what_this_process_would_and_keeps_it(monkeypatch):
     data = make_set()
     parts = [part(kind) for kind in ("cases", "findings", "remedies")]
     shares = []
-
-    class Heard(FailureJob):
-        def _heard(self, share, stage):
-            super()._heard(share, stage)
-            shares.append(share)
-
-    job = Heard({"here": data}, "text", REST, parts, device="cpu")
+    monkeypatch.setattr("app.jobs.eta.EtaEstimator.report", lambda self, share, stage: shares.append(share))
+    job = FailureJob({"here": data}, "text", REST, parts, device="cpu")
     done = job.result()
     assert shares == sorted(shares)
     assert len(set(shares)) > 3
@@ -139,8 +134,8 @@ def test_what_a_stopped_job_has_done_is_kept_and_a_failure_says_why():
 
 def test_a_job_that_is_stopped_while_it_writes_the_sets_starts_nothing(monkeypatch):
     written, started = threading.Event(), []
-    monkeypatch.setattr("app.jobs.failure_job._save", lambda *args: written.wait(20))
-    monkeypatch.setattr("app.jobs.process.subprocess.Popen", lambda *args, **kwargs: started.append(args))
+    monkeypatch.setattr("app.jobs.failures._save", lambda *args: written.wait(20))
+    monkeypatch.setattr("app.jobs.runner.subprocess.Popen", lambda *args, **kwargs: started.append(args))
     job = FailureJob({"here": make_set()}, "text", REST, [part()], device="cpu")
     assert job.running
     threading.Timer(0.2, written.set).start()
@@ -152,6 +147,6 @@ def test_a_set_that_cannot_be_written_says_why(monkeypatch):
     def full(*args):
         raise OSError("no space left")
 
-    monkeypatch.setattr("app.jobs.failure_job._save", full)
+    monkeypatch.setattr("app.jobs.failures._save", full)
     with pytest.raises(GramError, match="the diagnosis failed: no space left"):
         FailureJob({"here": make_set()}, "text", REST, [part()], device="cpu").result()

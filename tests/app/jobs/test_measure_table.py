@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 import gram
-from app.jobs.measure_job import MeasureJob
 from app.jobs.measure_store import find_rows, keep_row, rows_file, rows_key
+from app.jobs.measures import MeasureJob
 from gram.errors import GramError
 from gram.retrieval.evaluate import DIRECTIONS
 from gram.retrieval.measure_table import Row, against, leading, measure_row, table, tasks
@@ -176,24 +176,6 @@ def test_a_job_that_fails_says_why():
     job = MeasureJob({"here": make_set()}, "text", NAMES[1:], device="none")
     with pytest.raises(GramError, match=r"measuring failed: .*device"):
         job.result()
-
-
-def test_time_left_is_told_from_the_pace_and_counts_down(monkeypatch):
-    now = [100.0]
-    monkeypatch.setattr("app.jobs.process.time.monotonic", lambda: now[0])
-    from app.jobs.process import Pace
-
-    pace = Pace()
-    assert pace.seconds_left is None
-    pace.report(0.0)
-    assert pace.seconds_left is None
-    now[0] = 110.0
-    pace.report(0.25)
-    assert pace.seconds_left == pytest.approx(30)
-    now[0] = 115.0
-    assert pace.seconds_left == pytest.approx(25)
-    now[0] = 500.0
-    assert pace.seconds_left == 0
 
 
 def test_the_data_frame_has_a_line_for_each_model_and_row():

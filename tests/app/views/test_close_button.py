@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.jobs.align_job import AlignJob
+from app.jobs.align import AlignJob
 from app.views.your_data import roles
 from gram import EmbeddingSetError, FeatureSet
 from gram.data.importers import inspect, read
@@ -54,7 +54,7 @@ def trained(at: AppTest) -> AppTest:
     [features] = at.session_state["opened_features"].values()
     out = features.folder.parents[1] / "aligned" / "one"
     job = AlignJob(features.folder, [AlignConfig(steps=10, batch_size=16)], out, device="cpu")
-    job.wait("it")
+    job.wait()
     at.session_state["align_jobs"] = {features.key: job}
     return at.run()
 

@@ -144,7 +144,7 @@ def test_features_of_unlike_size_are_aligned_first_and_the_result_explored():
     at.run()
     press(at, "Train")
     job = next(iter(at.session_state["align_jobs"].values()))
-    job.wait("it")
+    job.wait()
     at.run()
     assert not at.exception
     [tabled] = [each.proto.body for each in at.get("html") if "R@1 by its own" in each.proto.body]

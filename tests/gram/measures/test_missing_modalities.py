@@ -8,8 +8,8 @@ import pytest
 import torch
 
 import gram
-from app.jobs.failure_job import FailureJob
 from app.jobs.failure_store import Part, find_part
+from app.jobs.failures import FailureJob
 from gram import measures
 from gram.cli import main
 from gram.data.embedding_set import EmbeddingSet

@@ -12,7 +12,7 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness as sklearn_trustworthiness
 
 import gram
-from app.jobs.projection_job import ProjectionJob
+from app.jobs.projection import ProjectionJob
 from gram.projection import PROGRESS_STAGES, Layout, Settings, find_layout, project, write_layouts
 from gram.projection import __main__ as command
 from gram.projection.store import CACHE, store_layout

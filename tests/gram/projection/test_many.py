@@ -13,9 +13,9 @@ from sklearn.manifold import trustworthiness as sklearn_trustworthiness
 from sklearn.neighbors import KNeighborsClassifier
 
 import gram
-from app.jobs import projection_worker as worker
-from app.jobs.process import save_vectors
-from app.jobs.projection_job import ProjectionJob
+from app.jobs.job import save_vectors
+from app.jobs.projection import compute
+from app.jobs.worker import Worker
 from gram.data.embedding_set import unit_rows
 from gram.projection import PROGRESS_STAGES, Layout, Settings, find_layout, project
 from gram.projection.fit import compute_layout
@@ -208,37 +208,16 @@ def test_a_layout_written_before_there_was_placing_is_read(planted, tmp_path):
     assert (old.fitted, old.placed, old.trust_placed) == (2 * N - 1, 0, None)
 
 
-def test_the_process_of_a_job_places_too_and_says_how_far_it_is(planted, layout, tmp_path, capsys):
+def test_the_process_of_a_job_places_too_and_says_how_far_it_is(planted, layout, tmp_path):
     save_vectors(planted[0], NAMES, tmp_path / "set")
-    worker.main(str(tmp_path / "set"), str(tmp_path / "layout"), json.dumps(asdict(layout.settings)))
-    done = Layout.load(tmp_path / "layout")
+    with (tmp_path / "answers").open("w") as file:
+        compute(Worker(str(tmp_path), file), asdict(layout.settings))
+    said = [json.loads(line) for line in (tmp_path / "answers").read_text().splitlines()]
+    done = Layout.load(tmp_path / said[-1]["part"]["file"])
     np.testing.assert_array_equal(done.points["image"], layout.points["image"])
     assert (done.settings, done.placed, done.trust_placed) == (layout.settings, layout.placed, layout.trust_placed)
-    stages = [json.loads(line)[1] for line in capsys.readouterr().out.splitlines()]
+    stages = [answer["stage"] for answer in said[:-1]]
     assert tuple(dict.fromkeys(stages)) == PROGRESS_STAGES
-
-
-def test_time_left_is_foreseen_in_every_stage(planted, monkeypatch):
-    job = ProjectionJob(planted[0], Settings(method="pca"))
-    job.stop()
-    job.share, job.stage, job._end = 0.0, "starting", None
-    clock = [1000.0]
-    monkeypatch.setattr("time.monotonic", lambda: clock[0])
-
-    def hear(seconds, share, stage):
-        clock[0] += seconds
-        job._heard(share, stage)
-        return job.seconds_left
-
-    assert hear(0, 0.1, "finding neighbours") is None
-    assert hear(10, 0.3, "finding neighbours") == pytest.approx(35)
-    assert hear(5, 0.3, "starting UMAP") == pytest.approx(30)  # no pace of its own: it counts down
-    assert hear(5, 0.4, "placing the others") == pytest.approx(25)
-    assert hear(20, 0.8, "placing the others") == pytest.approx(10)
-    clock[0] += 4
-    assert job.seconds_left == pytest.approx(6)
-    clock[0] += 60
-    assert job.seconds_left == 0
 
 
 def test_neighbours_among_other_rows_are_exact():
