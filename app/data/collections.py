@@ -8,7 +8,6 @@ their session alone, and goes with it.
 import os
 import secrets
 import shutil
-import tempfile
 import weakref
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,6 +16,7 @@ from typing import NamedTuple, TypeVar
 
 import streamlit as st
 
+from app.jobs.folders import new_folder
 from app.jobs.job import Job
 from app.jobs.thread import WatchedThread
 from gram.data.importers import is_embedding_set
@@ -209,7 +209,7 @@ class Belongings:
     """
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="gram-session-"))
+        self.folder = new_folder("session")
         self.files: set[Path] = set()
         self.jobs: list[Job | WatchedThread] = []
         weakref.finalize(self, _remove_all, self.folder, self.files, self.jobs)

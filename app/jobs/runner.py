@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import weakref
@@ -18,12 +17,11 @@ from typing import Any
 from streamlit import runtime
 
 from app.jobs.eta import EtaEstimator
+from app.jobs.folders import new_folder
 from gram.errors import GramError
 
 AT_ONCE = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 GRACE = 10.0  # seconds that a computation goes on after the last session that awaits it has disconnected
-_PREFIX = "gram-job-"
-_FOLDER_OF = f"{_PREFIX}{os.getpid()}-"
 
 
 class Computation:
@@ -53,7 +51,7 @@ class Computation:
         self.error: str | None = None
         self.awaited_by: weakref.WeakSet[Any] = weakref.WeakSet()
         self.alone_since: float | None = None
-        self.folder = Path(tempfile.mkdtemp(prefix=_FOLDER_OF))
+        self.folder = new_folder("job")
         self._request = {"function": function, "arguments": arguments, "folder": str(self.folder)}
         self._prepare, self._read, self.eta = prepare, read, eta
         self._process: subprocess.Popen[str] | None = None
@@ -139,7 +137,6 @@ class Runner:
             found.awaited_by.add(job)
             found.alone_since = None
             if self._keeper is None:
-                _remove_leftovers()
                 self._keeper = threading.Thread(target=self._keep, name="jobs", daemon=True)
                 self._keeper.start()
         return found
@@ -210,26 +207,6 @@ def is_connected(session: str | None) -> bool:
     if session is None or not runtime.exists():
         return True
     return bool(runtime.get_instance().is_active_session(session))
-
-
-def _remove_leftovers() -> None:
-    """Remove the folders of servers that were killed."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
-        pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
-        if pid.isdigit() and not _is_running(int(pid)):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_running(pid: int) -> bool:
-    if os.name == "nt":  # a signal of 0 would end the process there
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
 
 
 def _python_path() -> str:

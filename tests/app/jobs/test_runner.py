@@ -169,10 +169,10 @@ def test_nothing_outlives_the_server(end, seconds, tmp_path):
 def test_the_next_start_removes_what_was_left_behind(tmp_path):
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    left = Path(tempfile.mkdtemp(prefix=f"gram-job-{ended.pid}-"))
-    own = Path(tempfile.mkdtemp(prefix=f"gram-job-{os.getpid()}-"))
+    left = [Path(tempfile.mkdtemp(prefix=f"gram-{kind}-{ended.pid}-")) for kind in ("job", "session")]
+    own = Path(tempfile.mkdtemp(prefix=f"gram-session-{os.getpid()}-"))
     code = "from tests.app.jobs.test_runner import start; import sys; start(sys.argv[1]).stop()"
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
-    assert not left.exists()
+    assert not any(folder.exists() for folder in left)
     assert own.exists()
     own.rmdir()
