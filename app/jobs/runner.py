@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -34,6 +35,7 @@ class Computation:
         eta: how long it will still take.
         error: why it failed; None if it did not.
         awaited_by: the jobs that wait for it.
+        given_up: whether it is to end, or has ended, before it is done.
         folder: for the files of the process; it goes when the process ends.
     """
 
@@ -51,38 +53,45 @@ class Computation:
         self.error: str | None = None
         self.awaited_by: weakref.WeakSet[Any] = weakref.WeakSet()
         self.alone_since: float | None = None
+        self.given_up = False
         self.folder = new_folder("job")
         self._request = {"function": function, "arguments": arguments, "folder": str(self.folder)}
         self._prepare, self._read, self.eta = prepare, read, eta
         self._process: subprocess.Popen[str] | None = None
-        self._lock, self._killed = threading.Lock(), False
+        self._lock = threading.Lock()
         self.thread = threading.Thread(target=self._run, name="job", daemon=True)
 
     def kill(self) -> None:
         """End it; what its function has kept stays."""
         with self._lock:
-            self._killed = True
+            self.given_up = True
             if self._process is not None:
                 self._process.kill()
-        RUNNER.wake()
 
     def _run(self) -> None:
         try:
-            if RUNNER.wait_for_turn(self, lambda: self._killed):
+            if RUNNER.wait_for_turn(self):
                 self._prepare(self.folder)
                 self._prepare = _nothing  # the sets that it holds are not needed any more
                 self._start()
                 if self._process is not None:
                     self._follow(self._process)
         except (GramError, OSError) as error:  # a full disk, or a set that is gone
-            self.error = None if self._killed else str(error)
+            self._fail(str(error))
+        except Exception as error:  # a bug: its traceback goes to the server's log, one line to the page
+            traceback.print_exc()
+            self._fail(f"{type(error).__name__}: {error}")
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
             RUNNER.remove(self)
 
+    def _fail(self, why: str) -> None:
+        if not self.given_up:
+            self.error = self.error or " ".join(why.split())
+
     def _start(self) -> None:
         with self._lock:
-            if not self._killed:
+            if not self.given_up:
                 self._process = subprocess.Popen(
                     [sys.executable, "-m", "app.jobs"],
                     stdin=subprocess.PIPE,
@@ -101,18 +110,18 @@ class Computation:
             status = process.wait()
         if status == 0:
             self.share = 1.0
-        elif self.error is None and not self._killed:
-            why = "was killed, which is often for lack of memory" if status < 0 else "ended early"
-            self.error = f"its process {why} (status {status}); the server's log may say more"
+        else:
+            how = "was killed, which is often for lack of memory" if status < 0 else "ended early"
+            self._fail(f"its process {how} (status {status}); the server's log may say more")
 
     def _take(self, answer: dict[str, Any]) -> None:
         if "part" in answer:
             try:
                 self.parts = [*self.parts, self._read(answer["part"], self.folder)]
             except (OSError, ValueError, GramError) as error:
-                self.error = f"a part of its result cannot be read ({error})"
+                self._fail(f"a part of its result cannot be read ({error})")
         elif "error" in answer:
-            self.error = answer["error"]
+            self._fail(answer["error"])
         else:
             self.share, self.stage = answer["share"], answer["stage"]
             self.eta.report(self.share, self.stage)
@@ -129,8 +138,8 @@ class Runner:
     def join(self, job: Any, key: str, make: Callable[[], Computation]) -> Computation:
         """Return the computation of a key that is under way, or start it; the job then awaits it."""
         with self._changed:
-            found = next((each for each, its_key in self._under_way.items() if its_key == key), None)
-            if found is None:
+            same = (each for each, its_key in self._under_way.items() if its_key == key and not each.given_up)
+            if (found := next(same, None)) is None:
                 found = make()
                 self._under_way[found] = key
                 found.thread.start()
@@ -145,9 +154,10 @@ class Runner:
         """Have a job await a computation no longer, which ends if no other does."""
         with self._changed:
             computation.awaited_by.discard(job)
-            alone = not computation.awaited_by
-        if alone:
-            computation.kill()
+            if computation.awaited_by:
+                return
+            self._give_up(computation)
+        if threading.current_thread() is not computation.thread:  # that of a finalizer may be any
             computation.thread.join(5.0)  # what it wrote to may be removed now
 
     def ahead(self, computation: Computation) -> int:
@@ -156,11 +166,11 @@ class Runner:
             order = list(self._under_way)
             return max(0, order.index(computation) - AT_ONCE + 1) if computation in order else 0
 
-    def wait_for_turn(self, computation: Computation, given_up: Callable[[], bool]) -> bool:
+    def wait_for_turn(self, computation: Computation) -> bool:
         """Wait until it may begin; return whether it may, for it may have been given up."""
         with self._changed:
-            self._changed.wait_for(lambda: given_up() or not self.ahead(computation))
-            return not given_up()
+            self._changed.wait_for(lambda: computation.given_up or not self.ahead(computation))
+            return not computation.given_up
 
     def remove(self, computation: Computation) -> None:
         """Let the next one begin."""
@@ -168,34 +178,33 @@ class Runner:
             del self._under_way[computation]
             self._changed.notify_all()
 
-    def wake(self) -> None:
-        """Have those that wait for their turn look whether they still should."""
-        with self._changed:
-            self._changed.notify_all()
-
     def end_all(self) -> None:
         """End all computations, and wait a moment for their processes."""
         with self._changed:
             found = list(self._under_way)
-        for each in found:
-            each.kill()
+            for each in found:
+                self._give_up(each)
         for each in found:
             each.thread.join(1.0)
+
+    def _give_up(self, computation: Computation) -> None:
+        """End a computation, in the same hold of the lock that found it alone: nobody joins it any more."""
+        computation.kill()
+        self._changed.notify_all()
 
     def _keep(self) -> None:
         """End what nobody awaits, again and again."""
         while True:
             time.sleep(0.5)
-            with self._changed:
-                found = list(self._under_way)
             now = time.monotonic()
-            for each in found:
-                if any(is_connected(job.session) for job in list(each.awaited_by)):
-                    each.alone_since = None
-                elif each.alone_since is None:
-                    each.alone_since = now
-                elif now - each.alone_since > GRACE:
-                    each.kill()
+            with self._changed:
+                for each in self._under_way:
+                    if any(is_connected(job.session) for job in list(each.awaited_by)):
+                        each.alone_since = None
+                    elif each.alone_since is None:
+                        each.alone_since = now
+                    elif now - each.alone_since > GRACE:
+                        self._give_up(each)
 
 
 def _nothing(folder: Path) -> None:

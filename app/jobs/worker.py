@@ -8,6 +8,7 @@ input ends, for the server is gone or stops the job, the worker ends too, and re
 import json
 import os
 import shutil
+import signal
 import sys
 import threading
 import time
@@ -55,6 +56,7 @@ class Worker:
 
 def main() -> int:
     """Answer the request on standard input; return the exit status."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is for the server, which ends its workers
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a library prints goes to the server's log
     request = json.loads(sys.stdin.readline())

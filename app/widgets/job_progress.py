@@ -40,6 +40,6 @@ def show(job: Job, stage: str, *, key: str, stop: str = "Stop", on_stop: Callabl
     share = min(job.share, 1.0)
     said = f"{stage[:1].upper()}{stage[1:]}: {share:.0%}{left}"
     if job.ahead:
-        said = f"Waiting for {job.ahead} other computation{'s' if job.ahead > 1 else ''} to end"
+        said = f"Waiting: {job.ahead} computation{'s' if job.ahead > 1 else ''} before this one"
     bar.progress(share, text=said)
     button.button(stop, on_click=on_stop or job.stop, key=key, width="stretch")

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -118,6 +119,39 @@ def test_at_most_as_many_run_as_there_are_cores_and_the_rest_is_told_how_many_ar
     jobs[0].stop()
     assert until(lambda: jobs[3].stage == "counting")
     assert len(processes(tmp_path)) == 3
+
+
+def test_who_asks_while_the_same_question_is_being_given_up_has_it_computed_anew(tmp_path, jobs):
+    held = threading.Event()
+    question = "tests.helpers.job_functions:count", {"marks": str(tmp_path), "seconds": 0.1}
+    jobs.append(Job(*question, key="a", prepare=lambda folder: held.wait(PATIENCE)))
+    leaving = threading.Thread(target=jobs[0].stop)
+    leaving.start()
+    assert until(lambda: jobs[0]._computation.given_up)
+    jobs.append(Job(*question, key="a"))
+    held.set()
+    leaving.join()
+    jobs[1].wait()
+    assert [part["pid"] for part in jobs[1].parts] == list(processes(tmp_path))
+
+
+def test_ctrl_c_in_a_terminal_is_for_the_server(tmp_path, jobs):
+    jobs.append(start(tmp_path, seconds=1.0))
+    assert until(lambda: processes(tmp_path))
+    (process,) = processes(tmp_path)
+    os.kill(process, signal.SIGINT)
+    jobs[0].wait()
+    assert jobs[0].parts == [{"pid": process}]
+
+
+def test_a_bug_in_what_the_server_does_for_a_job_is_a_line_too(capfd):
+    def lost(folder):
+        raise KeyError("lost")
+
+    job = Job("tests.helpers.job_functions:count", {}, key="bug", prepare=lost)
+    with pytest.raises(GramError, match=r"the work failed: KeyError: 'lost'$"):
+        job.wait()
+    assert "Traceback" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(
