@@ -18,11 +18,10 @@ import streamlit as st
 
 from app.jobs.folders import new_folder
 from app.jobs.job import Job
-from app.jobs.thread import WatchedThread
 from gram.data.importers import is_embedding_set
 from gram.errors import EmbeddingSetError
 
-AnyJob = TypeVar("AnyJob", bound=Job | WatchedThread)
+AnyJob = TypeVar("AnyJob", bound=Job)
 
 BUILT_IN = "numbers"
 GIVEN = "given"  # the one variant of embeddings that no model of ours made
@@ -181,7 +180,7 @@ def private_folder() -> Path:
     return _belongings().folder
 
 
-def ends_with_session(job: Job | WatchedThread) -> None:
+def ends_with_session(job: Job) -> None:
     """See to it that work on this session's own data ends with the session, before its files are removed."""
     _belongings().jobs.append(job)
 
@@ -211,11 +210,11 @@ class Belongings:
     def __init__(self) -> None:
         self.folder = new_folder("session")
         self.files: set[Path] = set()
-        self.jobs: list[Job | WatchedThread] = []
+        self.jobs: list[Job] = []
         weakref.finalize(self, _remove_all, self.folder, self.files, self.jobs)
 
 
-def _remove_all(folder: Path, files: set[Path], jobs: list[Job | WatchedThread]) -> None:
+def _remove_all(folder: Path, files: set[Path], jobs: list[Job]) -> None:
     for job in jobs:
         job.stop()
     shutil.rmtree(folder, ignore_errors=True)

@@ -1,15 +1,14 @@
 """Cached layouts of a model's test set, and what its points can be coloured by."""
 
-from collections.abc import Callable
+import os
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from app.data import collections, sets
-from app.jobs.thread import WatchedThread
+from app.jobs.ranking import RankingJob
 from gram import projection
-from gram.core.progress import Progress, no_progress
 from gram.data.embedding_set import EmbeddingSet
 from gram.plots.scatter import sample_rows
 from gram.retrieval import evaluate
@@ -50,18 +49,26 @@ def ranks(model: str, candidates: tuple[str, ...], measure: str) -> Ranks | None
     kept = _kept(sets.fingerprint(model), candidates, measure)
     embedding_set = sets.load_set(model)
     if not kept and len(embedding_set) * len(drawn_rows(embedding_set)) <= AT_ONCE:
-        kept.append(_ranks(embedding_set, candidates, measure, no_progress))
+        rows = drawn_rows(embedding_set)
+        found, among = evaluate.ranks_of(embedding_set, rows, candidates=candidates, measure=measure)
+        kept.append(_ranks(embedding_set, found.numpy(), among))
     return kept[0] if kept else None
 
 
-def ranking(model: str, candidates: tuple[str, ...], measure: str) -> WatchedThread[None]:
+def ranking(model: str, candidates: tuple[str, ...], measure: str) -> RankingJob:
     """Start to rank what `ranks` will then return."""
-    kept, embedding_set = _kept(sets.fingerprint(model), candidates, measure), sets.load_set(model)
-
-    def work(tell: Callable[[float], None]) -> None:
-        kept.append(_ranks(embedding_set, candidates, measure, lambda share, stage="": tell(share)))
-
-    return collections.works_on_open_data(WatchedThread(work))
+    fingerprint, embedding_set = sets.fingerprint(model), sets.load_set(model)
+    kept = _kept(fingerprint, candidates, measure)
+    job = RankingJob(
+        embedding_set,
+        drawn_rows(embedding_set).tolist(),
+        candidates,
+        measure,
+        identity=str(fingerprint),
+        on_done=lambda found, among: kept.append(_ranks(embedding_set, found, among)),
+        device=os.environ.get("GRAM_DEVICE", "auto"),
+    )
+    return collections.works_on_open_data(job)
 
 
 def drawn_rows(embedding_set: EmbeddingSet) -> Int[np.ndarray, " m"]:
@@ -86,11 +93,9 @@ def _kept(fingerprint: tuple[str, int], candidates: tuple[str, ...], measure: st
     return []
 
 
-def _ranks(embedding_set: EmbeddingSet, candidates: tuple[str, ...], measure: str, progress: Progress) -> Ranks:
-    rows = drawn_rows(embedding_set)
-    found, among = evaluate.ranks_of(embedding_set, rows, candidates=candidates, measure=measure, progress=progress)
+def _ranks(embedding_set: EmbeddingSet, found: Float[np.ndarray, " m"], among: int) -> Ranks:
     places = np.full(len(embedding_set), np.nan)
-    places[rows] = found.numpy()
+    places[drawn_rows(embedding_set)] = found
     return Ranks(places, among)
 
 

@@ -1,1 +1,1 @@
-"""Work in other processes and threads: watched, stopped, its results kept."""
+"""Work in other processes: watched, stopped, its results kept."""

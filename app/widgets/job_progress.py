@@ -1,4 +1,4 @@
-"""Work in another process or thread, as a page shows it: how far it is, the time left, and a button that stops it."""
+"""Work in another process, as a page shows it: how far it is, the time left, and a button that stops it."""
 
 from collections.abc import Callable
 from typing import Protocol

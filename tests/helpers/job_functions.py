@@ -4,6 +4,7 @@ import os
 import time
 from pathlib import Path
 
+from app.jobs import ranking
 from gram.errors import GramError
 
 
@@ -28,3 +29,17 @@ def fail(worker, how):
     if how == "memory":
         raise MemoryError
     os.kill(os.getpid(), 9)
+
+
+def rank_when_told(worker, **arguments):
+    """Rank as the page's job does, but say to be half done until the file that $GO_ON names is there."""
+    worker.progress(0.25)
+    worker.progress(0.5, "held")
+    while not Path(os.environ["GO_ON"]).exists():
+        time.sleep(0.01)
+    ranking.compute(worker, **arguments)
+
+
+def refuse_to_rank(worker, **arguments):
+    """Fail as a ranking may."""
+    raise GramError("no space left")

@@ -12,7 +12,7 @@ from gram.errors import GramError
 from gram.projection import Layout, Settings
 
 _JOB, _DONE, _FAILED = "projection_job", "projection_done", "projection_failed"
-_RANKING = "projection_ranking"  # the ranking that is asked for, and the thread that is at it
+_RANKING = "projection_ranking"  # the ranking that is asked for, and its job
 
 
 def layout(model: str, settings: Settings) -> Layout | None:
@@ -118,5 +118,9 @@ def _ranking() -> None:
         said.caption(f"Ranking by {asked[3]} was stopped, so points have no colour of a rank.")
         button.button("Rank", on_click=_rank, args=(asked,), key="projection_ranking_on", width="stretch")
     else:
-        job.result()
-        selection.draw_anew()
+        try:
+            job.wait()
+        except GramError as error:
+            st.error(escape_markdown(error))
+        else:
+            selection.draw_anew()

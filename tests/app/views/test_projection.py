@@ -1,6 +1,5 @@
 """The Projection page: instant where a layout is stored, computed on demand elsewhere, its numbers the library's."""
 
-import threading
 import time
 from dataclasses import replace
 from functools import partial
@@ -17,7 +16,6 @@ from gram.errors import GramError
 from gram.projection import find_layout, project
 from gram.projection.layout import Settings
 from gram.projection.store import store_layout
-from gram.retrieval import evaluate
 from tests.app.conftest import open_app
 
 
@@ -120,23 +118,12 @@ def test_ranking_by_another_measure_changes_the_rank_that_is_named(stored):
 
 
 @pytest.fixture
-def held(monkeypatch):
-    """Rankings that are too long to wait for: each says that it is half done, and goes on when this event is set."""
-    go_on = threading.Event()
-    rank = evaluate.ranks_of
-
-    def slowly(*args, **options):
-        if progress := options.get("progress"):
-            progress(0.25)
-            progress(0.5)
-            while not go_on.wait(0.01):
-                progress(0.5)
-        return rank(*args, **options)
-
-    monkeypatch.setattr(evaluate, "ranks_of", slowly)
+def held(monkeypatch, tmp_path):
+    """Rankings that are too long to wait for: each says that it is half done, and goes on when this file is there."""
+    monkeypatch.setattr("app.jobs.ranking.FUNCTION", "tests.helpers.job_functions:rank_when_told")
+    monkeypatch.setenv("GO_ON", str(tmp_path / "go_on"))
     monkeypatch.setattr(layouts, "AT_ONCE", 0)
-    yield go_on
-    go_on.set()
+    return tmp_path / "go_on"
 
 
 def coloured_by_rank(app):
@@ -159,7 +146,7 @@ def test_ranking_many_items_says_how_far_it_is_then_colours_the_points(stored, h
     assert bar.proto.text.startswith("Ranking 60 of 60 items: 50%")
     assert not coloured_by_rank(app)
     assert metric(app, "Rank by volume")  # that of one item is not waited for
-    held.set()
+    held.touch()
     wait_until(lambda: not job.running)
     app.run()
     assert not app.exception
@@ -174,7 +161,7 @@ def test_ranking_can_be_stopped_and_begun_again(stored, held):
     app.button(key="projection_ranking_stop").click().run()
     assert not job.running
     assert any("Ranking by volume was stopped" in each.value for each in app.caption)
-    held.set()
+    held.touch()
     app.button(key="projection_ranking_on").click().run()
     wait_until(lambda: coloured_by_rank(app.run()))
     assert not app.exception
@@ -186,6 +173,17 @@ def test_ranking_by_another_measure_takes_the_place_of_what_is_under_way(stored,
     app.selectbox(key="measure").set_value("cosine").run()
     assert not before.running
     assert app.session_state["projection_ranking"][0][3] == "cosine"
+
+
+def test_a_ranking_that_fails_says_why_in_a_line(stored, monkeypatch):
+    monkeypatch.setattr("app.jobs.ranking.FUNCTION", "tests.helpers.job_functions:refuse_to_rank")
+    monkeypatch.setattr(layouts, "AT_ONCE", 0)
+    app = page(method="PCA", colour="rank")
+    job = app.session_state["projection_ranking"][1]
+    wait_until(lambda: not job.running)
+    app.run()
+    assert not app.exception
+    assert [each.value for each in app.error] == ["ranking failed: no space left"]
 
 
 def test_a_picture_that_is_not_stored_is_computed_when_asked_for(gallery):
