@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import torch
 
-from app.jobs.failure_store import COLUMNS, Kept, Part, keep_part, part_key, read_part, task_key, write_part
+from app.jobs.failure_store import COLUMNS, Kept, Part, find_part, keep_part, part_key, read_part, task_key, write_part
 from app.jobs.job import Job
 from app.jobs.worker import Worker
 from gram.data.embedding_set import EmbeddingSet
@@ -63,7 +63,7 @@ class FailureJob(Job):
             for place, name in enumerate(names):
                 _save(sets[name], (query, *candidates), folder / str(place))
 
-        key = f"{list(self.keys.values())} {device}"
+        key = [f"{part} {key} {device}" for part, key in self.keys.items()]
         super().__init__("app.jobs.failures:compute", arguments, key=key, prepare=prepare, read=_read)
 
     @property
@@ -117,8 +117,11 @@ def compute(
             worker.progress((begin + cost * share) / total, f"{what}: {stage}")
 
         report(0.0, "reading")
-        value = _FUNCTIONS[part.kind](sets[part.name], query, candidates, part.measure, device=device, progress=report)
-        keep_part(key, value)
+        value = find_part(key, part.kind)  # another computation may have kept it meanwhile
+        if value is None:
+            find = _FUNCTIONS[part.kind]
+            value = find(sets[part.name], query, candidates, part.measure, device=device, progress=report)
+            keep_part(key, value)
         file = f"{key}.part"
         write_part(worker.folder / file, value)
         worker.part({"part": part, "file": file})

@@ -1,6 +1,6 @@
 """A computation elsewhere, as one session awaits it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from gram.errors import GramError
 class Job:
     """A function called in another process, which says how far it is and gives its result in parts.
 
-    The same question is computed once, whoever asks: jobs of one key share a computation while it is under way. It ends
+    The same question is computed once, whoever asks: a job joins the computation under way that answers it. That ends
     when no job awaits it any more, by `stop` or because their sessions are gone; what its function keeps stays.
 
     Attributes:
@@ -31,7 +31,7 @@ class Job:
         function: str,
         arguments: dict[str, Any],
         *,
-        key: str,
+        key: str | Collection[str],
         prepare: Callable[[Path], None] = lambda folder: None,
         read: Callable[[dict[str, Any], Path], Any] = lambda part, folder: part,
         by_stage: bool = False,
@@ -41,7 +41,7 @@ class Job:
         Args:
             function: "module:name" of what is called, with an `app.jobs.worker.Worker` and the arguments.
             arguments: as JSON has them.
-            key: tells computations apart.
+            key: of the question, or of each of its parts: a computation of more parts than these answers it too.
             prepare: writes what the function reads into the job's folder, before it is called.
             read: makes a part of the result of what the function gave, and the folder.
             by_stage: whether stages differ in pace.
@@ -53,7 +53,8 @@ class Job:
         def make() -> Computation:
             return Computation(function, arguments, prepare=prepare, read=read, eta=EtaEstimator(by_stage=by_stage))
 
-        self._computation = RUNNER.join(self, f"{function} {key}", make)
+        keys = [key] if isinstance(key, str) else key
+        self._computation = RUNNER.join(self, {f"{function} {each}" for each in keys}, make)
 
     @property
     def share(self) -> float:

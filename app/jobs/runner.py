@@ -11,7 +11,7 @@ import threading
 import time
 import traceback
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from pathlib import Path
 from typing import Any
 
@@ -132,16 +132,16 @@ class Runner:
 
     def __init__(self) -> None:
         self._changed = threading.Condition(threading.RLock())
-        self._under_way: dict[Computation, str] = {}
+        self._under_way: dict[Computation, Set[str]] = {}
         self._keeper: threading.Thread | None = None
 
-    def join(self, job: Any, key: str, make: Callable[[], Computation]) -> Computation:
-        """Return the computation of a key that is under way, or start it; the job then awaits it."""
+    def join(self, job: Any, keys: Set[str], make: Callable[[], Computation]) -> Computation:
+        """Return the computation under way that answers all keys, or start one; the job then awaits it."""
         with self._changed:
-            same = (each for each, its_key in self._under_way.items() if its_key == key and not each.given_up)
+            same = (each for each, answers in self._under_way.items() if keys <= answers and not each.given_up)
             if (found := next(same, None)) is None:
                 found = make()
-                self._under_way[found] = key
+                self._under_way[found] = keys
                 found.thread.start()
             found.awaited_by.add(job)
             found.alone_since = None

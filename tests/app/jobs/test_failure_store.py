@@ -132,6 +132,28 @@ def test_what_a_stopped_job_has_done_is_kept_and_a_failure_says_why():
         wrong.result()
 
 
+def test_ten_that_come_one_after_another_wait_for_one_process_whatever_it_has_done_by_then(monkeypatch):
+    monkeypatch.setattr("app.jobs.runner.AT_ONCE", 0)  # none begins, so all are here while the first is under way
+    data = make_set()
+    parts = [part(measure=measure) for measure in ("cosine", "volume", "height")]
+    jobs = [FailureJob({"here": data}, "text", REST, parts, device="cpu")]
+    keep_part(jobs[0].keys[parts[0]], find_cases(data, "text", REST, "cosine", device="cpu"))
+    missing = [each for each in parts if find_part(jobs[0].keys[each], "cases") is None]
+    assert missing == parts[1:]
+    jobs += [FailureJob({"here": data}, "text", REST, missing, device="cpu") for _ in range(9)]
+    assert {job.folder for job in jobs} == {jobs[0].folder}
+    for job in jobs:
+        job.stop()
+
+
+def test_a_part_that_another_job_keeps_meanwhile_is_not_computed_again():
+    data, known = make_set(), find_cases(make_set(seed=1), "text", REST, "volume", device="cpu")
+    key = part_key(task_key(data, "text", REST), part())
+    keep_part(key, known)
+    found = FailureJob({"here": data}, "text", REST, [part()], device="cpu").result()
+    pd.testing.assert_frame_equal(found[part()].table, known.table, check_dtype=False)
+
+
 def test_a_job_that_is_stopped_while_it_writes_the_sets_starts_nothing(monkeypatch):
     written, started = threading.Event(), []
     monkeypatch.setattr("app.jobs.failures._save", lambda *args: written.wait(20))

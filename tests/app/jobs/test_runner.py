@@ -62,6 +62,15 @@ def test_ten_that_ask_the_same_get_one_process_and_its_result(tmp_path):
     assert len(processes(tmp_path)) == 2
 
 
+def test_who_asks_for_some_of_what_is_under_way_waits_for_it(tmp_path, monkeypatch, jobs):
+    monkeypatch.setattr(runner, "AT_ONCE", 2)
+    jobs += [start(tmp_path, key=key) for key in ({"a", "b", "c"}, {"b"}, {"c", "a"}, {"c", "d"}, {"d"})]
+    assert until(lambda: jobs[3].stage == jobs[0].stage == "counting")
+    assert len(processes(tmp_path)) == 2
+    assert [job.folder == jobs[0].folder for job in jobs] == [True, True, True, False, False]
+    assert jobs[4].folder == jobs[3].folder
+
+
 def test_a_stop_ends_the_process_once_nobody_else_waits(tmp_path, jobs):
     jobs += [start(tmp_path) for _ in range(2)]
     assert until(lambda: jobs[1].stage == "counting")
