@@ -6,12 +6,11 @@ from typing import Any
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 from torch.nn.parallel import DistributedDataParallel
 
 from gram.losses import LOSSES, GramLoss, PairwiseInfoNCE
+from tests.helpers.ranks import RANKS, run_ranks
 
-RANKS = 2
 ITEMS, WIDTH, K = 6, 8, 4
 MODULES = {"gram": GramLoss, "cosine": PairwiseInfoNCE}
 RIVALS = [name for name in LOSSES if name not in MODULES]  # whose value has oracles in test_rival_losses
@@ -58,8 +57,7 @@ def rival(name: str, vectors: torch.Tensor, **settings: bool) -> dict[str, torch
     }
 
 
-def work(rank: int, folder: str) -> None:
-    dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=RANKS)
+def work(rank: int, folder: Path) -> None:
     mine = slice(rank * ITEMS // RANKS, (rank + 1) * ITEMS // RANKS)
     results: dict[str, Any] = {}
     for name, module in MODULES.items():
@@ -82,14 +80,12 @@ def work(rank: int, folder: str) -> None:
         }
     for name in RIVALS:
         results[name] = rival(name, batch()[:, mine], gather=True, ddp=True)
-    torch.save(results, Path(folder) / f"rank{rank}.pt")
-    dist.destroy_process_group()
+    torch.save(results, folder / f"rank{rank}.pt")
 
 
 @pytest.fixture(scope="module")
 def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    folder = tmp_path_factory.mktemp("ranks")
-    mp.spawn(work, args=(str(folder),), nprocs=RANKS)
+    folder = run_ranks(work, tmp_path_factory.mktemp("ranks"))
     return [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in range(RANKS)]
 
 

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 
 from gram.datasets.spoken_numbers import numbers_of
 from gram.training.processes import synchronize_batch_norm
@@ -15,8 +14,9 @@ from gram.training.spoken_numbers.embedding import split_items
 from gram.training.spoken_numbers.train import train
 from gram.training.trainer import Trainer
 from tests.helpers.quick_training import SMALL
+from tests.helpers.ranks import RANKS, run_ranks
 
-RANKS, STEPS = 2, 6
+STEPS = 6
 
 pytestmark = pytest.mark.skipif(
     not (dist.is_available() and dist.is_gloo_available()), reason="this torch has no gloo backend"
@@ -75,20 +75,17 @@ def layer() -> torch.nn.Sequential:
     return torch.nn.Sequential(norm)
 
 
-def work(rank: int, folder: str) -> None:
-    dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=RANKS)
+def work(rank: int, folder: Path) -> None:
     for loss in ("gram", "cosine"):
-        torch.save(run(loss, Path(folder) / loss), Path(folder) / f"{loss}{rank}.pt")
+        torch.save(run(loss, folder / loss), folder / f"{loss}{rank}.pt")
         dist.barrier()
     norms = synchronize_batch_norm(layer())
-    torch.save(normalized(norms, slice(rank * 4, rank * 4 + 4), values().sin()), Path(folder) / f"norms{rank}.pt")
-    dist.destroy_process_group()
+    torch.save(normalized(norms, slice(rank * 4, rank * 4 + 4), values().sin()), folder / f"norms{rank}.pt")
 
 
 @pytest.fixture(scope="module")
 def ranks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, Any]]]:
-    folder = tmp_path_factory.mktemp("ranks")
-    mp.spawn(work, args=(str(folder),), nprocs=RANKS)
+    folder = run_ranks(work, tmp_path_factory.mktemp("ranks"))
     names = ("gram", "cosine", "norms")
     return {
         name: [torch.load(folder / f"{name}{rank}.pt", weights_only=True) for rank in range(RANKS)] for name in names
