@@ -49,6 +49,12 @@ def draw() -> None:
     imports.go_on()
 
 
+def on_error(error: Exception) -> bool:
+    """Show what went wrong in one line."""
+    shown: bool = imports.module("app.widgets.page_error").show(error)
+    return shown
+
+
 def take_arguments() -> None:
     """Take over what was given on the command line."""
     arguments = argparse.ArgumentParser(prog="streamlit run app/main.py --")
@@ -63,4 +69,4 @@ def take_arguments() -> None:
 if __name__ == "__main__":
     draw()
 else:
-    app = st.App(__file__, lifespan=lifespan, middleware=[Middleware(serving.Early)])
+    app = st.App(__file__, lifespan=lifespan, middleware=[Middleware(serving.Early)], on_script_error=on_error)

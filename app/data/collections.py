@@ -261,8 +261,11 @@ def in_folder(folder: Path, root: Path) -> Collection | None:
         folder: where to look.
         root: the folder that nothing may leave; the collection's key is the path below it.
     """
-    folder, root = folder.resolve(), root.resolve()
-    if not folder.is_relative_to(root) or not folder.is_dir():
+    try:
+        folder, root = folder.resolve(), root.resolve()
+        if not folder.is_relative_to(root) or not folder.is_dir():
+            return None
+    except OSError:  # no path of this system: a name too long, say
         return None
     found = _collection_in(folder, root)
     parts = [] if found is None else [part for each in found.variants for part in each[1:] if part is not None]

@@ -13,7 +13,7 @@ import streamlit as st
 from app.data import rankings
 from app.data.rankings import SIDES, Judge
 from app.state import selection
-from app.text import escape_markdown
+from app.text import choices, escape_markdown, quoted
 
 CELLS = {
     "left-missed": "Left missed",
@@ -170,18 +170,18 @@ def settle(allowed: dict[str, Sequence[str]]) -> View:
 
 def _fault(name: str, value: str, allowed: dict[str, Sequence[str]]) -> str:
     """Return a line on a value that cannot be; empty where it can."""
-    called = {"asks": "modality that asks", "cell": "cell", "sort": "order"}.get(name, name)
+    called = {"asks": "modality that asks", "sort": "order", **{side: f"{side} ranking" for side in SIDES}}
     if name in allowed:
         known = value in allowed[name] or (name == "sort" and value.removeprefix("-") in allowed[name])
         if known or (value == usual(name) and name not in SIDES):
             return ""
-        return f"There is no {called} “{value}”; choose from {', '.join(allowed[name])}."
+        return f"There is no {called.get(name, name)} {quoted(value)}; choose from {choices(allowed[name])}."
     if name in ("within", "wins") and value and not _SPAN.fullmatch(value):
-        return f"There is no range “{value}”; expected two numbers, as in 2.5~6."
+        return f"There is no range {quoted(value)}; expected two numbers, as in 2.5~6."
     if name == "taken" and value and len(value) != 2:
-        return f"“{value}” cannot be taken for another: expected two characters, the true one and the winner's."
+        return f"{quoted(value)} cannot be taken for another: expected two characters, the true one and the winner's."
     if name == "rows" and not (value.isdecimal() and 1 <= int(value) <= MOST):
-        return f"{value} rows cannot be listed; choose a number from 1 to {MOST}."
+        return f"{quoted(value)} rows cannot be listed; choose a number from 1 to {MOST}."
     return ""
 
 

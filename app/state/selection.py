@@ -5,15 +5,17 @@ in the URL that this module did not write there came from a person (a link, the 
 that makes no sense is answered with one line, and the selection stays as it was.
 """
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, NamedTuple, NoReturn
 
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 from streamlit.navigation.page import StreamlitPage
 
 from app.data import collections, sets
-from app.text import escape_markdown
+from app.text import choices, escape_markdown, quoted
 from app.widgets import missing
 from gram import measures
 from gram.data.embedding_set import EmbeddingSet
@@ -148,26 +150,33 @@ def tell_sample(selection: Selection) -> None:
     st.caption(escape_markdown(f"This page shows {told}, drawn at random: the set is too large to show whole.{also}"))
 
 
-def check_choice(key: str, name: str, choices: Sequence[str]) -> None:
+def check_choice(key: str, name: str, names: Sequence[str]) -> None:
     """Say in one line that the URL asks for what is not among the choices of a page's own key.
 
     Call it before the widget that is bound to the key, which then goes back to its usual value.
     """
     asked = st.query_params.get(key)
-    if asked is not None and asked not in choices:
-        st.warning(f"There is no {name} “{escape_markdown(asked)}”; choose from {escape_markdown(', '.join(choices))}.")
-        del st.query_params[key]
+    if asked is not None and asked not in names:
+        st.warning(escape_markdown(f"There is no {name} {quoted(asked)}; choose from {choices(names)}."))
+        _forget(key)
 
 
-def check_number(key: str, name: str, lowest: float, highest: float) -> None:
+def check_number(key: str, name: str, lowest: float, highest: float, *, whole: bool = False) -> None:
     """Say in one line that the URL asks for a number that is none or out of bounds; call it as `check_choice`."""
     asked = st.query_params.get(key)
     try:
-        fits = asked is None or lowest <= float(asked) <= highest
+        fits = asked is None or (lowest <= float(asked) <= highest and not (whole and float(asked) % 1))
     except ValueError:
         fits = False
     if not fits:
-        st.warning(f"{name} “{escape_markdown(asked)}” cannot be; choose a number from {lowest:g} to {highest:g}.")
+        kind = "whole number" if whole else "number"
+        told = f"{name} {quoted(asked)} cannot be; choose a {kind} from {lowest:g} to {highest:g}."
+        st.warning(escape_markdown(told))
+        _forget(key)
+
+
+def _forget(key: str) -> None:
+    with contextlib.suppress(StreamlitAPIException):  # bound to a widget by now, which forgets it itself
         del st.query_params[key]
 
 
@@ -198,7 +207,7 @@ def _settle(held: Selection | None, news: Mapping[str, str]) -> tuple[Selection,
     if (asked := news.get("model", model)) in sets.models():
         model = asked
     else:
-        notes.append(f"There is no model “{asked}”; this shows {model}. Choose {' or '.join(sets.models())}.")
+        notes.append(f"There is no model {quoted(asked)}; this shows {model}. Choose {' or '.join(sets.models())}.")
     embedding_set = sets.load_set(model)
     candidates = _candidates(held, news.get("candidates"), embedding_set, notes)
     item, partner = _pair(held, news, model, notes)
@@ -213,7 +222,7 @@ def _opened(held: Selection | None, asked: str | None, notes: list[str]) -> Sele
     try:
         _choose(asked)
     except GramError as error:
-        notes.append(f"{error} This shows {collections.current().title}.")
+        notes.append(f"{str(error).rstrip('.')}. This shows {collections.current().title}.")
         return held
     return None
 
@@ -227,8 +236,8 @@ def _choose(key: str) -> None:
     before = collections.current().key
     if not collections.choose(key):
         raise EmbeddingSetError(
-            f"The set “{key}” is not open in this session. Sets that were uploaded are their session's alone: open the "
-            "file again on the page Your data."
+            f"The set {quoted(key)} is not open in this session. Sets that were uploaded are their session's alone: "
+            "open the file again on the page Your data."
         )
     try:
         for model in sets.models():
@@ -263,7 +272,7 @@ def _candidates(
     names = [name.strip() for name in asked.split(",") if name.strip()]
     chosen = tuple(name for name in possible if name in names)
     if unknown := [name for name in names if name not in possible]:
-        notes.append(f"“{', '.join(unknown)}” cannot be a candidate here; choose from {', '.join(possible)}.")
+        notes.append(f"{quoted(', '.join(unknown))} cannot be a candidate here; choose from {', '.join(possible)}.")
     return chosen or default or possible
 
 
@@ -277,12 +286,12 @@ def _pair(held: Selection | None, news: Mapping[str, str], model: str, notes: li
     before = held.item if held and known(held.item) else missing.fullest(shown, FIRST_ITEM)
     item = news.get("item", before)
     if not known(item):
-        notes.append(f"No item “{item}” in this set; this shows {before}.")
+        notes.append(f"No item {quoted(item)} in this set; this shows {before}.")
         item = before
     kept = held.partner if held and held.item == item and known(held.partner) else None
     partner = news.get("partner", kept)
     if partner is not None and not known(partner):
-        notes.append(f"No item “{partner}” in this set to compare with; this shows a mismatch that it has.")
+        notes.append(f"No item {quoted(partner)} in this set to compare with; this shows a mismatch that it has.")
         partner = kept
     return item, partner if partner != item else None
 

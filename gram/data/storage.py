@@ -2,6 +2,7 @@
 
 import json
 import mmap
+import reprlib
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -228,7 +229,7 @@ def _read_embeddings(folder: Path, order: Any, anchor: Any) -> dict[str, Tensor]
         order = sorted(tensors, key=lambda name: name != anchor)
     if not isinstance(order, list) or sorted(map(str, order)) != sorted(tensors):
         raise EmbeddingSetError(
-            f"{folder / INFO}: lists the modalities {order}, but {EMBEDDINGS} holds "
+            f"{folder / INFO}: lists the modalities {reprlib.repr(order)}, but {EMBEDDINGS} holds "
             f"{', '.join(tensors) or 'none'}; make them agree"
         )
     return {name: tensors[name] for name in order}

@@ -1,6 +1,7 @@
 """Checks of an embedding set; messages name the source, the modality and the first bad row."""
 
 import re
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,13 @@ from gram.errors import EmbeddingSetError
 
 STORED_DTYPES = (torch.float32, torch.float16)
 _MEDIA_NAME = re.compile(r"media(_.*)?|.*_media")
+_INFO_FIELDS = (  # of an info, with what each must hold if it is there
+    ("name", str, "a text"),
+    ("model", str, "a text"),
+    ("encoders", list, "a list"),
+    ("media_of", dict, "an object of columns and modalities"),
+    ("sampled_from", int, "a whole number"),
+)
 
 
 @dataclass(frozen=True)
@@ -178,15 +186,23 @@ def index_of(ids: "pd.Series[Any]") -> "pd.Index[Any]":
 
 
 def _check_info(info: Mapping[str, Any], modalities: Mapping[str, Tensor], columns: pd.Index, sources: Sources) -> None:
+    for field, kind, expected in _INFO_FIELDS:
+        if field in info and (not isinstance(info[field], kind) or isinstance(info[field], bool)):
+            raise EmbeddingSetError(f"{sources.info}: '{field}' must be {expected}, got {_brief(info[field])}")
     anchor = info.get("anchor", next(iter(modalities)))
     if not isinstance(anchor, str) or anchor not in modalities:
         names = ", ".join(modalities)
         raise EmbeddingSetError(
-            f"{sources.info}: the anchor {anchor!r} is not a modality of this set; use one of {names}"
+            f"{sources.info}: the anchor {_brief(anchor)} is not a modality of this set; use one of {names}"
         )
     media = info.get("media", [])
     if not isinstance(media, list) or not all(isinstance(name, str) and name in columns for name in media):
-        raise EmbeddingSetError(f"{sources.info}: 'media' must list columns of the items, got {media!r}")
+        raise EmbeddingSetError(f"{sources.info}: 'media' must list columns of the items, got {_brief(media)}")
+
+
+def _brief(value: object) -> str:
+    """Return a value as a message quotes it: on one line, cut where it is long."""
+    return reprlib.repr(value).replace("\n", " ")
 
 
 def media_columns(items: pd.DataFrame, info: Mapping[str, Any]) -> list[str]:

@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -40,13 +41,19 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def address(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Start the app as `make app` does, on a free port; return its address."""
-    folder = tmp_path_factory.mktemp("server")
+    """Return the address of the app that most tests share."""
+    with serving(tmp_path_factory.mktemp("server")) as address:
+        yield address
+
+
+@contextmanager
+def serving(folder: Path, **variables: str) -> Iterator[str]:
+    """Start the app as `make app` does, on a free port, with some variables of the environment; yield its address."""
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "app/main.py", "--server.port", str(port)]
-    environment = {**os.environ, "GRAM_DEVICE": "cpu", "GRAM_CACHE": str(folder / "cache")}
+    environment = {**os.environ, "GRAM_DEVICE": "cpu", "GRAM_CACHE": str(folder / "cache"), **variables}
     log = folder / "log"
     with log.open("w") as said:
         server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=said, stderr=subprocess.STDOUT)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app.text import escape_markdown
+from app.text import escape_markdown, quoted
 from app.views.geometry import higher, learn, pair, play, predict
 
 TITLE = "Geometry"
@@ -35,7 +35,7 @@ def render() -> None:
         label_visibility="collapsed",
     )
     if lesson != asked:
-        st.warning(f"There is no lesson “{escape_markdown(asked)}” here; choose one above.")
+        st.warning(escape_markdown(f"There is no lesson {quoted(asked)} here; choose one above."))
     LESSONS[lesson][1].render()
 
 

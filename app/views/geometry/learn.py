@@ -10,7 +10,7 @@ from app import theme
 from app.components import learn
 from app.components.learn import Objective, Start
 from app.state import selection
-from app.text import escape_markdown
+from app.text import escape_markdown, quoted
 from app.views.geometry import playground_state
 from app.views.geometry.presets import equal_cosines
 from gram.plots.parallelotope import standing
@@ -61,9 +61,7 @@ def _asked(name: str, known: list[str]) -> str:
     """Return what the URL asks for, the first of those known if nothing; say in one line that it makes no sense."""
     asked = st.query_params.get(name, known[0])
     if asked not in known:
-        st.warning(
-            f"There is no {name} “{escape_markdown(asked)}” here; choose one of {escape_markdown(', '.join(known))}."
-        )
+        st.warning(escape_markdown(f"There is no {name} {quoted(asked)} here; choose one of {', '.join(known)}."))
         return known[0]
     return asked
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from app.data import sets
 from app.state import selection as selected
-from app.text import escape_markdown
+from app.text import escape_markdown, quoted
 
 _ANOTHER = ("Hardest", "Random")
 LISTED = 2_000  # ids that a picker lists at most: a browser looks through all with each letter that is typed
@@ -87,7 +87,7 @@ def _is_known(item: str | None) -> bool:
     """Return whether there is such an item; say in one line that there is none, for ids can be typed."""
     known = item is not None and sets.load_whole(selected.current().model).find(item) is not None
     if not known:
-        st.toast(escape_markdown(f"No item “{item}” in this set."))
+        st.toast(escape_markdown(f"No item {quoted(item)} in this set."))
     return known
 
 

@@ -17,7 +17,7 @@ from app.data import questions as question_data
 from app.data import sets
 from app.quiz.deck import SAID, Question
 from app.state import selection as selected
-from app.text import escape_markdown
+from app.text import escape_markdown, quoted
 from app.widgets import missing
 from gram.plots import number, parallelotopes
 
@@ -109,7 +109,7 @@ def _seed(notes: list[str]) -> int:
     asked = _asked("seed", "0")
     if asked.isascii() and asked.isdecimal() and len(asked) < 10:
         return int(asked)
-    notes.append(f"There is no deck “{asked}”: a seed is a whole number of up to nine digits; this is deck 0.")
+    notes.append(f"There is no deck {quoted(asked)}: a seed is a whole number of up to nine digits; this is deck 0.")
     return 0
 
 
@@ -122,7 +122,7 @@ def _question_number(count: int, notes: list[str]) -> int | None:
         return None
     if asked.isascii() and asked.isdecimal() and 1 <= int(asked[:9]) <= count:
         return int(asked[:9])
-    notes.append(f"There is no question “{asked}”: this deck has 1 to {count}; this is the first.")
+    notes.append(f"There is no question {quoted(asked)}: this deck has 1 to {count}; this is the first.")
     return 1
 
 

@@ -68,7 +68,7 @@ def _check_url(embedding_set: EmbeddingSet) -> None:
     selected.check_choice("lines", "choice of lines", list(LINES.values()))
     selected.check_number("neighbors", "Neighbours", *NEIGHBORS)
     selected.check_number("distance", "Minimal distance", 0, 1)
-    selected.check_number("seed", "Seed", 0, LAST_SEED)
+    selected.check_number("seed", "Seed", 0, LAST_SEED, whole=True)
 
 
 @st.fragment
@@ -143,7 +143,7 @@ def _controls(selection: selected.Selection, embedding_set: EmbeddingSet) -> Vie
         neighbors, distance, seed = _umap_options()
     if colour in ("volume", "rank"):
         _caution(embedding_set, selection, measure if colour == "rank" else "volume")
-    settings = Settings(method=method, dims=dims, neighbors=neighbors, min_distance=distance, seed=seed)
+    settings = Settings(method=method or "umap", dims=dims or 2, neighbors=neighbors, min_distance=distance, seed=seed)
     return View(selection, settings, str(colour), int(place or 1) - 1, str(measure), str(lines))
 
 
@@ -173,9 +173,10 @@ def _umap_options() -> tuple[int, float, int]:
     distance = st.slider(
         "Minimal distance", 0.0, 1.0, 0.1, 0.05, key="distance", bind="query-params", help="0 packs points tightly"
     )
-    seed = st.number_input(
-        "Seed", 0, LAST_SEED, 0, key="seed", bind="query-params", help="The same seed gives the same picture"
-    )
+    seed = st.number_input(  # of floats: Streamlit fails on an address that asks for an infinite whole number
+        "Seed", 0.0, float(LAST_SEED), 0.0, 1.0, "%.0f", key="seed", bind="query-params",
+        help="The same seed gives the same picture",
+    )  # fmt: skip
     return int(neighbors), float(distance), int(seed)
 
 

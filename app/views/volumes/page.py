@@ -11,7 +11,7 @@ from app import theme
 from app.components import chart
 from app.data import distributions, sets
 from app.state import selection as selected
-from app.text import csv_safe, escape_markdown
+from app.text import csv_safe, escape_markdown, quoted
 from app.views.volumes import numbers as volume_numbers
 from app.views.volumes import pair_cards
 from app.widgets import cards, missing
@@ -81,6 +81,7 @@ def render() -> None:
 @st.fragment
 def _page() -> None:
     view = _controls()
+    _drop_range_of_another(view.measure)
     selected.tell_sample(view.selection)
     found = distributions.on_one_axis(view.twins, view.selection.candidates, view.measure)
     picture, numbers = st.columns([2.7, 1], gap="medium")
@@ -217,6 +218,13 @@ def _keep(chosen: Chosen | None) -> None:
         st.query_params[_RANGE] = chosen.in_url
 
 
+def _drop_range_of_another(measure: str) -> None:
+    """Take a range of another measure out of the URL; it is there again once that measure is."""
+    held: Chosen | None = st.session_state.get(_CHOSEN)
+    if held and held.measure != measure:
+        st.query_params.pop(_RANGE, None)
+
+
 def _take_from_url() -> None:
     """Take over the range that a link names; without one, name the range that was chosen before."""
     held: Chosen | None = st.session_state.get(_CHOSEN)
@@ -227,10 +235,12 @@ def _take_from_url() -> None:
         return
     if asked is not None:
         st.warning(
-            f"There is no range “{escape_markdown(asked)}”; expected one like "
-            f"volume-matched-0-{BINS}, by numbers of the bins."
+            escape_markdown(
+                f"There is no range {quoted(asked)}; expected one like volume-matched-0-{BINS}, by numbers of the bins."
+            )
         )
-    _keep(held)
+    if held is None or held.measure == st.session_state.get("measure", held.measure):
+        _keep(held)
 
 
 def _chosen(view: View, found: Distributions) -> Chosen | None:

@@ -1,6 +1,7 @@
 """Numbers in digits and in words."""
 
 import re
+import reprlib
 
 from gram.errors import NumberError
 
@@ -40,10 +41,10 @@ def parse(text: str) -> str:
     for piece in re.findall(r"[^\W\d_]+|[0-9]|[^\s\-,.]", text.lower()):
         value = piece if piece in "0123456789" else _VALUE_OF.get(piece)
         if value is None:
-            raise NumberError(f"{piece!r} is not a digit: type four, such as 4721 or four seven two one")
+            raise NumberError(f"{reprlib.repr(piece)} is not a digit: type four, such as 4721 or four seven two one")
         digits += value
     if len(digits) != DIGITS:
         raise NumberError(
-            f"{text.strip()!r} has {len(digits)} digits: type {DIGITS}, such as 4721 or four seven two one"
+            f"{reprlib.repr(text.strip())} has {len(digits)} digits: type {DIGITS}, such as 4721 or four seven two one"
         )
     return digits

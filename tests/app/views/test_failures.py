@@ -205,8 +205,8 @@ def test_the_other_direction_asks_with_another_modality():
         ({"column": "seed"}, "There is no column “seed”"),
         ({"column": "speech_snr", "within": "1~2x"}, "There is no range “1\\~2x”"),
         ({"taken": "4"}, "“4” cannot be taken for another"),
-        ({"rows": "lots"}, "lots rows cannot be listed"),
-        ({"left-ranking": "gram model by luck"}, "There is no left “gram model by luck”"),
+        ({"rows": "lots"}, "“lots” rows cannot be listed"),
+        ({"left-ranking": "gram model by luck"}, "There is no left ranking “gram model by luck”"),
     ],
 )
 def test_a_link_that_makes_no_sense_gets_one_line(query, line):

@@ -190,3 +190,14 @@ def test_a_measure_that_is_none_is_answered_in_one_line():
     app = page(measure="taste", both="maybe")
     assert ["taste" in each.value for each in app.warning] == [True, False]
     assert app.selectbox(key="measure").value == "volume"
+
+
+def test_the_range_in_the_address_is_of_the_measure_that_is_shown():
+    app = page(range="volume-matched-10-40")
+    app.selectbox(key="measure").set_value("cosine").run()
+    assert "range" not in app.query_params
+    app.selectbox(key="measure").set_value("volume").run()
+    assert app.query_params["range"] == "volume-matched-10-40"
+    other = page(measure="volume", range="cosine-matched-10-40")
+    assert "range" not in other.query_params
+    assert not other.subheader

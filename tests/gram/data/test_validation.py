@@ -53,3 +53,22 @@ def test_sizes_may_differ_only_where_no_space_is_shared():
 def test_media_columns_are_found_by_name_by_info_and_by_content(column):
     items = pd.DataFrame({"id": [1, 2], "text": ["a", "b"], column: [np.nan, "media/x.png"]})
     assert media_columns(items, {"media": ["listed"] if column == "listed" else []}) == [column]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "expected"),
+    [
+        ("sampled_from", "text", "a whole number, got 'text'"),
+        ("sampled_from", True, "a whole number, got True"),
+        ("name", {"a": 1}, "a text, got {'a': 1}"),
+        ("model", None, "a text, got None"),
+        ("encoders", 5, "a list, got 5"),
+        ("media_of", "x" * 9000, "an object of columns and modalities, got 'xxx"),
+    ],
+)
+def test_a_field_of_the_wrong_type_is_named_with_what_it_must_be(field, value, expected):
+    items = pd.DataFrame({"id": ["a", "b"]})
+    with pytest.raises(EmbeddingSetError) as caught:
+        check_set({"text": torch.ones(2, 3)}, items, {field: value}, Sources(info="my/info.json"))
+    assert f"my/info.json: '{field}' must be {expected}" in str(caught.value)
+    assert len(str(caught.value)) < 200
