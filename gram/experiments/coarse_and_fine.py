@@ -16,7 +16,7 @@ from gram.experiments.claim import OWN_QUESTION, Claim
 from gram.experiments.config import COMPARED, MIXED, TEXTS, Budget, RunConfig, base_runs
 from gram.experiments.outcomes import Outcome
 from gram.experiments.sentences import leader, listed, rate, share, verdict
-from gram.experiments.table import Observation, both_losses, over_seeds, recall_at_1, single_row, tabulate
+from gram.experiments.table import Observation, both_losses, over_seeds, recall_at_1, single_row, tabulated
 from gram.geometry import volume
 from gram.losses import MEASURES
 
@@ -37,20 +37,15 @@ def runs(budget: Budget) -> list[RunConfig]:
     return [run for text in (*TEXTS, MIXED) for run in base_runs(budget, seeds=budget.few_seeds, text=text)]
 
 
-def table(outcomes: Iterable[Outcome]) -> pd.DataFrame:
+@tabulated
+def table(outcomes: Iterable[Outcome]) -> Iterator[Observation]:
     """Return the table: columns loss, trained, asked, measure, and those of `gram.experiments.table`.
 
     "trained" is the kind of the texts in training, "asked" in the test. Metrics: "hit", "AUC" and "chance" of a hit, as
     `satisfied` gives them; and, with no text asked, "R@1 image to tones" by the loss's measure and "mean base", the
     volume of the candidates' own vectors. Texts that fit several items of a batch are negatives of each other's items
-    in training, under every loss alike. Intervals of one seed are over texts (items for the last two metrics), those of
-    all seeds over seeds where there are three.
+    in training, under every loss alike. Intervals of one seed are over texts (items for the last two metrics).
     """
-    return tabulate(_observations(outcomes))
-
-
-def _observations(outcomes: Iterable[Outcome]) -> Iterator[Observation]:
-    """Yield how often the top item satisfies the text, by kind of text, and what is left between the candidates."""
     for outcome in outcomes:
         run = outcome.run
         for asked in TEXTS if run.text == MIXED else (run.text,):
@@ -74,12 +69,6 @@ def satisfied(
     A hit counts if the top item satisfies the text, whichever item it is; of tied top items, the share that does. AUC
     is how likely an item that satisfies the text is scored above one that does not, ties counting half; chance is 0.5.
     Each text is asked once, however many items it fits: whole numbers are n texts, first digits 10, parity 2.
-
-    Args:
-        embedded: whose texts are of that kind.
-        candidates: the modalities that answer.
-        measure: by name.
-        kind: of the texts.
     """
     said = np.array([_text(kind, label) for label in embedded.items["label"]])
     texts, firsts = np.unique(said, return_index=True)
@@ -130,21 +119,16 @@ def headline(frame: pd.DataFrame) -> str:
 
 def figure(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
     """Return how often the top item satisfies the text: a row for each training and test text, chance in grey."""
-    rows = over_seeds(frame, metric=HIT)
-    names = list(dict.fromkeys(_pairs(rows)))
+    rows = _named(over_seeds(frame, metric=HIT))
+    names = list(dict.fromkeys(rows["name"]))
     drawn = go.Figure()
-    for side, loss in enumerate(COMPARED):
-        own = rows[(rows["loss"] == loss) & (rows["measure"] == MEASURES[loss])]
-        chart.dots(drawn, own, names, _pairs(own), side=side, name=f"{loss} by {MEASURES[loss]}", dark=dark)
-    chance = over_seeds(frame, metric=CHANCE, loss=COMPARED[0], measure=MEASURES[COMPARED[0]])
-    lines = [names.index(label) for label in _pairs(chance)]
-    chart.ticks(drawn, chance, lines, name=CHANCE, symbol="line-ns", size=22, width=2.5, dark=dark)
+    chart.both_losses(drawn, rows, names, "name", ranked_by=MEASURES, dark=dark)
+    chance = _named(over_seeds(frame, metric=CHANCE, loss=COMPARED[0], measure=MEASURES[COMPARED[0]]))
+    chart.ticks(drawn, chance, names, name=CHANCE, symbol="line-ns", size=22, width=2.5, dark=dark)
     return chart.lay_out_rows(drawn, names, "top item satisfies the text (%)", dark=dark)
 
 
-def _pairs(rows: pd.DataFrame) -> list[str]:
-    """Return what a row was trained with and asked, in words."""
-    return [
-        _ON_AXIS[one] if one == other else f"{_ON_AXIS[one]}: {_ON_AXIS[other]}"
-        for one, other in zip(rows["trained"], rows["asked"])
-    ]
+def _named(rows: pd.DataFrame) -> pd.DataFrame:
+    """Add the column "name": what a row was trained with and asked, in words."""
+    pairs = zip(rows["trained"].map(_ON_AXIS), rows["asked"].map(_ON_AXIS))
+    return rows.assign(name=[one if one == other else f"{one}: {other}" for one, other in pairs])

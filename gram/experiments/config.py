@@ -202,11 +202,5 @@ class RunConfig:
 
 
 def base_runs(budget: Budget, *, seeds: int | None = None, **fields: Any) -> list[RunConfig]:
-    """Return the runs of both losses, gram and cosine, that several experiments share.
-
-    Args:
-        budget: how many seeds.
-        seeds: how many instead.
-        fields: of `RunConfig`, the same for all.
-    """
+    """Return the runs of both losses, gram and cosine, of each of the seeds: the budget's, if none are given."""
     return [RunConfig(loss, seed, **fields) for loss in COMPARED for seed in range(seeds or budget.seeds)]

@@ -77,14 +77,7 @@ def is_prepared(folder: Path, budget: Budget) -> bool:
 
 
 def prepare_data(folder: Path, budget: Budget, *, processes: int | None = 1, progress: Progress = no_progress) -> Data:
-    """Return the items of a budget; render and store them first if they are not there yet.
-
-    Args:
-        folder: of runs.
-        budget: which items.
-        processes: how many render; None takes as many as there are cores.
-        progress: told how much of it is rendered.
-    """
+    """Return the items of a budget; render and store them first if they are not there yet."""
     own = data_folder(folder, budget)
     if not is_prepared(folder, budget):
         shutil.rmtree(own, ignore_errors=True)

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from gram import measures
 from gram.experiments import chart
 from gram.experiments.claim import GRAM_PAPER, Claim, published
-from gram.experiments.config import COMPARED, Budget, RunConfig, base_runs
+from gram.experiments.config import Budget, RunConfig, base_runs
 from gram.experiments.outcomes import Outcome
 from gram.experiments.sentences import leader, points, rate, share, verdict
 from gram.experiments.table import (
@@ -19,7 +19,7 @@ from gram.experiments.table import (
     over_seeds,
     recall_at_1,
     single_row,
-    tabulate,
+    tabulated,
 )
 from gram.losses import MEASURES
 from gram.retrieval.evaluate import DIRECTIONS
@@ -38,17 +38,12 @@ def runs(budget: Budget) -> list[RunConfig]:
     return base_runs(budget)
 
 
-def table(outcomes: Iterable[Outcome]) -> pd.DataFrame:
+@tabulated
+def table(outcomes: Iterable[Outcome]) -> Iterator[Observation]:
     """Return the table: columns loss, measure, direction, and those of `gram.experiments.table`.
 
-    The metrics are "R@1" and "R@1 difference", of a measure minus the one that the loss trains. Intervals of one seed
-    are over items (paired, for differences), those of all seeds over seeds where there are three.
+    The metrics are "R@1" and "R@1 difference", of a measure minus the one that the loss trains, paired by item.
     """
-    return tabulate(_observations(outcomes))
-
-
-def _observations(outcomes: Iterable[Outcome]) -> Iterator[Observation]:
-    """Yield R@1 of each run by each measure in each direction, and its difference to the trained-for measure."""
     for outcome in outcomes:
         run, embedded = outcome.run, outcome.embedding_set()
         for direction in DIRECTIONS:
@@ -102,10 +97,8 @@ def figure(frame: pd.DataFrame, *, direction: str = DIRECTIONS[0], dark: bool = 
         dark: for a dark ground.
     """
     rows = over_seeds(frame, metric="R@1", direction=direction)
+    rows = rows.assign(trained=rows["measure"] == rows["loss"].map(dict(MEASURES)))
     names = list(dict.fromkeys(rows["measure"]))
     drawn = go.Figure()
-    for side, loss in enumerate(COMPARED):
-        own = rows[rows["loss"] == loss]
-        trained = [measure == MEASURES[loss] for measure in own["measure"]]
-        chart.dots(drawn, own, names, own["measure"], side=side, name=f"{loss} loss", large=trained, dark=dark)
+    chart.both_losses(drawn, rows, names, "measure", large="trained", dark=dark)
     return chart.lay_out_rows(drawn, names, chart.RECALL, dark=dark)

@@ -11,7 +11,7 @@ from gram.experiments.claim import GRAM_PAPER, HYVOL, Claim, published
 from gram.experiments.config import COMPARED, Budget, RunConfig, base_runs
 from gram.experiments.outcomes import Outcome
 from gram.experiments.sentences import leader, listed, moved, points
-from gram.experiments.table import Observation, both_losses, difference, over_seeds, recall_at_1, single_row, tabulate
+from gram.experiments.table import Observation, both_losses, difference, over_seeds, recall_at_1, single_row, tabulated
 from gram.losses import MEASURES
 
 NAME, TITLE, ORDER = "modalities", "More modalities", 20
@@ -30,19 +30,14 @@ def runs(budget: Budget) -> list[RunConfig]:
     return [run for modalities in TRAINED for run in base_runs(budget, seeds=budget.few_seeds, modalities=modalities)]
 
 
-def table(outcomes: Iterable[Outcome]) -> pd.DataFrame:
+@tabulated
+def table(outcomes: Iterable[Outcome]) -> Iterator[Observation]:
     """Return the table: columns loss, trained, tested, measure, against, and those of `gram.experiments.table`.
 
     "trained" and "tested" name the candidates' modalities, "image+speech". Metrics: "R@1"; "R@1 gain", of a model
     trained and tested on one modality more, minus the one without ("against"); "R@1 gain in the test alone", of the
-    model trained on all, tested on one more. Both are paired by item and seed, and by the loss's own measure. Intervals
-    of one seed are over items, those of all seeds over seeds where there are three.
+    model trained on all, tested on one more. Both are paired by item and seed, and by the loss's own measure.
     """
-    return tabulate(_observations(outcomes))
-
-
-def _observations(outcomes: Iterable[Outcome]) -> Iterator[Observation]:
-    """Yield R@1 for every subset of candidates, and what each further modality changes, item by item."""
     own: dict[tuple[str, int, str, str], Observation] = {}
     for outcome in outcomes:
         run, embedded = outcome.run, outcome.embedding_set()
@@ -114,10 +109,9 @@ def figure(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
     for side, loss in enumerate(COMPARED):
         own = rows[(rows["loss"] == loss) & (rows["measure"] == MEASURES[loss]) & rows["tested"].isin(steps)]
         both, only = own[own["trained"] == own["tested"]], own[own["trained"] == full]
-        chart.line(
-            drawn, both, steps, both["tested"], side=side, name=f"{loss}: trained and tested on these", dark=dark
-        )
-        chart.line(drawn, only, steps, only["tested"], side=side, name=f"{loss}: tested on these", dark=dark, thin=True)
+        name = f"{loss}: trained and tested on these"
+        chart.points(drawn, both, steps, "tested", side=side, name=name, line=2.5, dark=dark)
+        chart.points(drawn, only, steps, "tested", side=side, name=f"{loss}: tested on these", line=1, dark=dark)
     words = [steps[0], *(f"+ {name}" for name in names[1:])]
     drawn.update_xaxes(tickvals=list(range(len(steps))), ticktext=words, range=[-0.4, len(steps) - 0.6])
     return chart.lay_out_recall(drawn, height=400, dark=dark)

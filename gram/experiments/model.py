@@ -58,15 +58,7 @@ class ExperimentModel(nn.Module):
         kinds: Sequence[str],
         noise: torch.Generator,
     ) -> RunBatch:
-        """Return the batch of some rows, on the model's device.
-
-        Args:
-            examples: modality -> inputs of all items.
-            rows: those of the batch.
-            labels: their numbers.
-            kinds: what their texts name.
-            noise: draws the noise.
-        """
+        """Return the batch of some rows, on the model's device."""
         there = torch.from_numpy(~lacking(labels, self.run.missing))
         inputs = {}
         for name in self.run.modalities:
@@ -156,14 +148,7 @@ def _widen(model: MultimodalModel, words: int) -> range:
 
 
 def coarse_text(whole: Int[Tensor, " digits"], label: str, kind: str, parity_words: Sequence[int]) -> Tensor:
-    """Return the word numbers of a text that names a part of a number.
-
-    Args:
-        whole: the word numbers of the number itself.
-        label: the number, such as "4721".
-        kind: "whole", "first-digit" (its first word alone), or "parity" (one word, for even or odd).
-        parity_words: the numbers of these two.
-    """
+    """Return the word numbers of a text: the whole number, its first digit's word, or the one for even or odd."""
     if kind == "first-digit":
         return whole[:1]
     return torch.full_like(whole[:1], parity_words[int(label) % 2]) if kind == "parity" else whole

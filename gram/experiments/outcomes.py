@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
 from jaxtyping import Float
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -53,12 +52,7 @@ class Outcome:
     settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def embedding_set(self, step: int | None = None, *, text: str = "text") -> EmbeddingSet:
-        """Return the test items in the run's modalities at a step, the last by default, scaled to unit length again.
-
-        Args:
-            step: one of `steps`.
-            text: which texts ask: "text", or one of the coarse ones.
-        """
+        """Return the test items in the run's modalities at a step, the last by default, scaled to unit length again."""
         kept = self.vectors[self.steps[-1] if step is None else step]
         modalities = {name: kept[text if name == "text" else name] for name in self.run.modalities}
         return EmbeddingSet(modalities, self.items, {"name": str(self.run), "anchor": "text"}).normalized()
@@ -109,11 +103,7 @@ def keep(folder: Path, outcome: Outcome, budget: Budget) -> None:
 
 
 def load_outcome(folder: Path, run: RunConfig, budget: Budget, items: pd.DataFrame) -> Outcome:
-    """Return the stored outcome of a run.
-
-    Raises:
-        GramError: it is not there, or cannot be read.
-    """
+    """Return the stored outcome of a run."""
     own = outcome_folder(folder, run, budget)
 
     def read() -> Outcome:
@@ -143,8 +133,3 @@ def load_outcome(folder: Path, run: RunConfig, budget: Budget, items: pd.DataFra
         return read_consistently(own, read, witness=_FACTS)
     except (OSError, ValueError, KeyError, TypeError, SafetensorError, RuntimeError) as error:
         raise GramError(f"{own}: no readable run; delete the folder and run again ({error})") from error
-
-
-def half(vectors: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
-    """Return vectors as they are stored: in float16, which keeps about three digits."""
-    return vectors.to(torch.float16)

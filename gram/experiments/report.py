@@ -15,11 +15,7 @@ _SCALES = {"cpu": "small encoders and few steps, for two cores", "full": "the sh
 
 
 def findings_table(folder: Path = EVIDENCE) -> str:
-    """Return the findings of all results in a folder as a Markdown table, with their provenance.
-
-    Raises:
-        GramError: a result is missing or cannot be read.
-    """
+    """Return the findings of all results in a folder as a Markdown table, with their provenance."""
     results = [(experiment, *load(name, folder)) for name, experiment in EXPERIMENTS.items()]
     short = [f"| {experiment.TITLE} | {experiment.headline(table)} |" for experiment, table, _ in results]
     full = [f"- **{experiment.TITLE}.** {experiment.finding(table)}" for experiment, table, _ in results]

@@ -1,6 +1,5 @@
 """Results on disk: a Parquet file for each experiment, with its provenance in the schema's metadata."""
 
-import math
 import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -30,40 +29,25 @@ def quick_folder() -> Path:
 
 def commit() -> str:
     """Return the git commit of this project, with "-changed" appended if files differ from it; else "unknown"."""
+    questions = (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no", "--", "gram"])
     try:
-        head = _git("rev-parse", "HEAD")
-        return head + ("-changed" if _git("status", "--porcelain", "--untracked-files=no", "--", "gram") else "")
+        head, changes = (
+            subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=True).stdout.strip()
+            for words in questions
+        )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-
-
-def _git(*words: str) -> str:
-    done = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=True)
-    return done.stdout.strip()
-
-
-def device_name(device: torch.device) -> str:
-    """Return the name of the GPU, or "cpu"."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    return head + ("-changed" if changes else "")
 
 
 def facts_of(
     *, experiment: str, scale: str, device: torch.device, started: datetime, seconds: float, training: float,
     command: Sequence[str],
 ) -> dict[str, str]:  # fmt: skip
-    """Return the metadata of a result, as text.
-
-    Args:
-        experiment: its name.
-        scale: its scale's name.
-        device: what trained.
-        started: when the work began.
-        seconds: by the clock, of this call: what was kept before is not in it.
-        training: sum of the seconds that the runs spent in training, whenever that was.
-        command: what was called.
-    """
+    """Return the metadata of a result, as text; `seconds` is by the clock, `training` the sum of all its runs."""
+    named = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     return {
-        "experiment": experiment, "scale": scale, "commit": commit(), "device": device_name(device),
+        "experiment": experiment, "scale": scale, "commit": commit(), "device": named,
         "torch": torch.__version__, "gram": gram.__version__, "started": started.isoformat(timespec="seconds"),
         "seconds": f"{seconds:.1f}", "training_seconds": f"{training:.1f}", "command": shlex.join(command),
     }  # fmt: skip
@@ -76,9 +60,8 @@ def save(frame: pd.DataFrame, folder: Path, facts: Mapping[str, str]) -> Path:
         GramError: the disk refuses.
     """
     table = pa.Table.from_pandas(frame, preserve_index=False)
-    table = table.replace_schema_metadata(
-        {**(table.schema.metadata or {}), **{PREFIX + name: value for name, value in facts.items()}}
-    )
+    own = {PREFIX + name: value for name, value in facts.items()}
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), **own})
     target = folder / f"{facts['experiment']}.parquet"
     try:
         replace_file(target, lambda draft: pq.write_table(table, draft, compression="zstd"))
@@ -113,10 +96,5 @@ def load(name: str, folder: Path = EVIDENCE) -> tuple[pd.DataFrame, dict[str, st
 
 def plain_rows(frame: pd.DataFrame) -> list[dict[str, object]]:
     """Return the rows as JSON values: NaN and missing values become None."""
-    return [
-        {
-            str(key): None if value is None or (isinstance(value, float) and math.isnan(value)) else value
-            for key, value in row.items()
-        }
-        for row in frame.to_dict("records")
-    ]
+    records = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return [{str(key): value for key, value in row.items()} for row in records]

@@ -13,7 +13,7 @@ from gram.experiments.claim import GRAM_PAPER, Claim
 from gram.experiments.config import COMPARED, Budget, RunConfig, base_runs
 from gram.experiments.outcomes import Outcome
 from gram.experiments.sentences import listed, moved, rate, share, sign
-from gram.experiments.table import Observation, difference, highest, over_seeds, recall_at_1, single_row, tabulate
+from gram.experiments.table import Observation, difference, highest, over_seeds, recall_at_1, single_row, tabulated
 from gram.losses import LOSSES
 
 NAME, TITLE, ORDER = "rivals", "Rivals", 70
@@ -47,19 +47,14 @@ def runs(budget: Budget) -> list[RunConfig]:
     ]
 
 
-def table(outcomes: Iterable[Outcome]) -> pd.DataFrame:
+@tabulated
+def table(outcomes: Iterable[Outcome]) -> Iterator[Observation]:
     """Return the table: columns loss, modalities, measure, and those of `gram.experiments.table`.
 
     Metrics: "R@1", text asking the rest; "R@1 difference", by the loss's own measure minus the GRAM loss's by volume on
     the same modalities, paired by item and seed. The loss "gram+matching" is GRAM with the matching head, and its
     measure "matching" orders the 50 best by volume anew. The triangle is for three modalities: text, image, speech.
-    Intervals of one seed are over items, those of all seeds over seeds where there are three.
     """
-    return tabulate(_observations(outcomes))
-
-
-def _observations(outcomes: Iterable[Outcome]) -> Iterator[Observation]:
-    """Yield R@1 of each run by its own measure, volume, height and cosine, and how its own differs from GRAM's."""
     own: dict[tuple[str, int, int], Observation] = {}
     for outcome in outcomes:
         run, embedded = outcome.run, outcome.embedding_set()
@@ -82,9 +77,6 @@ def reranked(outcome: Outcome) -> torch.Tensor:
     """Return (n,) whether each text finds its item first among its 50 best by volume, ordered by the matching head.
 
     Ties at the top count as their share; an item that is not among the 50 is not found.
-
-    Raises:
-        ValueError: the run has no matching head.
     """
     if outcome.matching is None:
         raise ValueError(f"outcome: expected a run with the matching head, got {outcome.run}")
@@ -146,18 +138,16 @@ def figure(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
     """
     rows, columns = over_seeds(frame, metric="R@1"), ["loss", "modalities", "measure"]
     own = rows.merge(over_seeds(frame, metric=DIFFERENCE)[columns], on=columns)
-    own = own.assign(three=own["modalities"] != ALL).sort_values(["three", "value"], ascending=[True, False])
-    names, cosine = _labels(own), rows[rows["measure"] == "cosine"]
+    own = _named(own).assign(three=own["modalities"] != ALL).sort_values(["three", "value"], ascending=[True, False])
+    names = list(own["name"])
     drawn = go.Figure()
-    lines = [names.index(label) for label in _labels(cosine)]
-    chart.ticks(drawn, cosine, lines, name="by mean cosine", symbol="x-thin", size=9, width=2, dark=dark)
-    chart.dots(drawn, own, names, names, side=0, name="by the loss's own measure", dark=dark, shift=False)
+    cosine = _named(rows[rows["measure"] == "cosine"])
+    chart.ticks(drawn, cosine, names, name="by mean cosine", symbol="x-thin", size=9, width=2, dark=dark)
+    chart.points(drawn, own, names, "name", side=0, name="by the loss's own measure", dark=dark, shift=False)
     return chart.lay_out_rows(drawn, names, chart.RECALL, dark=dark)
 
 
-def _labels(rows: pd.DataFrame) -> list[str]:
-    """Return the loss of each row, and of how many modalities where not of all."""
-    return [
-        loss if kinds == ALL else f"{loss}, k = {len(kinds.split('+'))}"
-        for loss, kinds in zip(rows["loss"], rows["modalities"])
-    ]
+def _named(rows: pd.DataFrame) -> pd.DataFrame:
+    """Add the column "name": the loss of each row, and of how many modalities where not of all."""
+    told = rows["modalities"].map(lambda kinds: "" if kinds == ALL else f", k = {len(kinds.split('+'))}")
+    return rows.assign(name=rows["loss"] + told)

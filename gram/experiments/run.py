@@ -5,10 +5,8 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -133,37 +131,28 @@ def _stages(
 ) -> tuple[Progress, Progress, Progress]:
     """Return the callbacks of rendering, training and measuring, each a share of the time that all take."""
     items = 0 if is_prepared(workspace.folder, budget) else budget.items
-    rendering = _RENDERING * items / workspace.workers
-    training = expected_seconds(runs, budget, workspace)
+    rendering, training = _RENDERING * items / workspace.workers, expected_seconds(runs, budget, workspace)
     whole = rendering + training + budget.overhead
-    ends = (0.0, rendering / whole, (rendering + training) / whole, 1.0)
-    first, second, third = (subprogress(progress, *span) for span in pairwise(ends))
-    return first, second, third
+    begin, end = rendering / whole, (rendering + training) / whole
+    return subprogress(progress, 0.0, begin), subprogress(progress, begin, end), subprogress(progress, end, 1.0)
 
 
 def _trained(left: Sequence[RunConfig], budget: Budget, workspace: Workspace, data: Data) -> Iterator[RunConfig]:
     """Train and keep runs, and yield each when it is done; the longest first where several are trained at once."""
     if workspace.workers == 1 or len(left) < 2:
-        with _one_thread():
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)  # so that a run gives the same here as in a worker
+        try:
             for run in left:
                 keep(workspace.folder, train_run(run, budget, data, device=workspace.device), budget)
                 yield run
+        finally:
+            torch.set_num_threads(threads)
         return
     longest = sorted(left, key=lambda run: -run.seconds(budget))
     tasks = [(run, budget, workspace) for run in longest]
     with multiprocessing.get_context("spawn").Pool(workspace.workers, initializer=_start) as pool:
         yield from pool.imap_unordered(_train_one, tasks)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Train on one thread meanwhile, so that a run gives the same here as in a worker."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _start() -> None:

@@ -11,7 +11,7 @@ from gram.experiments.claim import OWN_QUESTION, Claim
 from gram.experiments.config import COMPARED, Budget, RunConfig, base_runs
 from gram.experiments.outcomes import Outcome
 from gram.experiments.sentences import listed, share
-from gram.experiments.table import Observation, highest, lowest, over_seeds, recall_at_1, tabulate
+from gram.experiments.table import Observation, highest, lowest, over_seeds, recall_at_1, tabulated
 
 NAME, TITLE, ORDER = "sensitivity", "Sensitivity", 40
 CLAIM = Claim(
@@ -33,19 +33,14 @@ def runs(budget: Budget) -> list[RunConfig]:
     ]
 
 
-def table(outcomes: Iterable[Outcome]) -> pd.DataFrame:
+@tabulated
+def table(outcomes: Iterable[Outcome]) -> Iterator[Observation]:
     """Return the table: columns loss, varied, setting, place, and those of `gram.experiments.table`.
 
     "varied" is d, temperature or batch, "setting" its value in words, "place" the same as a number (NaN for a learned
     temperature). Metrics: "R@1" by the loss's own measure, and the "temperature" at the end. Runs of another batch see
-    as many items, so they take fewer or more steps. Intervals of one seed are over items, those of all seeds over
-    seeds where there are three.
+    as many items, so they take fewer or more steps.
     """
-    return tabulate(_observations(outcomes))
-
-
-def _observations(outcomes: Iterable[Outcome]) -> Iterator[Observation]:
-    """Yield R@1 of each run by its own measure, and the temperature it ended with."""
     for outcome in outcomes:
         run, embedded = outcome.run, outcome.embedding_set()
         for varied, setting, place in _settings_of(outcome):
@@ -105,12 +100,7 @@ def figure(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
         rows = over_seeds(frame, metric="R@1", varied=varied)
         rows = rows.sort_values("place", na_position="last", kind="stable")
         settings = list(dict.fromkeys(rows["setting"]))
-        for side, loss in enumerate(COMPARED):
-            own = rows[rows["loss"] == loss]
-            chart.line(
-                drawn, own, settings, own["setting"], side=side, name=f"{loss} loss", dark=dark,
-                row=row, legend=row == 1,
-            )  # fmt: skip
+        chart.both_losses(drawn, rows, settings, "setting", line=2.5, dark=dark, row=row)
         drawn.update_xaxes(
             title=title, tickvals=list(range(len(settings))), ticktext=settings, row=row, col=1,
             range=[-0.4, len(settings) - 0.6],

@@ -14,10 +14,10 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from gram.datasets.spoken_numbers import DIGITS
 from gram.experiments import chart
 from gram.experiments.claim import GRAM_PAPER, Claim
-from gram.experiments.config import COMPARED, Budget, RunConfig, base_runs
+from gram.experiments.config import Budget, RunConfig, base_runs
 from gram.experiments.outcomes import Outcome
 from gram.experiments.sentences import leader, listed, number, rate, share, verdict
-from gram.experiments.table import Observation, both_losses, over_seeds, tabulate
+from gram.experiments.table import Observation, both_losses, over_seeds, tabulated
 from gram.projection import Settings
 from gram.projection.fit import compute_layout
 
@@ -36,18 +36,13 @@ def runs(budget: Budget) -> list[RunConfig]:
     return base_runs(budget, seeds=budget.few_seeds)
 
 
-def table(outcomes: Iterable[Outcome]) -> pd.DataFrame:
+@tabulated
+def table(outcomes: Iterable[Outcome]) -> Iterator[Observation]:
     """Return the table: columns loss, modality, and those of `gram.experiments.table`.
 
     Metrics: "silhouette" (-1 to 1) and "probe accuracy" (0 to 1, chance about 0.1) of the digits, for each modality and
-    for all together, and the "trustworthiness" of the UMAP of all. Intervals of one seed are over items, those of all
-    seeds over seeds where there are three.
+    for all together, and the "trustworthiness" of the UMAP of all.
     """
-    return tabulate(_observations(outcomes))
-
-
-def _observations(outcomes: Iterable[Outcome]) -> Iterator[Observation]:
-    """Yield silhouette and probe of each modality and of all together, and the trustworthiness of their UMAP."""
     for outcome in outcomes:
         run, embedded = outcome.run, outcome.embedding_set()
         labels = np.array([[int(digit) for digit in label] for label in embedded.items["label"]])  # (n, 4)
@@ -65,13 +60,10 @@ def _observations(outcomes: Iterable[Outcome]) -> Iterator[Observation]:
 def silhouettes(rows: Float[np.ndarray, "m d"], labels: np.ndarray, items: int) -> Float[np.ndarray, " n"]:
     """Return each item's silhouette by cosine distance, the mean over the four places of a digit and its vectors.
 
+    Rows are unit vectors, one modality of the n items after another, and labels (m, 4) their digits.
+
     A vector's silhouette is (b - a) / max(a, b), with a its mean distance to vectors with the same digit in that place
     and b that to the nearest other digit's: from -1 to 1, 0 where digits do not matter (Rousseeuw 1987).
-
-    Args:
-        rows: unit vectors, one modality after another.
-        labels: (m, 4) their digits.
-        items: n, of which every modality has one vector each.
     """
     each = np.mean([silhouette_samples(rows, labels[:, place], metric="cosine") for place in range(DIGITS)], axis=0)
     return np.asarray(each.reshape(-1, items).mean(axis=0))
@@ -119,12 +111,7 @@ def figure(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
     for row, (metric, title) in enumerate(_PANELS.items(), start=1):
         rows = over_seeds(frame, metric=metric)
         names = list(dict.fromkeys(rows["modality"]))
-        for side, loss in enumerate(COMPARED):
-            own = rows[rows["loss"] == loss]
-            chart.dots(
-                drawn, own, names, own["modality"], side=side, name=f"{loss} loss", dark=dark, row=row,
-                legend=row == 1, percent=metric == PROBE,
-            )  # fmt: skip
+        chart.both_losses(drawn, rows, names, "modality", dark=dark, row=row, percent=metric == PROBE)
         drawn.update_xaxes(title=title, zeroline=False, row=row, col=1)
         drawn.update_yaxes(**chart.named_axis(names), row=row, col=1)
     lowest = float(over_seeds(frame, metric=TRUST)["value"].min())

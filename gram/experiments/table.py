@@ -12,9 +12,9 @@ A table has a row for each value of each seed, then a row for each value over al
 - `seed`: -1 for all seeds together; `seeds`: how many.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, wraps
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from scipy import stats
 
 from gram.data.embedding_set import EmbeddingSet
 from gram.experiments.config import COMPARED
+from gram.experiments.outcomes import Outcome
 from gram.losses import MEASURES
 from gram.retrieval.evaluate import evaluate
 
@@ -33,7 +34,7 @@ SHARES = (
     "R@1", "R@1 by volume", "R@1 without it", "R@1 image to tones", "hit", "AUC", "chance", "probe accuracy",
     "volume AUC", "hub share",
 )  # fmt: skip
-RESAMPLES = 1000
+RESAMPLES, LEVEL = 1000, 0.95
 ENOUGH_SEEDS = 3
 _NAN = float("nan")
 
@@ -62,25 +63,22 @@ class Observation:
         return self.given if self.items is None else float(np.nanmean(self.items))
 
 
-def t_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float]:
-    """Return mean -/+ t s / sqrt(n), Student's interval of the mean of n values; NaN for fewer than two."""
+def t_interval(values: Sequence[float]) -> tuple[float, float]:
+    """Return mean -/+ t s / sqrt(n), Student's 95 % interval of the mean of n values; NaN for fewer than two."""
     n = len(values)
     if n < 2:
         return _NAN, _NAN
-    mean, reach = float(np.mean(values)), float(stats.t.ppf(0.5 + level / 2, n - 1) * np.std(values, ddof=1) / n**0.5)
+    mean, reach = float(np.mean(values)), float(stats.t.ppf(0.5 + LEVEL / 2, n - 1) * np.std(values, ddof=1) / n**0.5)
     return mean - reach, mean + reach
 
 
-def bootstrap_interval(items: Float[np.ndarray, " n"], level: float = 0.95) -> tuple[float, float]:
-    """Return the percentile bootstrap interval of the mean of items, NaN left out.
-
-    Means of equally many items use the same draws.
-    """
+def bootstrap_interval(items: Float[np.ndarray, " n"]) -> tuple[float, float]:
+    """Return the 95 % percentile bootstrap interval of the mean of items, NaN left out; the same draws for equal n."""
     there = items[~np.isnan(items)]
     if not len(there):
         return _NAN, _NAN
     means = _draws(len(there)) @ there.astype(np.float64) / len(there)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
 
 
@@ -107,6 +105,18 @@ def tabulate(observations: Iterable[Observation]) -> pd.DataFrame:
         )  # fmt: skip
     rows += [_over_seeds(group) for group in groups.values()]
     return with_common_last(pd.DataFrame(rows))
+
+
+def tabulated(
+    observations: Callable[[Iterable[Outcome]], Iterator[Observation]],
+) -> Callable[[Iterable[Outcome]], pd.DataFrame]:
+    """Make the `table` of an experiment of a generator of its observations: a decorator."""
+
+    @wraps(observations)
+    def table(outcomes: Iterable[Outcome]) -> pd.DataFrame:
+        return tabulate(observations(outcomes))
+
+    return table
 
 
 def with_common_last(frame: pd.DataFrame) -> pd.DataFrame:
@@ -165,11 +175,7 @@ def highest(rows: pd.DataFrame) -> pd.Series:
 
 
 def single_row(frame: pd.DataFrame, **wanted: Any) -> pd.Series:
-    """Return the single row over all seeds whose columns have the wanted values.
-
-    Raises:
-        ValueError: there is none, or more than one.
-    """
+    """Return the single row over all seeds whose columns have the wanted values."""
     found = over_seeds(frame, **wanted)
     if len(found) != 1:
         raise ValueError(f"frame: expected one row with {wanted}, got {len(found)}")
@@ -178,9 +184,7 @@ def single_row(frame: pd.DataFrame, **wanted: Any) -> pd.Series:
 
 def both_losses(frame: pd.DataFrame, **wanted: Any) -> tuple[pd.Series, pd.Series]:
     """Return the rows of the gram and of the cosine loss for all seeds, each by its own measure; see `single_row`."""
-    by_measure = "measure" in frame.columns
-    gram, cosine = (
-        single_row(frame, loss=loss, **({"measure": MEASURES[loss]} if by_measure else {}), **wanted)
-        for loss in COMPARED
-    )
+    if "measure" in frame.columns:
+        frame = frame[frame["measure"] == frame["loss"].map(dict(MEASURES))]
+    gram, cosine = (single_row(frame, loss=loss, **wanted) for loss in COMPARED)
     return gram, cosine

@@ -10,7 +10,7 @@ from gram.data.embedding_set import EmbeddingSet
 from gram.experiments.config import DEGRADED, MIXED, TEXTS, Budget, RunConfig
 from gram.experiments.data import Data
 from gram.experiments.model import ExperimentModel, RunBatch, RunLoss, text_kinds
-from gram.experiments.outcomes import Outcome, half
+from gram.experiments.outcomes import Outcome
 from gram.retrieval.evaluate import evaluate
 from gram.training.trainer import Schedule, Trainer
 
@@ -24,17 +24,6 @@ def train_run(
     """Return the outcome of a run: AdamW, a warm-up over 5 % of the steps, half a cosine down to 0.
 
     Nothing is chosen by the test items: their embeddings are kept at fixed steps and looked at afterwards.
-
-    Args:
-        run: what is trained.
-        budget: of steps, items and encoders.
-        data: the items of that budget.
-        device: auto, cpu or cuda; on cuda the encoders run in bfloat16.
-        progress: called after each step.
-
-    Raises:
-        DeviceError: the device is not available.
-        GramError: the loss is no longer finite.
     """
     spread = data.spread(DEGRADED) if run.degradation in ("noisy", "pure-noise") else 1.0
     chosen = select_device(device)
@@ -79,7 +68,7 @@ def train_run(
 
 @torch.no_grad()
 def _embedded(model: ExperimentModel, data: Data, part: str) -> dict[str, Tensor]:
-    """Return the kept form of the embeddings of a part of the items, with the texts of every kind the run knows."""
+    """Return float16 embeddings of a part of the items, with the texts of every kind the run knows."""
     model.eval()
     labels = data.items[part]["label"].tolist()
     noise = torch.Generator().manual_seed(_NOISE_DRAW)
@@ -96,7 +85,7 @@ def _embedded(model: ExperimentModel, data: Data, part: str) -> dict[str, Tensor
             found[f"text:{kind}"] = model.model({"text": given[kind].inputs["text"]})["text"]
         for name, block in found.items():
             parts.setdefault(name, []).append(block.cpu())
-    return {name: half(torch.cat(blocks)) for name, blocks in parts.items()}
+    return {name: torch.cat(blocks).half() for name, blocks in parts.items()}
 
 
 def _recall(model: ExperimentModel, data: Data) -> float:

@@ -11,7 +11,7 @@ from gram.experiments.claim import OWN_QUESTION, Claim
 from gram.experiments.config import COMPARED, DEGRADATIONS, DEGRADED, Budget, RunConfig, base_runs
 from gram.experiments.outcomes import Outcome
 from gram.experiments.sentences import listed, moved, points
-from gram.experiments.table import Observation, difference, highest, lowest, over_seeds, recall_at_1, tabulate
+from gram.experiments.table import Observation, difference, highest, lowest, over_seeds, recall_at_1, tabulated
 from gram.losses import MEASURES
 
 NAME, TITLE, ORDER = "unequal", "Unequal modalities", 50
@@ -29,19 +29,15 @@ def runs(budget: Budget) -> list[RunConfig]:
     return [run for degradation in DEGRADATIONS for run in base_runs(budget, seeds=few, degradation=degradation)]
 
 
-def table(outcomes: Iterable[Outcome]) -> pd.DataFrame:
+@tabulated
+def table(outcomes: Iterable[Outcome]) -> Iterator[Observation]:
     """Return the table: columns loss, degradation, measure, and those of `gram.experiments.table`.
 
     Pictures are degraded in training and in the test alike (see `gram.experiments.config.RunConfig`). Metrics: "R@1",
     text asking all three; "R@1 change", minus that of the intact model of the same seed, paired by item; "R@1 without
     it", text asking speech and tones of the same model. Items that lack a picture are ranked by the vectors they have,
-    as each measure does. Intervals of one seed are over items, those of all seeds over seeds where there are three.
+    as each measure does.
     """
-    return tabulate(_observations(outcomes))
-
-
-def _observations(outcomes: Iterable[Outcome]) -> Iterator[Observation]:
-    """Yield R@1 by every measure, how that changed from no degradation, and R@1 with the degraded one left out."""
     intact: dict[tuple[str, int, str], Observation] = {}
     for outcome in outcomes:  # the intact ones first, as `runs` has them
         run, embedded = outcome.run, outcome.embedding_set()
@@ -99,9 +95,7 @@ def figure(frame: pd.DataFrame, *, ranked_by: Mapping[str, str] = MEASURES, dark
     rows = over_seeds(frame, metric="R@1").assign(degradation=lambda found: found["degradation"].map(_on_axis))
     names = list(dict.fromkeys(rows["degradation"]))
     drawn = go.Figure()
-    for side, loss in enumerate(COMPARED):
-        own = rows[(rows["loss"] == loss) & (rows["measure"] == ranked_by[loss])]
-        chart.dots(drawn, own, names, own["degradation"], side=side, name=f"{loss} by {ranked_by[loss]}", dark=dark)
+    chart.both_losses(drawn, rows, names, "degradation", ranked_by=ranked_by, dark=dark)
     return chart.lay_out_rows(drawn, names, chart.RECALL, dark=dark)
 
 

@@ -48,18 +48,16 @@ def table(outcomes: Iterable[Outcome]) -> pd.DataFrame:
     the end": over the last of every run), with a percentile bootstrap over whole runs ("runs"): checkpoints of a run go
     together.
     """
-    points = tabulate(_observations(outcomes))
+    points = tabulate(
+        Observation(
+            {"loss": outcome.run.loss, "step": step, "scope": "", "target": "", "predictor": ""}, metric,
+            outcome.run.seed, given=value,
+        )
+        for outcome in outcomes
+        for step in outcome.steps
+        for metric, value in facts(outcome.embedding_set(step), outcome.run).items()
+    )  # fmt: skip
     return with_common_last(pd.concat([points, pd.DataFrame(correlations(points))], ignore_index=True))
-
-
-def _observations(outcomes: Iterable[Outcome]) -> Iterator[Observation]:
-    """Yield what is known of each run at each checkpoint."""
-    for outcome in outcomes:
-        run = outcome.run
-        for step in outcome.steps:
-            keys = {"loss": run.loss, "step": step, "scope": "", "target": "", "predictor": ""}
-            for metric, value in facts(outcome.embedding_set(step), run).items():
-                yield Observation(keys, metric, run.seed, given=value)
 
 
 def facts(embedded: EmbeddingSet, run: RunConfig) -> dict[str, float]:
