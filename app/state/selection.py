@@ -112,7 +112,7 @@ def measures_for(k: int, *, key: str = "measure") -> list[str]:
     """
     offered = measures.names(k)
     if st.session_state.get(key, offered[0]) not in offered:
-        st.session_state[key] = offered[0]
+        del st.session_state[key]
     return offered
 
 

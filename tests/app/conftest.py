@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import streamlit as st
+from streamlit.elements.lib import policies
 from streamlit.testing.v1 import AppTest
 
 from gram.data.embedding_set import EmbeddingSet
@@ -58,6 +59,15 @@ def assets(synthetic_assets: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     yield synthetic_assets
     st.cache_resource.clear()
     st.cache_data.clear()
+
+
+@pytest.fixture(autouse=True)
+def nothing_to_warn_of(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fail where Streamlit finds fault with how a page uses its widgets."""
+    monkeypatch.setattr(policies, "_shown_default_value_warning", False)  # it says so once a process
+    yield
+    found = [record.getMessage() for record in caplog.get_records("call") if record.name.startswith("streamlit.elem")]
+    assert not found
 
 
 def open_app(page: str | None = None, **query: str) -> AppTest:

@@ -1,6 +1,7 @@
 """The app in a real browser: one server and one Chromium for all tests, a fresh page for each."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -17,6 +18,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+_WARNING = re.compile(r"warning|deprecat|widget with key", re.IGNORECASE)  # of Streamlit, in the server's log
 PATIENCE = 60_000  # milliseconds; machines are shared
 RUN_ENDED = "[data-testid=stApp][data-test-script-state=notRunning]"
 # Streamlit's front end looks for its endpoints below the page's own path first; those answers are no errors of ours.
@@ -63,6 +65,8 @@ def serving(folder: Path, **variables: str) -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(20)
+    warnings = [line for line in log.read_text().splitlines() if _WARNING.search(line)]
+    assert not warnings, "\n".join(warnings)
 
 
 def _wait_for(url: str, server: subprocess.Popen, log: Path) -> None:

@@ -108,12 +108,12 @@ def _replay(selection: selected.Selection) -> EmbeddingSet:
         return trained
     sets = {stop.step: stop.set for stop in stops}
     last = stops[-1].step
-    moved = _advance(list(sets))
+    _advance(list(sets))
     slider, button = st.columns([5, 1], vertical_alignment="center")
     step = slider.select_slider(
         "Training step",
         list(sets),
-        value=None if moved else last,
+        value=None if "step" in st.session_state else last,  # Streamlit warns of both
         key="step",
         bind="query-params",
         format_func=lambda value: {0: "untrained", last: f"{last:,} (trained)"}.get(value, f"{value:,}"),
@@ -138,18 +138,17 @@ def _stop() -> None:
     st.session_state.pop(_PLAYING, None)
 
 
-def _advance(steps: list[int]) -> bool:
-    """While the training is played, move the slider to the next stop, and stop at the last; return whether it moved."""
+def _advance(steps: list[int]) -> None:
+    """While the training is played, move the slider to the next stop, and stop at the last."""
     if _PLAYING not in st.session_state:
-        return False
+        return
     if st.session_state[_PLAYING] == "start":
         st.session_state["step"], st.session_state[_PLAYING] = steps[0], "on"
-        return True
+        return
     place = steps.index(st.session_state.get("step", steps[-1]))
     st.session_state["step"] = steps[min(place + 1, len(steps) - 1)]
     if place + 2 >= len(steps):
         _stop()
-    return True
 
 
 def _offer_recorded(selection: selected.Selection, missing: list[str], recorded: list[str], size: int) -> None:

@@ -99,7 +99,7 @@ def _judge_in(column: DeltaGenerator, side: str, offered: list[str], candidates:
     options = rankings.options(offered)
     usual = rankings.default(side, candidates)
     if st.session_state.get(side, usual) not in options:
-        st.session_state[side] = usual
+        del st.session_state[side]
     chosen = column.selectbox(
         f"{side.capitalize()} ranking",
         options,

@@ -101,7 +101,8 @@ def _choose(ways: Mapping[str, query_inputs.Way], column: DeltaGenerator, switch
     if not several:
         st.query_params.pop(_PARTS, None)
         chosen = column.segmented_control(
-            "Ask with", list(ways), format_func=escape_markdown, default=first, required=True, wrap=True, key="by",
+            "Ask with", list(ways), format_func=escape_markdown, required=True, wrap=True, key="by",
+            default=None if "by" in st.session_state else first,  # Streamlit warns of both
             bind="query-params", help="A part of one of the items, or something of yours",
         )  # fmt: skip
         return (chosen or first,)
