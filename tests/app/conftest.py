@@ -1,3 +1,4 @@
+import logging
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -65,6 +66,8 @@ def assets(synthetic_assets: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 def nothing_to_warn_of(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Fail where Streamlit finds fault with how a page uses its widgets."""
     monkeypatch.setattr(policies, "_shown_default_value_warning", False)  # it says so once a process
+    for name in [name for name in logging.root.manager.loggerDict if name.startswith("streamlit.elem")]:
+        monkeypatch.setattr(logging.getLogger(name), "propagate", True)  # Streamlit's own handlers are out of sight
     yield
     found = [record.getMessage() for record in caplog.get_records("call") if record.name.startswith("streamlit.elem")]
     assert not found
