@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+WAITS = ("scipy", "sklearn", "numba", "umap", "transformers", "torch._dynamo", "gram.models")
+
 
 def run(code):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=True)
@@ -12,7 +14,6 @@ def run(code):
 
 
 def test_what_the_first_page_can_do_without_is_not_imported_for_it():
-    waits = ("scipy", "sklearn", "numba", "umap", "transformers", "torch._dynamo", "gram.models")
     code = f"""
 import json, sys
 from importlib import import_module
@@ -20,7 +21,18 @@ from app.views import declared_pages
 from app.startup import imports
 for name in (*imports.FIRST, declared_pages()[0].module):
     import_module(name)
-print(json.dumps([name for name in {waits!r} if name in sys.modules]))
+print(json.dumps([name for name in {WAITS!r} if name in sys.modules]))
+"""
+    assert run(code) == []
+
+
+def test_what_the_first_page_can_do_without_is_not_imported_when_it_is_drawn():
+    code = f"""
+import json, sys
+from tests.app.conftest import open_app
+app = open_app("geometry").run()
+assert not app.exception
+print(json.dumps([name for name in {WAITS!r} if name in sys.modules]))
 """
     assert run(code) == []
 
