@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from gram.data.embedding_set import EmbeddingSet
 from gram.datasets.spoken_numbers import draw_recipes, numbers_of
+from tests.helpers.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 MODALITIES = ("text", "image", "speech", "tones")
@@ -89,4 +90,4 @@ def _hashes() -> dict[str, str]:
 
 
 def _app() -> AppTest:
-    return AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=60)
+    return AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=PATIENCE)

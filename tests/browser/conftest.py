@@ -16,15 +16,18 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from tests.helpers.patience import PATIENCE
+
 ROOT = Path(__file__).parents[2]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 _WARNING = re.compile(r"warning|deprecat|widget with key", re.IGNORECASE)  # of Streamlit, in the server's log
-PATIENCE = 60_000  # milliseconds; machines are shared
 RUN_ENDED = "[data-testid=stApp][data-test-script-state=notRunning]"
 # Streamlit's front end looks for its endpoints below the page's own path first; those answers are no errors of ours.
 EXPECTED = ("/_stcore/",)
 
-expect.set_options(timeout=PATIENCE)
+MILLISECONDS = 1000 * PATIENCE
+
+expect.set_options(timeout=MILLISECONDS)
 
 
 @pytest.fixture(scope="session")
@@ -70,7 +73,7 @@ def serving(folder: Path, **variables: str) -> Iterator[str]:
 
 
 def _wait_for(url: str, server: subprocess.Popen, log: Path) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and server.poll() is None:
         try:
             with urllib.request.urlopen(url, timeout=2):
@@ -82,10 +85,10 @@ def _wait_for(url: str, server: subprocess.Popen, log: Path) -> None:
 
 def settle(page: Page) -> None:
     """Wait until the page's script has run and nothing it drew is stale."""
-    page.wait_for_selector(RUN_ENDED, timeout=PATIENCE)
+    page.wait_for_selector(RUN_ENDED, timeout=MILLISECONDS)
     page.wait_for_function(
         "() => !document.querySelector('[data-stale=true]') && !document.querySelector('[data-testid=stSkeleton]')",
-        timeout=PATIENCE,
+        timeout=MILLISECONDS,
     )
 
 
@@ -98,7 +101,7 @@ def windows(browser: Browser) -> Callable[..., BrowserContext]:
         context = browser.new_context(
             viewport={"width": width, "height": height}, color_scheme=scheme, accept_downloads=True
         )
-        context.set_default_timeout(PATIENCE)
+        context.set_default_timeout(MILLISECONDS)
         return context
 
     return window

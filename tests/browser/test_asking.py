@@ -16,7 +16,7 @@ from gram.datasets.spoken_numbers import tones
 from gram.models import load_model
 from tests.helpers import pen
 
-from .conftest import CHROMIUM, PATIENCE, ROOT, settle
+from .conftest import CHROMIUM, MILLISECONDS, ROOT, settle
 
 pytestmark = pytest.mark.browser
 
@@ -246,7 +246,7 @@ def ask_by_microphone(address, item, microphone, milliseconds):
     with sync_playwright() as driver:
         chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *microphone])
         page = chromium.new_context(permissions=["microphone"]).new_page()
-        page.set_default_timeout(PATIENCE)
+        page.set_default_timeout(MILLISECONDS)
         page.goto(f"{address}/retrieval?by=microphone")
         settle(page)
         name_it(page, item)

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from .conftest import settle
+from .conftest import MILLISECONDS, settle
 
 pytestmark = pytest.mark.browser
 
@@ -209,7 +209,7 @@ def test_nothing_is_fetched_from_elsewhere(browser, address):
     asked = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(f"{address}/geometry")
-    page.wait_for_selector(DRAWN, timeout=60_000)
+    page.wait_for_selector(DRAWN, timeout=MILLISECONDS)
     page.close()
     elsewhere = [url for url in asked if not url.startswith((address, "data:", "blob:", "ws:"))]
     assert not elsewhere, json.dumps(elsewhere, indent=1)

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 import gram
 
-from .conftest import CHROMIUM, PATIENCE, settle
+from .conftest import CHROMIUM, MILLISECONDS, settle
 
 pytestmark = pytest.mark.browser
 
@@ -160,7 +160,7 @@ def test_the_view_survives_another_preset_and_another_item(play):
     play.get_by_text("cosine", exact=True).first.click()
     play.wait_for_function("() => document.body.innerText.includes('every angle as the cosine model has it')")
     # The words come a moment before the picture.
-    expect(play.locator(VOLUME)).not_to_have_text(volume, timeout=PATIENCE)
+    expect(play.locator(VOLUME)).not_to_have_text(volume)
     assert play.evaluate(f"{LAB}.playground.scene.view") == view
 
 
@@ -170,13 +170,14 @@ def plain_play(browser, address):
     chromium = browser.browser_type.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
     page = chromium.new_page(viewport={"width": 1440, "height": 900})
     page.goto(f"{address}/geometry?lesson=play")
-    page.wait_for_selector(DRAWN, timeout=60_000)
+    page.wait_for_selector(DRAWN, timeout=MILLISECONDS)
     settle(page)
     yield page
     chromium.close()
 
 
-def test_dragging_keeps_thirty_frames_a_second(plain_play):
+def test_dragging_keeps_thirty_frames_a_second(plain_play, browser):
+    """Or, where the machine is busy, as good as all frames that an empty page gets while its pointer moves alike."""
     page = plain_play
     page.evaluate("""() => {
       const lab = document.querySelector('.playground');
@@ -184,21 +185,33 @@ def test_dragging_keeps_thirty_frames_a_second(plain_play):
       const look = (now) => { window.seen.push([now, Number(lab.dataset.drawn)]); requestAnimationFrame(look); };
       requestAnimationFrame(look);
     }""")
-    rate = 0.0
-    for _ in range(3):  # the best of three: the machine may be busy with something else
-        page.evaluate("() => { window.seen.length = 0; }")
-        x, y = middle(page, "text")
-        page.mouse.move(x, y)
-        page.mouse.down()
-        for step in range(90):
-            page.mouse.move(x + 40 * math.sin(step / 9), y + 25 * math.sin(step / 5))
-        page.mouse.up()
-        seen = page.evaluate("window.seen")
-        moving = [time for (time, now), (_, was) in zip(seen[1:], seen) if now > was]
-        assert len(moving) > 20  # the picture follows the pointer, and not only its end
-        rate = max(rate, 1000 * (len(moving) - 1) / (moving[-1] - moving[0]))
-    print(f"frames a second while dragging: {rate:.1f}")
-    assert rate >= 30
+    empty = browser.new_page()
+    empty.evaluate("""() => {
+      window.seen = [];
+      const look = (now) => { window.seen.push([now, window.seen.length]); requestAnimationFrame(look); };
+      requestAnimationFrame(look);
+    }""")
+    rate = possible = 0.0
+    for _ in range(3):  # the best of three, in turns
+        rate = max(rate, frames_a_second(page, *middle(page, "text")))
+        possible = max(possible, frames_a_second(empty, 200, 200))
+    empty.close()
+    print(f"frames a second while dragging: {rate:.1f}, on an empty page {possible:.1f}")
+    assert rate >= min(30, 0.7 * possible)
+
+
+def frames_a_second(page, x, y):
+    """Drag from a place in circles; return how often a second what `window.seen` counts was drawn anew meanwhile."""
+    page.evaluate("() => { window.seen.length = 0; }")
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for step in range(90):
+        page.mouse.move(x + 40 * math.sin(step / 9), y + 25 * math.sin(step / 5))
+    page.mouse.up()
+    seen = page.evaluate("window.seen")
+    moving = [time for (time, now), (_, was) in zip(seen[1:], seen) if now > was]
+    assert len(moving) > 20  # the picture follows the pointer, and not only its end
+    return 1000 * (len(moving) - 1) / (moving[-1] - moving[0])
 
 
 def test_nothing_is_asked_of_the_server_while_dragging(open_page):

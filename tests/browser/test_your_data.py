@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import PATIENCE, settle
+from tests.browser.conftest import MILLISECONDS, settle
 from tests.helpers.hostile_files import nested_cells
+from tests.helpers.patience import PATIENCE
 
 pytestmark = pytest.mark.browser
 
@@ -33,7 +34,7 @@ def test_a_file_becomes_a_picture_and_a_bad_one_a_line(open_page, tmp_path):
     page.get_by_test_id("stBaseButton-primary").filter(has_text="Open").click()
     page.wait_for_url(re.compile("/geometry.*set=own-"))
     settle(page)
-    expect(page.locator(".js-plotly-plot canvas").first).to_be_visible(timeout=PATIENCE)
+    expect(page.locator(".js-plotly-plot canvas").first).to_be_visible()
     # the volume of the first item by QR, as the page writes it
     unit = [rows[0].astype(np.float64) / np.linalg.norm(rows[0].astype(np.float64)) for rows in views.values()]
     volume = abs(np.prod(np.diag(np.linalg.qr(np.stack(unit).T)[1])))
@@ -51,17 +52,17 @@ def test_a_file_that_crashes_its_reader_is_one_line_while_others_go_on(open_page
         return time.monotonic() - began
 
     press()  # the first also loads what is drawn
-    usual = press()
+    usual = max(press() for _ in range(4))
     began, answers = time.monotonic(), []
     page.locator("input[type=file]").set_input_files(nested_cells(tmp_path))
     fault = page.get_by_test_id("stAlert").filter(has_text="cells.mat")
-    while not fault.count() and time.monotonic() - began < 30:
+    while not fault.count() and time.monotonic() - began < PATIENCE:
         answers.append(press())
     seconds = time.monotonic() - began
     expect(fault).to_contain_text("cells.mat: is damaged, or needs more than")
     answers.append(press())  # the server lives
-    assert seconds < 5 + max(answers)
-    assert max(answers) < max(1, 3 * usual)
+    assert seconds < 5 + max(answers) + 20 * usual
+    assert max(answers) < max(1, 4 * usual)
 
 
 def test_five_unequal_views_are_aligned_by_both_losses_explored_and_diagnosed(open_page):
@@ -77,7 +78,7 @@ def test_five_unequal_views_are_aligned_by_both_losses_explored_and_diagnosed(op
     settle(page)
     page.get_by_role("button", name="Train", exact=True).click()
     explore = page.get_by_role("button", name="Explore the held-out items")
-    explore.wait_for(timeout=180_000)
+    explore.wait_for(timeout=MILLISECONDS)
     settle(page)
     rows = page.locator(".panel tbody tr")
     expect(rows).to_have_count(2)
@@ -91,4 +92,4 @@ def test_five_unequal_views_are_aligned_by_both_losses_explored_and_diagnosed(op
     expect(page.locator(".facts")).to_contain_text("359")
     page.get_by_role("link", name="Failures", exact=True).click()
     said = page.get_by_text("on the opposite side", exact=False).first  # what makes volume and cosine disagree here
-    expect(said).to_be_visible(timeout=120_000)
+    expect(said).to_be_visible()

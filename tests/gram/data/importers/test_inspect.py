@@ -16,9 +16,9 @@ import gram.data.storage, gram.data.importers.npy, gram.data.importers.safetenso
 gram.data.importers.sandbox.start()
 def own():
     return int(next(line for line in open("/proc/self/status") if line.startswith("RssAnon")).split()[1])
-start, before = time.perf_counter(), own()
+start, before = time.process_time(), own()
 found = gram.data.importers.inspect(sys.argv[1])
-print(time.perf_counter() - start, (own() - before) / 1024, found.n)
+print(time.process_time() - start, (own() - before) / 1024, found.n)
 """
 
 
