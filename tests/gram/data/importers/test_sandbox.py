@@ -174,7 +174,7 @@ def test_a_worker_that_misbehaves_is_one_line(word, message, toy):
     path = toy(word)
     began = time.monotonic()
     with pytest.raises(EmbeddingSetError, match=message) as caught:  # "hang" takes ten minutes where nothing ends it
-        read(inspect(path, limits=Limits(seconds=1)))
+        read(inspect(path, limits=Limits(seconds=1 if word in ("hang", "spin") else 60)))
     assert str(caught.value).startswith(f"{path}: ")
     assert time.monotonic() - began < PATIENCE
 
