@@ -35,10 +35,8 @@ app: $(VENV)/.app-ready ## start the explorer on http://localhost:8501
 	  $(if $(DATA),-- --data-dir "$(DATA)")
 
 test: $(VENV)/.dev-ready lint types contracts ## lint, types, import contracts and every test
-	@# those in a browser wait for most of their time, so they run beside the others; what they say comes last
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m browser > $(VENV)/browser.log 2>&1 & browser=$$!; \
-	  OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not browser" -n auto; others=$$?; \
-	  wait $$browser; browser=$$?; cat $(VENV)/browser.log; exit $$((others | browser))
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not browser" -n auto
+	$(BIN)/python -m pytest -m browser
 
 lint: $(VENV)/.dev-ready ## check style and docstrings
 	$(BIN)/ruff check .
