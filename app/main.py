@@ -17,7 +17,7 @@ ROOT = str(Path(__file__).parents[1])
 if ROOT not in sys.path:
     sys.path.insert(0, ROOT)  # Streamlit puts this file's folder on the path, not the project's
 
-from app.startup import imports, streamlit_patches  # noqa: E402
+from app.startup import imports, serving  # noqa: E402
 from app.views import declared_pages  # noqa: E402  (the path comes first)
 
 
@@ -31,7 +31,6 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
 def draw() -> None:
     """Draw the page that the address names."""
     st.set_page_config(page_title="GRAM", page_icon=str(Path(__file__).parent / "theme" / "icon.svg"), layout="wide")
-    streamlit_patches.draw_styles()
     take_arguments()
     pages = {
         page.path: st.Page(imports.renderer(page), title=page.title, icon=page.icon or None, url_path=page.path)
@@ -70,6 +69,4 @@ def take_arguments() -> None:
 if __name__ == "__main__":
     draw()
 else:
-    app = st.App(
-        __file__, lifespan=lifespan, middleware=[Middleware(streamlit_patches.Styles)], on_script_error=on_error
-    )
+    app = st.App(__file__, lifespan=lifespan, middleware=[Middleware(serving.Early)], on_script_error=on_error)

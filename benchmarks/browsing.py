@@ -147,13 +147,13 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def served(script: Path, cache: Path, *arguments: str, **variables: str) -> Iterator[tuple[str, float]]:
+def served(script: Path, cache: Path, *arguments: str) -> Iterator[tuple[str, float]]:
     """Start an app as `make app` does, on a free port; give its address and when it was started; end it."""
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
-    environment = {**os.environ, "GRAM_CACHE": str(cache), "GRAM_DEVICE": "cpu", **variables}
+    environment = {**os.environ, "GRAM_CACHE": str(cache), "GRAM_DEVICE": "cpu"}
     started = time.perf_counter()
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / "server.log").open("a") as log:

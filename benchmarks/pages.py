@@ -8,15 +8,13 @@ and over HTTP (media, pictures; a browser keeps the app's own files). Long work 
 "computed", and what is measured is what follows.
 
 "start" is from the start of the server's process to the first page drawn in a browser that is running and has nothing
-in its cache, and takes turns with an empty app, which is Streamlit's own part. "moved" is the layout shift that
-browsers count (https://web.dev/articles/cls).
+in its cache, and takes turns with an empty app, which is Streamlit's own part.
 
     python benchmarks/pages.py                       # the start, then the built-in set
     python benchmarks/pages.py --items 100000        # a generated one, in a temporary folder
     python benchmarks/pages.py --items 1000000 --modalities 3 --d 512 --dtype float16
     python benchmarks/pages.py --set DIR [DIR ...]   # sets on disk
-    python benchmarks/pages.py --start               # the start alone
-    python benchmarks/pages.py --patches --turns 7   # the start with none of app.startup.streamlit_patches, and each
+    python benchmarks/pages.py --start              # the start alone
 """
 
 import argparse
@@ -38,23 +36,13 @@ from playwright.sync_api import Browser, Page
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from app.startup.streamlit_patches import NAMES as PATCHES
 from benchmarks.browsing import PATIENCE, PROGRESS, ROOT, Took, Traffic, Window, chromium, served
 from gram.data.embedding_set import EmbeddingSet
 
 AIM, AIM_START = 1.0, 4.0  # seconds
-AIM_RATIOS = 1.6, 2.0  # first words and first picture, beside the words of an empty app
 NAMES = ("text", "image", "speech", "tones")
 BLOCK = 20_000
-EMPTY_APP, EMPTY = "empty app", 'import streamlit as st\n\nst.title("Geometry")\n'
-FIRST_WORDS = """
-window.moved = 0;
-new MutationObserver(() => { if (document.querySelector("%s")) window.wordsAt ??= performance.now(); })
-  .observe(document, { subtree: true, childList: true });
-const count = ({ value, hadRecentInput }) => { window.moved += hadRecentInput ? 0 : value; };
-new PerformanceObserver((list) => list.getEntries().forEach(count))
-  .observe({ type: "layout-shift", buffered: true });
-"""
+EMPTY = 'import streamlit as st\n\nst.title("Geometry")\n'
 COMPUTE = 'button:has-text("Compute it")'
 
 
@@ -130,7 +118,6 @@ def main() -> None:
     parser.add_argument("--dtype", choices=("float32", "float16"), default="float32", help="default: %(default)s")
     parser.add_argument("--turns", type=int, default=3, help="times a median is of (default: %(default)s)")
     parser.add_argument("--start", action="store_true", help="measure the start of the app alone")
-    parser.add_argument("--patches", action="store_true", help="measure the start with each patch of Streamlit alone")
     parser.add_argument("--cache", type=Path, help="keep what is computed here, and take what is there")
     parser.add_argument("--pages", nargs="+", default=[visit.title for visit in VISITS], help="default: all")
     parser.add_argument(FLAG, action="store_true", help="print the rows as JSON")
@@ -142,11 +129,9 @@ def rows(arguments: argparse.Namespace) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as temporary, chromium() as browser:
         folder = Path(temporary)
         sets = [path.resolve() for path in arguments.set]
-        if arguments.patches:
-            yield from patches(browser, folder, arguments.turns)
-        elif arguments.start or not (sets or arguments.items):
+        if arguments.start or not (sets or arguments.items):
             yield from starts(browser, folder, arguments.turns)
-        if arguments.start or arguments.patches:
+        if arguments.start:
             return
         for n in arguments.items:
             sets.append(folder / f"made-{n}")
@@ -177,70 +162,45 @@ def generated(n: int, names: tuple[str, ...], d: int, dtype: str) -> EmbeddingSe
 # the start
 
 
-class Started(NamedTuple):
-    """Seconds from the start of the server's process, and how far what was seen moved."""
-
-    answers: float
-    words: float
-    picture: float
-    moved: float
-
-
 def starts(browser: Browser, folder: Path, turns: int) -> Iterator[Row]:
-    app, empty = in_turns(browser, folder, turns, {"Gram": None, EMPTY_APP: None}).values()
-    for which, found, aim in (("the", app, AIM_START), ("an empty", empty, None)):
-        yield Row(
-            f"start of {which} app: words, picture",
-            f"{found.words:.1f} s, {found.picture:.1f} s",
-            f"{aim:g} s" if aim else "",
-            found.picture <= aim if aim else None,
-        )
-    ratios = [each / empty.words for each in (app.words, app.picture)]
-    yield Row(
-        "start beside an empty app's words: words, picture",
-        ", ".join(f"{ratio:.1f}" for ratio in ratios),
-        ", ".join(f"{aim:.1f}" for aim in AIM_RATIOS),
-        all(ratio <= aim for ratio, aim in zip(ratios, AIM_RATIOS)),
-    )
-
-
-def patches(browser: Browser, folder: Path, turns: int) -> Iterator[Row]:
-    kinds = {"none": "none", **{name: name for name in PATCHES}, "all": ",".join(PATCHES)}
-    for name, start in in_turns(browser, folder, turns, kinds).items():
-        told = f"{start.words:.2f} s, {start.picture:.2f} s, {start.moved:.2f}"
-        yield Row(f"start with {name} of the patches: words, picture, layout shift", told)
-
-
-def in_turns(browser: Browser, folder: Path, turns: int, kinds: dict[str, str | None]) -> dict[str, Started]:
-    """Return the medians of each kind of start: a value of GRAM_PATCHES, as it is for None."""
     empty = folder / "empty.py"
     empty.write_text(EMPTY)
-    found: dict[str, list[Started]] = {name: [] for name in kinds}
-    for turn in range(turns + 1):  # the first is not counted
-        for name, used in kinds.items():
-            script = empty if name == EMPTY_APP else ROOT / "app" / "main.py"
-            variables = {} if used is None else {"GRAM_PATCHES": used}
-            found[name].append(started(browser, script, folder / f"start-{turn}-{name}", variables))
-    medians = {name: Started(*map(statistics.median, zip(*each[1:]))) for name, each in found.items()}
-    print(pd.DataFrame(medians, index=Started._fields).T.round(2).to_string(), flush=True)
-    return medians
+    times: dict[Path, list[tuple[float, float, float]]] = {ROOT / "app" / "main.py": [], empty: []}
+    for turn in range(turns + 1):
+        for script, found in times.items():
+            found.append(started(browser, script, folder / f"start-{turn}-{script.stem}", script is not empty))
+    print(f"start, medians of {turns}: seconds from the start | server answers | its words | its picture | aim")
+    for script, found in times.items():
+        answers, read, drawn = (statistics.median(each) for each in zip(*found[1:]))
+        name, aim = ("empty app", "-") if script is empty else ("Gram", f"{AIM_START:.1f}")
+        print(f"{name} | {answers:.2f} | {read:.2f} | {drawn:.2f} | {aim}", flush=True)
+        met = None if script is empty else drawn <= AIM_START
+        yield Row(
+            f"start of {'an empty' if script is empty else 'the'} app: words, picture",
+            f"{read:.1f} s, {drawn:.1f} s",
+            "" if script is empty else f"{AIM_START:g} s",
+            met,
+        )
 
 
-def started(browser: Browser, script: Path, cache: Path, variables: dict[str, str]) -> Started:
+def started(browser: Browser, script: Path, cache: Path, has_picture: bool) -> tuple[float, float, float]:
+    """Return the seconds until the server answers, until the first page can be read, and until it is drawn."""
     cache.mkdir()
     window = Window(browser)
-    is_app = script.name != "empty.py"
-    window.page.add_init_script(FIRST_WORDS % ("table.values" if is_app else "h1"))
-    with served(script, cache / "cache", **variables) as (address, start):
+    with served(script, cache / "cache") as (address, start):
         answers = time.perf_counter() - start
-        window.page.goto(f"{address}/")
-        window.page.wait_for_selector(VISITS[0].seen if is_app else "h1", timeout=PATIENCE)
+        opened = time.perf_counter()
+        window.page.goto(f"{address}/" if has_picture else address)
+        window.page.wait_for_selector("table.values" if has_picture else "h1", timeout=PATIENCE)
+        read = time.perf_counter()
+        window.page.wait_for_selector(VISITS[0].seen if has_picture else "h1", timeout=PATIENCE)
         loaded = window.page.evaluate("performance.now()")
-        offset = time.perf_counter() - loaded / 1000 - start  # when the page's own clock was 0
+        offset = time.perf_counter() - loaded / 1000  # when the page's own clock was 0
         window.settle()
-        read, drawn, moved = window.page.evaluate("[wordsAt / 1000, lastChange / 1000, moved]")
+        drawn = offset + window.page.evaluate("window.lastChange") / 1000
         window.page.context.close()
-    return Started(answers, offset + read, offset + drawn, moved)
+        assert drawn > opened
+    return answers, read - start, drawn - start
 
 
 # the pages

@@ -39,6 +39,13 @@ class Loaded(NamedTuple):
     whole: EmbeddingSet
 
 
+class Checkpoint(NamedTuple):
+    """One stop of a training run: how many steps were done, and the embeddings then."""
+
+    step: int
+    set: EmbeddingSet
+
+
 def models() -> tuple[str, ...]:
     """Return the names of the models whose embeddings of the same items are open in this session."""
     return collections.current().names
@@ -169,25 +176,15 @@ def _model_of(model: str) -> tuple[str, str, int]:
     return str(folder), os.environ.get("GRAM_DEVICE", "auto"), _stamp(folder)
 
 
-def training_steps(model: str) -> list[int]:
-    """Return the steps at which a model's training was recorded, earliest first; none where it was not."""
-    return list(_training_stops(model))
-
-
-def load_at_step(model: str, step: int) -> EmbeddingSet:
-    """Return the embeddings of a model that had been trained for so many steps.
+def load_trajectory(model: str) -> tuple[Checkpoint, ...]:
+    """Return a model's training, checkpoint by checkpoint, earliest first; empty where it has none.
 
     Raises:
-        EmbeddingSetError: the set recorded then is not sound.
+        EmbeddingSetError: a checkpoint's set is not sound.
     """
-    folder = _training_stops(model)[step]
-    return _stop(str(folder), _stamp(folder))
-
-
-def _training_stops(model: str) -> dict[int, Path]:
     folder = collections.variant(model).trajectory
-    stops = folder.glob("step-*") if folder else ()
-    return dict(sorted((int(stop.name.removeprefix("step-")), stop) for stop in stops))
+    stops = sorted(folder.glob("step-*")) if folder else []
+    return _trajectory(tuple(map(str, stops)), tuple(map(_stamp, stops)))
 
 
 def volumes_against(model: str, candidates: tuple[str, ...], item: str) -> Float[np.ndarray, " n"]:
@@ -270,9 +267,11 @@ def _label_items(items: pd.DataFrame) -> None:
         items["label"] = category + " · " + items["id"].astype(str)
 
 
-@cached(max_entries=64, show_spinner="Loading a step of the training")
-def _stop(folder: str, stamp: int) -> EmbeddingSet:
-    return EmbeddingSet.load(folder).normalized()
+@cached(max_entries=4, show_spinner="Loading the training run")
+def _trajectory(folders: tuple[str, ...], stamps: tuple[int, ...]) -> tuple[Checkpoint, ...]:
+    sets = [EmbeddingSet.load(folder).normalized() for folder in folders]
+    stops = [Checkpoint(int(each.info["step"]), each) for each in sets]
+    return tuple(sorted(stops, key=lambda stop: stop.step))
 
 
 @cached(max_entries=4, show_spinner="Loading the model")

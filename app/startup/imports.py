@@ -4,19 +4,20 @@ The server begins with what every page needs while the browser still loads Strea
 when it is first shown, or after the first one has been drawn.
 """
 
-import contextlib
+import gc
+import sys
 import threading
 import time
 from collections.abc import Callable
 from importlib import import_module
 from types import ModuleType
 
-from app.startup import streamlit_patches
 from app.views import DeclaredPage, declared_pages
 
 FIRST = ("app.state.selection", "app.theme")  # and the first page
 REST = ("scipy.signal", "scipy.ndimage", "soundfile")  # after the other pages
 _AFTER = 6.0  # seconds after the first page's script: its pictures are drawn first, and what is pressed at once
+_PATIENT = 0.0005  # seconds that the server waits for its turn while modules are imported, 0.005 by default
 _importing = threading.RLock()  # one thread at a time: modules that import each other are then never half there
 _first = threading.Event()  # the first modules are there
 _rest = threading.Event()  # the rest may come
@@ -53,29 +54,36 @@ def _load(page: DeclaredPage) -> Callable[[], None]:
 
 
 def spare() -> None:
-    """While modules are imported, leave those that are there out of the search for garbage after this run."""
+    """While modules are imported, keep those that are there, and stay, out of the search for garbage.
+
+    Streamlit searches after each run of a script, and would go through all of them for a fifth of a second.
+    """
     if not _first.is_set():
-        streamlit_patches.leave_out_modules()
+        gc.freeze()
 
 
 def _import_all() -> None:
-    first, *others = declared_pages()
-    try:
-        with streamlit_patches.without_garbage(), _importing:
-            for name in FIRST:
-                import_module(name)
-            _try_to_load(first)
-    finally:
-        _first.set()
+    _import_first()
     _rest.wait()
     time.sleep(_AFTER)
-    for page in others:
-        _try_to_load(page)
+    for page in declared_pages()[1:]:
+        _load(page)
     for name in REST:
         module(name)
-    streamlit_patches.leave_out_modules()
+    gc.freeze()
 
 
-def _try_to_load(page: DeclaredPage) -> None:
-    with contextlib.suppress(Exception):  # said where the page is to be drawn
-        _load(page)
+def _import_first() -> None:
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(_PATIENT)
+    gc.disable()  # to look for garbage among modules takes a fifth of their time, and finds none
+    try:
+        with _importing:
+            for name in FIRST:
+                import_module(name)
+            declared_pages()[0].load()
+        gc.freeze()
+    finally:
+        gc.enable()
+        sys.setswitchinterval(usual)
+        _first.set()

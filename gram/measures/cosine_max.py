@@ -6,6 +6,8 @@ from functools import cache, reduce
 import numpy as np
 import torch
 from jaxtyping import Float
+from scipy.integrate import quad
+from scipy.special import betainc
 from torch import Tensor
 
 from gram.geometry.inner_products import paired_projection, scores_in_blocks
@@ -80,9 +82,6 @@ class CosineMax(Measure):
 
 @cache
 def _expected_largest(count: int, d: int) -> float:
-    from scipy.integrate import quad  # takes a third of a second, for which all measures would wait
-    from scipy.special import betainc
-
     if d == 1:
         return 1 - 2 * 0.5**count
     half = (d - 1) / 2

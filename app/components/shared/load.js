@@ -1,4 +1,4 @@
-// plotly.js is loaded once for all components, by the picture that comes first.
+// plotly.js is loaded once for all components, by whoever comes first: the page itself, once it is idle, or a picture.
 
 export function plotly(source) {
   window.gramPlotly ??= new Promise((resolve, reject) => {
@@ -12,4 +12,9 @@ export function plotly(source) {
     document.head.append(script);
   });
   return window.gramPlotly;
+}
+
+// Streamlit's own scripts go first: to run plotly's takes half a second, in which nothing else can be done.
+export function whenIdle(act) {
+  addEventListener("DOMContentLoaded", () => (window.requestIdleCallback ? requestIdleCallback(act, { timeout: 2000 }) : setTimeout(act)));
 }

@@ -68,7 +68,7 @@ def render() -> None:
     st.markdown(
         "The vectors of one item, drawn exactly: the flatter the body, the smaller its **volume = base × height**, "
         "the better its modalities agree. Turn the picture, then choose **Another mismatch**"
-        f"{', or replay the training' if set_data.training_steps(selected.current().model) else ''}."
+        f"{', or replay the training' if set_data.load_trajectory(selected.current().model) else ''}."
     )
     missing_modalities.show(set_data.load_set(selected.current().model))
     playing = _PLAYING in st.session_state
@@ -98,20 +98,21 @@ def _lesson(playing: bool) -> None:
 def _replay(selection: selected.Selection) -> EmbeddingSet:
     """Show the training slider where both items were recorded; return the set at the chosen step."""
     trained = set_data.holding(selection.model, selection.item, selection.partner)
-    steps = set_data.training_steps(selection.model)
-    if not steps:
+    stops = set_data.load_trajectory(selection.model)
+    if not stops:
         return trained
-    last = steps[-1]
-    recorded = set_data.load_at_step(selection.model, last).items["id"].astype(str)
+    recorded = stops[0].set.items["id"].astype(str)
     missing = [each for each in (selection.item, selection.partner) if each not in set(recorded)]
     if missing:
         _offer_recorded(selection, missing, recorded.tolist(), len(set_data.load_whole(selection.model)))
         return trained
-    _advance(steps)
+    sets = {stop.step: stop.set for stop in stops}
+    last = stops[-1].step
+    _advance(list(sets))
     slider, button = st.columns([5, 1], vertical_alignment="center")
     step = slider.select_slider(
         "Training step",
-        steps,
+        list(sets),
         value=None if "step" in st.session_state else last,  # Streamlit warns of both
         key="step",
         bind="query-params",
@@ -126,7 +127,7 @@ def _replay(selection: selected.Selection) -> EmbeddingSet:
         help="Go through the training from its first step",
         width="stretch",
     )
-    return set_data.load_at_step(selection.model, step)
+    return sets[step]
 
 
 def _play() -> None:
