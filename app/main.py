@@ -17,8 +17,8 @@ ROOT = str(Path(__file__).parents[1])
 if ROOT not in sys.path:
     sys.path.insert(0, ROOT)  # Streamlit puts this file's folder on the path, not the project's
 
-from app.startup import imports, serving  # noqa: E402
-from app.views import declared_pages  # noqa: E402  (the path comes first)
+from app.startup import imports, serving  # noqa: E402  the path comes first
+from app.views import declared_pages  # noqa: E402  the path comes first
 
 
 @asynccontextmanager

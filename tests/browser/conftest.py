@@ -20,7 +20,7 @@ from tests.helpers.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-_WARNING = re.compile(r"deprecat|widget with key", re.IGNORECASE)  # of Streamlit, in the server's log
+_WARNING = re.compile(r"deprecat|widget with key|ScriptRunContext", re.IGNORECASE)  # of Streamlit, in the server's log
 RUN_ENDED = "[data-testid=stApp][data-test-script-state=notRunning]"
 # Streamlit's front end looks for its endpoints below the page's own path first; those answers are no errors of ours.
 EXPECTED = ("/_stcore/",)

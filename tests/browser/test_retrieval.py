@@ -52,9 +52,10 @@ def test_two_lists_of_ten_with_the_true_item_where_it_ranks(retrieval):
 
 
 def test_enter_answers_at_once(retrieval):
-    first, second = known_numbers(retrieval)[1:3]
-    usual = ask(retrieval, first)
-    assert ask(retrieval, numbers.words(second)) < max(2.0, 4 * usual)  # 0.5 s is the aim on a machine of its own
+    first, second, third = known_numbers(retrieval)[1:4]
+    ask(retrieval, first)  # which also loads what answers
+    usual = ask(retrieval, third)
+    assert ask(retrieval, numbers.words(second)) < max(2.0, 3 * usual)  # 0.5 s is the aim on a machine of its own
     assert f"q={numbers.words(second).replace(' ', '+')}" in retrieval.url
     retrieval.reload()
     retrieval.wait_for_function("number => document.body.innerText.includes(`${number} ranks`)", arg=second)

@@ -1,7 +1,7 @@
-"""How long a test waits for what must happen: one limit for all, since machines are shared and may be busy.
+"""How long a test waits for what must happen: one limit for most, since machines are shared and may be busy.
 
-No test asserts that something took little time on the clock: what must be quick is measured in processor time, or
-beside something else in the same run.
+What must be quick is best measured in processor time, or beside something else in the same run. Some tests still look
+at the clock, where waiting is itself the fault: a server that is away, a page that must answer meanwhile.
 """
 
 PATIENCE = 240  # seconds

@@ -37,7 +37,7 @@ class Report(NamedTuple):
         gallery: the set.
         columns: the recorded numbers.
         address: of the page, without its query.
-        selection: the query of the current selection, which every link carries.
+        selection: the query of the current selection and of the view, which every link carries.
     """
 
     rows: pd.DataFrame
@@ -61,7 +61,8 @@ def show(
     """Show the buttons that save the listed cases, all of them, in their order."""
     split = urlsplit(st.context.url or "")
     address = f"{split.scheme}://{split.netloc}{split.path}" if split.netloc else ""
-    report = Report(rows, view, asked, outcomes, gallery, columns, address, selected.current().as_query())
+    told = {**selected.current().as_query(), **view.as_query()}  # here: a file is made later, outside the session
+    report = Report(rows, view, asked, outcomes, gallery, columns, address, told)
     name = f"failures-{view.cell}"
     row = st.container(horizontal=True, gap="small")
     row.download_button(
@@ -156,5 +157,5 @@ def _case(row: Mapping, report: Report) -> str:
 
 
 def _link(report: Report, **more: str) -> str:
-    query = {**report.selection, **report.view.as_query(), **more}
+    query = {**report.selection, **more}
     return escape(f"{report.address}?{urlencode(query)}", quote=True)

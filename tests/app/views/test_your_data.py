@@ -91,10 +91,12 @@ def test_a_hostile_file_gets_one_line_soon(make, tmp_path: Path):
     path = make(tmp_path)
     sandbox.start()
     at = open_app("your-data").run()
-    began = time.process_time()
+    began = time.monotonic()
+    at.run()
+    usual, began = time.monotonic() - began, time.monotonic()
     at.get("file_uploader")[0].set_value([(path.name, path.read_bytes(), "application/octet-stream")])
     at.run()
-    assert time.process_time() - began < 5
+    assert time.monotonic() - began < 5 + 5 * usual
     assert not at.exception
     [line] = [each.value for each in at.error]
     assert path.name.split(".")[0] in line

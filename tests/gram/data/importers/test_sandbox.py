@@ -80,6 +80,18 @@ def toy(tmp_path, monkeypatch):
     return write
 
 
+@pytest.fixture
+def usual(tmp_path):
+    """The seconds that a small sound file takes to be read here and now: how busy the machine is."""
+    (tmp_path / "usual").mkdir()
+    pd.DataFrame({"id": list("ab"), "v": [[1.0, 2.0]] * 2}).to_parquet(tmp_path / "usual" / "usual.parquet")
+    sandbox.start()
+    read(inspect(tmp_path / "usual" / "usual.parquet"))  # the first one also starts the sandbox
+    began = time.monotonic()
+    read(inspect(tmp_path / "usual" / "usual.parquet"))
+    return time.monotonic() - began
+
+
 class Watch:
     """Records how much memory this process gains, and the processes of the sandbox take at the most.
 
@@ -90,7 +102,7 @@ class Watch:
         sandbox.start()
         self.group, self.peak, self.stop = sandbox._server()._process.pid, 0.0, threading.Event()
         self.before, self.spent = _megabytes(os.getpid(), "VmRSS"), {}
-        self.began = time.process_time() - _processor_seconds(self.group)
+        self.began, self.clock = time.process_time() - _processor_seconds(self.group), time.monotonic()
         self.thread = threading.Thread(target=self._watch)
         self.thread.start()
         return self
@@ -109,6 +121,7 @@ class Watch:
         self.stop.set()
         self.thread.join()
         self.seconds = time.process_time() - self.began + sum(self.spent.values())
+        self.wall = time.monotonic() - self.clock
         self.gained = _megabytes(os.getpid(), "VmRSS") - self.before
 
 
@@ -125,7 +138,7 @@ def _megabytes(pid, field):
 
 @pytest.mark.parametrize("make", HOSTILE, ids=lambda make: make.__name__)
 @pytest.mark.parametrize("way", ["library", "convert", "validate"])
-def test_a_hostile_file_is_refused_in_one_line_soon_and_in_little_memory(make, way, tmp_path, capsys):
+def test_a_hostile_file_is_refused_in_one_line_soon_and_in_little_memory(make, way, tmp_path, capsys, usual):
     path = make(tmp_path)
     with Watch() as watch:
         if way == "library":
@@ -138,6 +151,7 @@ def test_a_hostile_file_is_refused_in_one_line_soon_and_in_little_memory(make, w
     assert str(path) in text
     assert len(text.splitlines()) == 1
     assert watch.seconds < SECONDS
+    assert watch.wall < SECONDS + 20 * usual
     assert watch.peak < MEGABYTES
     assert watch.gained < MEGABYTES
 
@@ -170,13 +184,13 @@ def test_a_plug_in_is_read_in_a_process_without_torch(toy):
         ("shower", "unpacks to more than 151 MB"),
     ],
 )
-def test_a_worker_that_misbehaves_is_one_line(word, message, toy):
+def test_a_worker_that_misbehaves_is_one_line(word, message, toy, usual):
     path = toy(word)
     began = time.monotonic()
-    with pytest.raises(EmbeddingSetError, match=message) as caught:  # "hang" takes ten minutes where nothing ends it
+    with pytest.raises(EmbeddingSetError, match=message) as caught:
         read(inspect(path, limits=Limits(seconds=1 if word in ("hang", "spin") else 60)))
     assert str(caught.value).startswith(f"{path}: ")
-    assert time.monotonic() - began < PATIENCE
+    assert time.monotonic() - began < SECONDS + 20 * usual
 
 
 def test_a_bug_of_an_importer_shows_as_one(toy):
