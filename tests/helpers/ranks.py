@@ -14,9 +14,9 @@ ATTEMPTS = 3
 def run_ranks(work: Callable[[int, Path], None], folder: Path) -> Path:
     """Call `work(rank, results)` in two processes of one gloo group; return the folder `results`.
 
-    gloo ends its process by SIGABRT when a peer that connects is gone again before it is accepted
-    (pytorch issue 188266), which a busy computer brings about. That alone is tried again: Python code does not
-    abort, and an exception or a failed assertion of `work` is raised at once.
+    A rank was once ended by SIGABRT on a busy computer, which Python code does not do; why is not known (pytorch issue
+    188266 tells of a gloo that aborts when a peer is gone before it is accepted). That alone is tried again: an
+    exception or a failed assertion of `work` is raised at once.
     """
     for attempt in range(ATTEMPTS):
         results = folder / f"attempt{attempt}"

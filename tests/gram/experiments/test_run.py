@@ -24,17 +24,17 @@ def command(runs: Path, out: Path, *more: str) -> list[str]:
     ]  # fmt: skip
 
 
+# Ctrl-C works in the process even where the tests themselves run in the background of a shell. Not by `preexec_fn`: its
+# fork ends some children by SIGABRT where other tests of this process have used gRPC, which Milvus does.
+HEARS_INTERRUPTS = (
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+)
+
+
 def started(words: list[str]) -> subprocess.Popen[str]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    return subprocess.Popen(
-        words, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        preexec_fn=_hear_interrupts,
-    )  # fmt: skip
-
-
-def _hear_interrupts() -> None:
-    """Have Ctrl-C work in the process even where the tests themselves run in the background of a shell."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    words = [sys.executable, "-c", HEARS_INTERRUPTS, *words]
+    return subprocess.Popen(words, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def kept(folder: Path) -> list[Path]:
